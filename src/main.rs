@@ -1,0 +1,2 @@
+//! clawbake: parse, run, exit code.
+fn main() {}
