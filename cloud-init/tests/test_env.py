@@ -1,0 +1,106 @@
+import pathlib
+import shutil
+import time
+import unittest
+
+import guest
+
+env = guest.load("clawbake-env")
+ROLE = "roles/secretmanager.secretAccessor"
+
+
+def good(value):
+    data = value if isinstance(value, bytes) else value.encode()
+    return guest.payload(data, env.crc32c(data))
+
+
+class Env(unittest.TestCase):
+    def setUp(self):
+        shutil.rmtree(guest.RUN, ignore_errors=True)
+        guest.write_image()
+        self.cloud = guest.Metadata()
+        self.addCleanup(self.cloud.close)
+
+    def fetch(self, answers, **vm):
+        self.cloud.secrets = {f"secret-{name.lower()}": list(a) for name, a in answers.items()}
+        names = {name: {"secret": f"secret-{name.lower()}", "version": "latest"} for name in answers}
+        guest.write_vm(secrets=names, **vm)
+        return guest.script("clawbake-env")
+
+    def failure(self, answers, **vm):
+        """The reason reported, after checking that it is reported once and gives nothing away."""
+        done = self.fetch(answers, **vm)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertEqual([p["phase"] for p in self.cloud.phases], ["failed"])
+        reason = self.cloud.phases[0]["reason"]
+        for text in (reason, done.stderr, done.stdout):
+            self.assertNotIn(guest.TOKEN, text)
+            self.assertNotIn("canary", text)
+        return reason
+
+    def test_crc32c_is_castagnoli(self):
+        self.assertEqual(env.crc32c(b"123456789"), 0xE3069283)
+
+    def test_writes_env_and_raw_values(self):
+        value = 'a "$b" \\c\r\nd # é 😀 '
+        done = self.fetch({"A": [good(value)], "B": [good("")]}, env={"TZ": "UTC"})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual((guest.RUN / "secrets/A").read_bytes(), value.encode())
+        lines = (guest.RUN / ".env").read_text()
+        self.assertEqual(lines, f'TZ="UTC"\nA={env.encode(value)}\nB=""\n')
+        self.assertEqual([oct(p.stat().st_mode & 0o777) for p in (guest.RUN, guest.RUN / "secrets")], ["0o700"] * 2)
+        self.assertEqual([oct((guest.RUN / p).stat().st_mode & 0o777) for p in (".env", "secrets/A")], ["0o600"] * 2)
+
+    def test_a_restart_takes_the_new_version_and_drops_what_is_no_longer_named(self):
+        self.fetch({"A": [good("old")], "B": [good("b")]})
+        self.fetch({"A": [good("new")]})
+        self.assertEqual((guest.RUN / ".env").read_text(), 'A="new"\n')
+        self.assertEqual([p.name for p in (guest.RUN / "secrets").iterdir()], ["A"])
+
+    def test_all_or_nothing(self):
+        self.fetch({"A": [good("old")]})
+        self.cloud.phases.clear()
+        self.failure({"A": [good("canary-new")], "B": [(404, "")]})
+        self.assertEqual((guest.RUN / ".env").read_text(), 'A="old"\n')
+        self.assertEqual((guest.RUN / "secrets/A").read_text(), "old")
+
+    def test_a_missing_grant_is_told_within_ten_seconds_in_all(self):
+        start = time.monotonic()
+        reason = self.failure({"A": [(403, "{}")], "B": [(403, "{}")]})
+        self.assertLess(time.monotonic() - start, 12)
+        for part in ("secret-a", "vm@p.iam.gserviceaccount.com", ROLE, "add-iam-policy-binding"):
+            self.assertIn(part, reason)
+
+    def test_a_grant_that_is_still_spreading_is_waited_for(self):
+        self.assertEqual(self.fetch({"A": [(403, "{}"), good("x")]}).returncode, 0)
+
+    def test_no_grant_helps_when_the_api_is_off(self):
+        reason = self.failure({"A": [(403, '{"error": {"details": [{"reason": "SERVICE_DISABLED"}]}}')]})
+        self.assertIn("gcloud services enable", reason)
+
+    def test_missing_and_destroyed_secrets_fail_at_once(self):
+        for status, word in ((404, "there is no secret secret-a"), (400, "disabled or destroyed")):
+            self.cloud.phases.clear()
+            reason = self.failure({"A": [(status, "canary")]})
+            for part in (word, "vm@p.iam.gserviceaccount.com", ROLE):
+                self.assertIn(part, reason)
+
+    def test_trouble_passes(self):
+        done = self.fetch({"A": [(503, ""), (429, ""), good("x")]})
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_damage_is_noticed(self):
+        done = self.fetch({"A": [guest.payload(b"x", 1), good("x")]})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("damaged", self.failure({"A": [guest.payload(b"canary", 1)]}))
+
+    def test_values_that_no_environment_can_carry(self):
+        self.assertIn("NUL", self.failure({"A": [good("canary\0")]}))
+        self.cloud.phases.clear()
+        self.assertIn("UTF-8", self.failure({"A": [good(b"canary\xff")]}))
+
+    def test_without_secrets_nobody_is_asked(self):
+        self.cloud.secrets = {}
+        guest.write_vm(env={"TZ": "UTC"})
+        self.assertEqual(guest.script("clawbake-env").returncode, 0)
+        self.assertEqual(pathlib.Path("/run/clawbake/.env").read_text(), 'TZ="UTC"\n')
