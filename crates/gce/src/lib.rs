@@ -1,1 +1,58 @@
-//! Placeholder.
+//! A thin typed client for the parts of Compute Engine v1, Secret Manager v1 and Cloud Storage
+//! JSON v1 that clawbake uses, written against Google's discovery documents.
+//!
+//! One method per call, no policy. Every call goes through one transport with one [`RetryPolicy`];
+//! every mutation of Compute Engine carries a `requestId`, so that retrying it is safe, and answers
+//! with a [`Pending`] operation that is waited for in one way.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), gce::Error> {
+//! use gce::{Client, Credentials, Endpoints, Image};
+//!
+//! let client = Client::new(Endpoints::google(), Credentials::application_default()?, "my-project")?;
+//! let image = Image { name: Some("golden".into()), source_disk: Some("zones/z/disks/d".into()), ..Image::default() };
+//! client.images().insert(&image).await?.wait().await?;
+//! let base = client.images_of("debian-cloud").find_in_family("debian-13").await?;
+//! let token = client.secrets().access("gateway-token", "latest").await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod client;
+mod credentials;
+mod disks;
+mod endpoints;
+mod error;
+mod firewalls;
+mod iam;
+mod images;
+mod instances;
+mod json;
+mod operation;
+mod projects;
+mod retry;
+#[cfg(test)]
+mod script;
+mod secrets;
+mod storage;
+mod transport;
+mod upload;
+
+pub use client::Client;
+pub use credentials::Credentials;
+pub use disks::{Disk, Disks};
+pub use endpoints::Endpoints;
+pub use error::{Error, Kind, Result};
+pub use firewalls::{Firewall, FirewallRule, Firewalls};
+pub use iam::{Binding, Policy};
+pub use images::{DeprecationStatus, GuestOsFeature, Image, Images, RawDisk};
+pub use instances::{
+    AccessConfig, AttachedDisk, GuestAttributes, GuestAttributesEntry, GuestAttributesValue,
+    InitializeParams, Instance, Instances, Metadata, MetadataItem, NetworkInterface, Scheduling,
+    SerialPortOutput, ServiceAccount, ShieldedInstanceConfig, Tags,
+};
+pub use operation::{Operation, OperationError, OperationErrorItem, Pending};
+pub use projects::{MachineType, Project, Zone};
+pub use retry::RetryPolicy;
+pub use secrets::{Automatic, Replication, Secret, SecretBytes, SecretVersion, Secrets};
+pub use storage::{Bucket, Buckets, IamConfiguration, Object, Objects, UniformBucketLevelAccess};

@@ -1,0 +1,79 @@
+use std::collections::BTreeMap;
+
+use crate::{
+    Client, Pending, Result,
+    client::found,
+    json::{int64, resource},
+};
+
+resource! {
+    /// A zonal disk.
+    Disk {
+        name: Option<String>,
+        #[serde(with = "int64")]
+        id: Option<u64>,
+        description: Option<String>,
+        labels: BTreeMap<String, String>,
+        label_fingerprint: Option<String>,
+        creation_timestamp: Option<String>,
+        #[serde(with = "int64")]
+        size_gb: Option<u64>,
+        /// URL of the disk type, such as `zones/z/diskTypes/pd-balanced`.
+        r#type: Option<String>,
+        source_image: Option<String>,
+        source_snapshot: Option<String>,
+        /// `CREATING`, `READY`, `FAILED`, ...
+        status: Option<String>,
+        /// URLs of the instances that it is attached to.
+        users: Vec<String>,
+        zone: Option<String>,
+        self_link: Option<String>,
+    }
+}
+
+/// Disks in one zone.
+#[derive(Debug)]
+pub struct Disks {
+    pub(crate) client: Client,
+    pub(crate) zone: String,
+}
+
+impl Disks {
+    fn url(&self, path: &[&str]) -> Result<reqwest::Url> {
+        let root = ["zones", &self.zone, "disks"];
+        self.client.compute_url(&[&root, path].concat())
+    }
+
+    /// `disks.get`.
+    pub async fn get(&self, name: &str) -> Result<Disk> {
+        self.client
+            .get(self.url(&[name])?, format!("getting disk {name}"))
+            .await
+    }
+
+    /// `disks.get`, with `None` where there is no such disk.
+    pub async fn find(&self, name: &str) -> Result<Option<Disk>> {
+        found(self.get(name).await)
+    }
+
+    /// `disks.list`, all pages.
+    pub async fn list(&self, filter: Option<&str>) -> Result<Vec<Disk>> {
+        let what = format!("listing disks of zone {}", self.zone);
+        self.client.list(self.url(&[])?, filter, what).await
+    }
+
+    /// `disks.insert`.
+    pub async fn insert(&self, disk: &Disk) -> Result<Pending> {
+        let name = disk.name.as_deref().unwrap_or_default();
+        self.client
+            .post(self.url(&[])?, Some(disk), format!("inserting disk {name}"))
+            .await
+    }
+
+    /// `disks.delete`.
+    pub async fn delete(&self, name: &str) -> Result<Pending> {
+        self.client
+            .delete(self.url(&[name])?, format!("deleting disk {name}"))
+            .await
+    }
+}

@@ -1,0 +1,252 @@
+use std::fmt;
+
+use reqwest::StatusCode;
+use serde::Deserialize;
+
+/// What every call returns.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why a call failed, and what was being done.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}: {message}{}", Suffix(self))]
+pub struct Error {
+    /// What a caller may act on.
+    pub kind: Kind,
+    /// What was being done, such as `inserting image golden`.
+    pub what: String,
+    /// The HTTP status; for a failed operation, the one that the operation carries.
+    pub status: Option<u16>,
+    /// Google's own word for it, such as `notFound`, `SERVICE_DISABLED` or `QUOTA_EXCEEDED`.
+    pub reason: Option<String>,
+    /// Google's own sentence, or that of the library below.
+    pub message: String,
+}
+
+/// The kinds of failure that a caller can act on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// No such resource (404), or one that is gone for good (410).
+    NotFound,
+    /// A resource of that name exists. After a lost answer it may be the caller's own.
+    AlreadyExists,
+    /// Any other 409; Cloud Storage answers so for a bucket name that is taken.
+    Conflict,
+    /// The caller is known, and not allowed to (403).
+    PermissionDenied,
+    /// The caller is not known (401), or has no credentials.
+    Unauthenticated,
+    /// The resource is not in the state, or has not the etag or fingerprint, that was asked for.
+    PreconditionFailed,
+    /// Too many requests, also after retrying.
+    RateLimited,
+    /// The request itself is wrong.
+    Invalid,
+    /// No answer, or a transient server error, also after retrying.
+    Unavailable,
+    /// The request was accepted, and then its operation failed.
+    Operation,
+    /// An operation was not done in time. It may still succeed.
+    Timeout,
+    /// An answer that does not hold what it should: unreadable, or with a wrong checksum.
+    Corrupt,
+    /// A local file or stream.
+    Io,
+    /// Any other status.
+    Other,
+}
+
+impl Error {
+    pub(crate) fn new(kind: Kind, what: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            what: what.into(),
+            status: None,
+            reason: None,
+            message: message.into(),
+        }
+    }
+
+    /// An answer with a status that is no success.
+    pub(crate) fn from_response(what: &str, status: StatusCode, body: &[u8]) -> Self {
+        let (reason, message) = match serde_json::from_slice::<ErrorBody>(body) {
+            Ok(ErrorBody { error }) => (error.reason(), error.message),
+            Err(_) => (None, first_line(body)),
+        };
+        let message = if message.is_empty() {
+            "no message came with it".into()
+        } else {
+            message
+        };
+        let kind = kind_of(status, reason.as_deref().unwrap_or_default());
+        Self {
+            kind,
+            what: what.into(),
+            status: Some(status.as_u16()),
+            reason,
+            message,
+        }
+    }
+
+    /// Whether the same request may succeed later.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(self.kind, Kind::Unavailable | Kind::RateLimited)
+    }
+
+    /// What to do about it, where that is known.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match (self.reason.as_deref().unwrap_or_default(), self.kind) {
+            ("SERVICE_DISABLED" | "accessNotConfigured", _) => {
+                Some("enable that API in the project: `gcloud services enable`")
+            }
+            ("QUOTA_EXCEEDED" | "quotaExceeded", _) => {
+                Some("delete what is not needed, use another region, or ask for more quota")
+            }
+            (reason, _) if reason.starts_with("ZONE_RESOURCE_POOL_EXHAUSTED") => Some(
+                "the zone has no machine of that type left: try another zone or type, or later",
+            ),
+            (_, Kind::Unauthenticated) => {
+                Some("log in with `gcloud auth application-default login`, or check the token")
+            }
+            (_, Kind::PermissionDenied) => {
+                Some("grant the calling account the permission that the message names")
+            }
+            (_, Kind::PreconditionFailed) => {
+                Some("read the resource again, then repeat the change")
+            }
+            (_, Kind::RateLimited) => Some("wait a minute, then try again"),
+            (_, Kind::Unavailable) => Some("check that the endpoint is up and can be reached"),
+            _ => None,
+        }
+    }
+}
+
+/// The status and reason, in parentheses.
+struct Suffix<'a>(&'a Error);
+
+impl fmt::Display for Suffix<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0.status, &self.0.reason) {
+            (Some(status), Some(reason)) => write!(f, " (HTTP {status}, {reason})"),
+            (Some(status), None) => write!(f, " (HTTP {status})"),
+            (None, Some(reason)) => write!(f, " ({reason})"),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+pub(crate) fn kind_of(status: StatusCode, reason: &str) -> Kind {
+    match (status.as_u16(), reason) {
+        // Compute Engine answers 403 when a rate quota is used up
+        // (https://cloud.google.com/docs/quotas/troubleshoot).
+        (429, _) | (403, "rateLimitExceeded" | "userRateLimitExceeded" | "RATE_LIMIT_EXCEEDED") => {
+            Kind::RateLimited
+        }
+        (412, _) | (400, "FAILED_PRECONDITION") | (409, "ABORTED") => Kind::PreconditionFailed,
+        (409, "alreadyExists" | "ALREADY_EXISTS") => Kind::AlreadyExists,
+        (400, _) => Kind::Invalid,
+        (401, _) => Kind::Unauthenticated,
+        (403, _) => Kind::PermissionDenied,
+        (404 | 410, _) => Kind::NotFound,
+        (409, _) => Kind::Conflict,
+        (408 | 500 | 502 | 503 | 504, _) => Kind::Unavailable,
+        _ => Kind::Other,
+    }
+}
+
+/// Both of Google's shapes: Compute Engine and Storage list `errors` with reasons, Secret Manager
+/// has a `status` and, for some, an `ErrorInfo` among its `details`.
+#[derive(Deserialize)]
+struct ErrorBody {
+    error: ErrorDetail,
+}
+
+#[derive(Deserialize)]
+struct ErrorDetail {
+    #[serde(default)]
+    message: String,
+    status: Option<String>,
+    #[serde(default)]
+    errors: Vec<Reason>,
+    #[serde(default)]
+    details: Vec<Reason>,
+}
+
+#[derive(Deserialize)]
+struct Reason {
+    reason: Option<String>,
+}
+
+impl ErrorDetail {
+    /// The most specific word that it has.
+    fn reason(&self) -> Option<String> {
+        self.details
+            .iter()
+            .chain(&self.errors)
+            .find_map(|item| item.reason.clone())
+            .or_else(|| self.status.clone())
+    }
+}
+
+/// The start of a body that is not JSON, such as a proxy's page.
+fn first_line(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    text.trim()
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .take(200)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(status: u16, body: &str) -> Error {
+        let status = StatusCode::from_u16(status).unwrap();
+        Error::from_response("getting image x", status, body.as_bytes())
+    }
+
+    #[test]
+    fn both_shapes_of_google_are_read() {
+        let compute = error(
+            404,
+            r#"{"error":{"code":404,"message":"no x","errors":[{"message":"no x","domain":"global","reason":"notFound"}]}}"#,
+        );
+        assert_eq!(
+            compute.to_string(),
+            "getting image x: no x (HTTP 404, notFound)"
+        );
+        assert_eq!(compute.kind, Kind::NotFound);
+        let disabled = error(
+            403,
+            r#"{"error":{"code":403,"message":"off","status":"PERMISSION_DENIED","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"SERVICE_DISABLED"}]}}"#,
+        );
+        assert_eq!(disabled.kind, Kind::PermissionDenied);
+        assert!(disabled.hint().unwrap().contains("enable"));
+    }
+
+    #[test]
+    fn a_page_that_is_not_json_is_quoted_in_part() {
+        let proxy = error(502, &format!("<html>bad gateway{}\nmore", "x".repeat(500)));
+        assert_eq!(proxy.kind, Kind::Unavailable);
+        assert!(proxy.message.starts_with("<html>bad gateway") && proxy.message.len() == 200);
+    }
+
+    #[test]
+    fn conflicts_are_told_apart() {
+        let body = |reason| format!(r#"{{"error":{{"errors":[{{"reason":"{reason}"}}]}}}}"#);
+        assert_eq!(error(409, &body("alreadyExists")).kind, Kind::AlreadyExists);
+        assert_eq!(error(409, &body("conflict")).kind, Kind::Conflict);
+        let aborted = error(409, r#"{"error":{"status":"ABORTED"}}"#);
+        assert_eq!(aborted.kind, Kind::PreconditionFailed);
+        assert_eq!(
+            error(403, &body("rateLimitExceeded")).kind,
+            Kind::RateLimited
+        );
+        assert_eq!(error(403, &body("forbidden")).kind, Kind::PermissionDenied);
+    }
+}

@@ -1,0 +1,79 @@
+use crate::{
+    Client, Pending, Result,
+    client::found,
+    json::{int64, resource},
+};
+
+resource! {
+    /// A firewall of a network.
+    Firewall {
+        name: Option<String>,
+        #[serde(with = "int64")]
+        id: Option<u64>,
+        description: Option<String>,
+        network: Option<String>,
+        /// `INGRESS` or `EGRESS`.
+        direction: Option<String>,
+        priority: Option<u32>,
+        source_ranges: Vec<String>,
+        target_tags: Vec<String>,
+        target_service_accounts: Vec<String>,
+        allowed: Vec<FirewallRule>,
+        denied: Vec<FirewallRule>,
+        disabled: Option<bool>,
+        self_link: Option<String>,
+    }
+}
+
+resource! {
+    /// A protocol and its ports.
+    FirewallRule {
+        #[serde(rename = "IPProtocol")]
+        ip_protocol: Option<String>,
+        ports: Vec<String>,
+    }
+}
+
+/// Firewalls of the client's project.
+#[derive(Debug)]
+pub struct Firewalls {
+    pub(crate) client: Client,
+}
+
+impl Firewalls {
+    fn url(&self, path: &[&str]) -> Result<reqwest::Url> {
+        let root = ["global", "firewalls"];
+        self.client.compute_url(&[&root, path].concat())
+    }
+
+    /// `firewalls.get`.
+    pub async fn get(&self, name: &str) -> Result<Firewall> {
+        self.client
+            .get(self.url(&[name])?, format!("getting firewall {name}"))
+            .await
+    }
+
+    /// `firewalls.get`, with `None` where there is no such firewall.
+    pub async fn find(&self, name: &str) -> Result<Option<Firewall>> {
+        found(self.get(name).await)
+    }
+
+    /// `firewalls.insert`.
+    pub async fn insert(&self, firewall: &Firewall) -> Result<Pending> {
+        let name = firewall.name.as_deref().unwrap_or_default();
+        self.client
+            .post(
+                self.url(&[])?,
+                Some(firewall),
+                format!("inserting firewall {name}"),
+            )
+            .await
+    }
+
+    /// `firewalls.delete`.
+    pub async fn delete(&self, name: &str) -> Result<Pending> {
+        self.client
+            .delete(self.url(&[name])?, format!("deleting firewall {name}"))
+            .await
+    }
+}

@@ -1,0 +1,145 @@
+use std::collections::BTreeMap;
+
+use reqwest::Method;
+
+use crate::{
+    Client, Pending, Result,
+    client::found,
+    json::{int64, resource},
+    transport::Call,
+};
+
+resource! {
+    /// A boot image.
+    Image {
+        name: Option<String>,
+        #[serde(with = "int64")]
+        id: Option<u64>,
+        description: Option<String>,
+        family: Option<String>,
+        labels: BTreeMap<String, String>,
+        label_fingerprint: Option<String>,
+        creation_timestamp: Option<String>,
+        deprecated: Option<DeprecationStatus>,
+        /// `PENDING`, `READY`, `FAILED` or `DELETING`.
+        status: Option<String>,
+        architecture: Option<String>,
+        guest_os_features: Vec<GuestOsFeature>,
+        licenses: Vec<String>,
+        raw_disk: Option<RawDisk>,
+        source_disk: Option<String>,
+        source_image: Option<String>,
+        storage_locations: Vec<String>,
+        #[serde(with = "int64")]
+        archive_size_bytes: Option<u64>,
+        #[serde(with = "int64")]
+        disk_size_gb: Option<u64>,
+        self_link: Option<String>,
+    }
+}
+
+resource! {
+    /// Where in its life an image is.
+    DeprecationStatus {
+        /// `ACTIVE`, `DEPRECATED`, `OBSOLETE` or `DELETED`.
+        state: Option<String>,
+        replacement: Option<String>,
+        deprecated: Option<String>,
+        obsolete: Option<String>,
+        deleted: Option<String>,
+    }
+}
+
+resource! {
+    /// Something that the guest supports, such as `UEFI_COMPATIBLE`.
+    GuestOsFeature {
+        r#type: Option<String>,
+    }
+}
+
+resource! {
+    /// An archive in Cloud Storage to make an image from.
+    RawDisk {
+        /// URL of the `.tar.gz`, in one of the forms that Cloud Storage has.
+        source: Option<String>,
+        container_type: Option<String>,
+    }
+}
+
+/// Images of one project.
+#[derive(Debug)]
+pub struct Images {
+    pub(crate) client: Client,
+}
+
+impl Images {
+    fn url(&self, path: &[&str]) -> Result<reqwest::Url> {
+        self.client
+            .compute_url(&[&["global", "images"], path].concat())
+    }
+
+    /// `images.get`.
+    pub async fn get(&self, name: &str) -> Result<Image> {
+        self.client
+            .get(self.url(&[name])?, format!("getting image {name}"))
+            .await
+    }
+
+    /// `images.get`, with `None` where there is no such image.
+    pub async fn find(&self, name: &str) -> Result<Option<Image>> {
+        found(self.get(name).await)
+    }
+
+    /// `images.getFromFamily`: the newest that is not deprecated, if the family has one.
+    pub async fn find_in_family(&self, family: &str) -> Result<Option<Image>> {
+        let what = format!(
+            "getting the image of family {family} in {}",
+            self.client.project
+        );
+        found(self.client.get(self.url(&["family", family])?, what).await)
+    }
+
+    /// `images.list`, all pages.
+    pub async fn list(&self, filter: Option<&str>) -> Result<Vec<Image>> {
+        let what = format!("listing images of {}", self.client.project);
+        self.client.list(self.url(&[])?, filter, what).await
+    }
+
+    /// `images.insert`.
+    pub async fn insert(&self, image: &Image) -> Result<Pending> {
+        let name = image.name.as_deref().unwrap_or_default();
+        self.client
+            .post(
+                self.url(&[])?,
+                Some(image),
+                format!("inserting image {name}"),
+            )
+            .await
+    }
+
+    /// `images.patch` of the family alone: from here on the family resolves to this image.
+    pub async fn set_family(&self, name: &str, family: &str) -> Result<Pending> {
+        let what = format!("putting image {name} into family {family}");
+        let patch = Image {
+            family: Some(family.into()),
+            ..Image::default()
+        };
+        let call = Call::new(Method::PATCH, self.url(&[name])?, &what).json(&patch)?;
+        self.client.mutate(call, what).await
+    }
+
+    /// `images.deprecate`.
+    pub async fn deprecate(&self, name: &str, status: &DeprecationStatus) -> Result<Pending> {
+        let what = format!("deprecating image {name}");
+        self.client
+            .post(self.url(&[name, "deprecate"])?, Some(status), what)
+            .await
+    }
+
+    /// `images.delete`.
+    pub async fn delete(&self, name: &str) -> Result<Pending> {
+        self.client
+            .delete(self.url(&[name])?, format!("deleting image {name}"))
+            .await
+    }
+}

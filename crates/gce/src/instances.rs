@@ -1,0 +1,370 @@
+use std::collections::BTreeMap;
+
+use reqwest::Method;
+
+use crate::{
+    Client, GuestOsFeature, Pending, Result,
+    client::{EMPTY, found},
+    json::{int64, resource},
+    transport::Call,
+};
+
+resource! {
+    /// A VM.
+    Instance {
+        name: Option<String>,
+        #[serde(with = "int64")]
+        id: Option<u64>,
+        description: Option<String>,
+        hostname: Option<String>,
+        /// URL of the type, such as `zones/z/machineTypes/e2-small`.
+        machine_type: Option<String>,
+        /// `PROVISIONING`, `STAGING`, `RUNNING`, `STOPPING`, `TERMINATED`, ...
+        status: Option<String>,
+        status_message: Option<String>,
+        creation_timestamp: Option<String>,
+        last_start_timestamp: Option<String>,
+        last_stop_timestamp: Option<String>,
+        disks: Vec<AttachedDisk>,
+        network_interfaces: Vec<NetworkInterface>,
+        metadata: Option<Metadata>,
+        labels: BTreeMap<String, String>,
+        label_fingerprint: Option<String>,
+        tags: Option<Tags>,
+        service_accounts: Vec<ServiceAccount>,
+        shielded_instance_config: Option<ShieldedInstanceConfig>,
+        scheduling: Option<Scheduling>,
+        deletion_protection: Option<bool>,
+        fingerprint: Option<String>,
+        zone: Option<String>,
+        self_link: Option<String>,
+    }
+}
+
+resource! {
+    /// A disk as an instance has it.
+    AttachedDisk {
+        boot: Option<bool>,
+        auto_delete: Option<bool>,
+        device_name: Option<String>,
+        /// URL of an existing disk; or `initialize_params` for a new one.
+        source: Option<String>,
+        initialize_params: Option<InitializeParams>,
+        /// `READ_WRITE` or `READ_ONLY`.
+        mode: Option<String>,
+        r#type: Option<String>,
+        interface: Option<String>,
+        index: Option<u32>,
+        #[serde(with = "int64")]
+        disk_size_gb: Option<u64>,
+        guest_os_features: Vec<GuestOsFeature>,
+    }
+}
+
+resource! {
+    /// How a new disk is made along with its instance.
+    InitializeParams {
+        disk_name: Option<String>,
+        #[serde(with = "int64")]
+        disk_size_gb: Option<u64>,
+        disk_type: Option<String>,
+        source_image: Option<String>,
+        source_snapshot: Option<String>,
+        labels: BTreeMap<String, String>,
+    }
+}
+
+resource! {
+    /// A network interface.
+    NetworkInterface {
+        name: Option<String>,
+        network: Option<String>,
+        subnetwork: Option<String>,
+        #[serde(rename = "networkIP")]
+        network_ip: Option<String>,
+        nic_type: Option<String>,
+        /// One gives an external address; none gives no way in from outside.
+        access_configs: Vec<AccessConfig>,
+        fingerprint: Option<String>,
+    }
+}
+
+resource! {
+    /// An external address.
+    AccessConfig {
+        name: Option<String>,
+        r#type: Option<String>,
+        #[serde(rename = "natIP")]
+        nat_ip: Option<String>,
+        network_tier: Option<String>,
+    }
+}
+
+resource! {
+    /// An instance's or a project's metadata. Setting it replaces all of it.
+    Metadata {
+        fingerprint: Option<String>,
+        items: Vec<MetadataItem>,
+    }
+}
+
+resource! {
+    /// One metadata value, at most 256 KiB.
+    MetadataItem {
+        key: Option<String>,
+        value: Option<String>,
+    }
+}
+
+resource! {
+    /// Network tags.
+    Tags {
+        fingerprint: Option<String>,
+        items: Vec<String>,
+    }
+}
+
+resource! {
+    /// The account that an instance runs as.
+    ServiceAccount {
+        email: Option<String>,
+        scopes: Vec<String>,
+    }
+}
+
+resource! {
+    /// Shielded VM.
+    ShieldedInstanceConfig {
+        enable_secure_boot: Option<bool>,
+        enable_vtpm: Option<bool>,
+        enable_integrity_monitoring: Option<bool>,
+    }
+}
+
+resource! {
+    /// What happens to an instance when its host needs it gone.
+    Scheduling {
+        automatic_restart: Option<bool>,
+        on_host_maintenance: Option<String>,
+        preemptible: Option<bool>,
+        provisioning_model: Option<String>,
+        instance_termination_action: Option<String>,
+    }
+}
+
+resource! {
+    /// What processes in the guest have written.
+    GuestAttributes {
+        query_path: Option<String>,
+        query_value: Option<GuestAttributesValue>,
+        variable_key: Option<String>,
+        variable_value: Option<String>,
+    }
+}
+
+resource! {
+    /// The entries of a query path.
+    GuestAttributesValue {
+        items: Vec<GuestAttributesEntry>,
+    }
+}
+
+resource! {
+    /// One guest attribute.
+    GuestAttributesEntry {
+        namespace: Option<String>,
+        key: Option<String>,
+        value: Option<String>,
+    }
+}
+
+resource! {
+    /// A piece of a serial port's output.
+    SerialPortOutput {
+        contents: Option<String>,
+        /// Where the next piece starts.
+        #[serde(with = "int64")]
+        next: Option<u64>,
+        /// Where this piece starts: later than asked for if that is no longer kept.
+        #[serde(with = "int64")]
+        start: Option<u64>,
+    }
+}
+
+/// Instances in one zone.
+#[derive(Debug)]
+pub struct Instances {
+    pub(crate) client: Client,
+    pub(crate) zone: String,
+}
+
+impl Instances {
+    fn url(&self, path: &[&str]) -> Result<reqwest::Url> {
+        let root = ["zones", &self.zone, "instances"];
+        self.client.compute_url(&[&root, path].concat())
+    }
+
+    /// `instances.get`.
+    pub async fn get(&self, name: &str) -> Result<Instance> {
+        self.client
+            .get(self.url(&[name])?, format!("getting instance {name}"))
+            .await
+    }
+
+    /// `instances.get`, with `None` where there is no such instance.
+    pub async fn find(&self, name: &str) -> Result<Option<Instance>> {
+        found(self.get(name).await)
+    }
+
+    /// `instances.list`, all pages.
+    pub async fn list(&self, filter: Option<&str>) -> Result<Vec<Instance>> {
+        let what = format!("listing instances of zone {}", self.zone);
+        self.client.list(self.url(&[])?, filter, what).await
+    }
+
+    /// `instances.insert`.
+    pub async fn insert(&self, instance: &Instance) -> Result<Pending> {
+        let name = instance.name.as_deref().unwrap_or_default();
+        self.client
+            .post(
+                self.url(&[])?,
+                Some(instance),
+                format!("inserting instance {name}"),
+            )
+            .await
+    }
+
+    /// `instances.delete`. Disks without `autoDelete` stay.
+    pub async fn delete(&self, name: &str) -> Result<Pending> {
+        self.client
+            .delete(self.url(&[name])?, format!("deleting instance {name}"))
+            .await
+    }
+
+    /// `instances.start`.
+    pub async fn start(&self, name: &str) -> Result<Pending> {
+        let what = format!("starting instance {name}");
+        self.client
+            .post(self.url(&[name, "start"])?, EMPTY, what)
+            .await
+    }
+
+    /// `instances.stop`.
+    pub async fn stop(&self, name: &str) -> Result<Pending> {
+        let what = format!("stopping instance {name}");
+        self.client
+            .post(self.url(&[name, "stop"])?, EMPTY, what)
+            .await
+    }
+
+    /// `instances.setMetadata`: replaces all of it, if it still has that fingerprint.
+    pub async fn set_metadata(&self, name: &str, metadata: &Metadata) -> Result<Pending> {
+        let what = format!("setting metadata of instance {name}");
+        self.client
+            .post(self.url(&[name, "setMetadata"])?, Some(metadata), what)
+            .await
+    }
+
+    /// `instances.attachDisk`.
+    pub async fn attach_disk(&self, name: &str, disk: &AttachedDisk) -> Result<Pending> {
+        let source = disk.source.as_deref().unwrap_or_default();
+        let what = format!("attaching disk {source} to instance {name}");
+        self.client
+            .post(self.url(&[name, "attachDisk"])?, Some(disk), what)
+            .await
+    }
+
+    /// `instances.detachDisk`, by device name.
+    pub async fn detach_disk(&self, name: &str, device: &str) -> Result<Pending> {
+        let what = format!("detaching disk {device} from instance {name}");
+        let call = Call::new(Method::POST, self.url(&[name, "detachDisk"])?, &what);
+        self.client
+            .mutate(call.query("deviceName", device), what)
+            .await
+    }
+
+    /// `instances.getSerialPortOutput` of port 1, from byte `start` on. The last 1 MB is kept.
+    pub async fn serial_port_output(&self, name: &str, start: u64) -> Result<SerialPortOutput> {
+        let what = format!("reading the serial port of instance {name}");
+        let call = Call::new(Method::GET, self.url(&[name, "serialPort"])?, &what)
+            .query("port", "1")
+            .query("start", &start.to_string());
+        self.client.send(call, &what).await
+    }
+
+    /// `instances.getGuestAttributes` under a path such as `clawbake/`; `None` where nothing has
+    /// been written there yet, and also where there is no such instance: Google answers 404 to
+    /// both.
+    pub async fn find_guest_attributes(
+        &self,
+        name: &str,
+        path: &str,
+    ) -> Result<Option<GuestAttributes>> {
+        let what = format!("reading guest attributes of instance {name}");
+        let call = Call::new(Method::GET, self.url(&[name, "getGuestAttributes"])?, &what)
+            .query("queryPath", path);
+        found(self.client.send(call, &what).await)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::script::{Answer, Script};
+
+    #[tokio::test]
+    async fn words_from_the_guest_are_read() {
+        let script = Script::play([
+            Answer::status(404, ""),
+            Answer::json(
+                200,
+                r#"{"kind":"compute#guestAttributes","queryPath":"clawbake/","queryValue":
+                   {"items":[{"namespace":"clawbake","key":"phase","value":"ready"}]}}"#,
+            ),
+            Answer::json(200, r#"{"contents":"login:","start":"5","next":"11"}"#),
+        ])
+        .await;
+        let instances = script.client().instances("z");
+        assert_eq!(
+            instances
+                .find_guest_attributes("vm", "clawbake/")
+                .await
+                .unwrap(),
+            None
+        );
+        let read = instances
+            .find_guest_attributes("vm", "clawbake/")
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            read.query_value.unwrap().items[0].value.as_deref(),
+            Some("ready")
+        );
+        let serial = instances.serial_port_output("vm", 5).await.unwrap();
+        assert_eq!((serial.start, serial.next), (Some(5), Some(11)));
+        let requests = script.requests();
+        assert_eq!(requests[0].query("queryPath").as_deref(), Some("clawbake/"));
+        assert_eq!(
+            requests[2].target,
+            "/compute/v1/projects/p/zones/z/instances/vm/serialPort?port=1&start=5"
+        );
+    }
+
+    #[test]
+    fn odd_names_are_googles() {
+        let interface = NetworkInterface {
+            network_ip: Some("10.0.0.2".into()),
+            access_configs: vec![AccessConfig {
+                r#type: Some("ONE_TO_ONE_NAT".into()),
+                nat_ip: Some("192.0.2.1".into()),
+                ..AccessConfig::default()
+            }],
+            ..NetworkInterface::default()
+        };
+        assert_eq!(
+            serde_json::to_string(&interface).unwrap(),
+            r#"{"networkIP":"10.0.0.2","accessConfigs":[{"type":"ONE_TO_ONE_NAT","natIP":"192.0.2.1"}]}"#
+        );
+    }
+}

@@ -1,0 +1,173 @@
+//! (tests) A server on loopback that answers one connection after another as scripted, faults of
+//! the wire included, and keeps what it was asked. It speaks through raw sockets, because an HTTP
+//! library does not cut a connection in the middle of a body.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use reqwest::Url;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::{TcpListener, TcpStream},
+};
+
+use crate::{Client, Credentials, Endpoints, RetryPolicy};
+
+/// Quick, and still long enough for a `Retry-After` of one second.
+pub const POLICY: RetryPolicy = RetryPolicy {
+    first: Duration::from_millis(4),
+    cap: Duration::from_millis(20),
+    total: Duration::from_secs(3),
+};
+
+/// What the server does with one connection.
+#[derive(Clone)]
+pub enum Answer {
+    /// Status, headers, body, and how many bytes of the body really to send.
+    Http(u16, Vec<(String, String)>, String, usize),
+    /// Reads the request, then resets the connection.
+    Cut,
+    /// Resets the connection after so many bytes of the body.
+    CutAfter(usize),
+}
+
+impl Answer {
+    pub fn status(status: u16, body: &str) -> Self {
+        Self::Http(status, Vec::new(), body.into(), body.len())
+    }
+
+    pub fn json(status: u16, body: &str) -> Self {
+        Self::status(status, body).with("Content-Type", "application/json")
+    }
+
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        if let Self::Http(_, headers, ..) = &mut self {
+            headers.push((name.into(), value.into()));
+        }
+        self
+    }
+
+    pub fn truncated(mut self, len: usize) -> Self {
+        if let Self::Http(.., sent) = &mut self {
+            *sent = len;
+        }
+        self
+    }
+}
+
+/// A request as it came over the wire.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    pub method: String,
+    pub target: String,
+    headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Seen {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let header = self
+            .headers
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name));
+        header.map(|(_, value)| value.as_str())
+    }
+
+    pub fn path(&self) -> &str {
+        self.target.split('?').next().unwrap_or_default()
+    }
+
+    pub fn query(&self, name: &str) -> Option<String> {
+        let url = Url::parse("http://h").unwrap().join(&self.target).unwrap();
+        url.query_pairs()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.into_owned())
+    }
+}
+
+pub struct Script {
+    url: String,
+    seen: Arc<Mutex<Vec<Seen>>>,
+}
+
+impl Script {
+    pub async fn play(answers: impl IntoIterator<Item = Answer>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let answers: Vec<_> = answers.into_iter().collect();
+        let log = Arc::clone(&seen);
+        tokio::spawn(async move {
+            for answer in answers {
+                let (stream, _) = listener.accept().await.unwrap();
+                serve(stream, answer, &log).await;
+            }
+        });
+        Self { url, seen }
+    }
+
+    pub fn client(&self) -> Client {
+        client_at(Endpoints::at(&self.url))
+    }
+
+    pub fn requests(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+pub fn client_at(endpoints: Endpoints) -> Client {
+    let credentials = Credentials::token("test-token".into());
+    Client::new(endpoints, credentials, "p")
+        .unwrap()
+        .with_retry(POLICY)
+}
+
+async fn serve(stream: TcpStream, answer: Answer, log: &Mutex<Vec<Seen>>) {
+    let mut stream = BufReader::new(stream);
+    let mut lines = Vec::new();
+    loop {
+        let mut line = String::new();
+        stream.read_line(&mut line).await.unwrap();
+        match line.trim_end() {
+            "" => break,
+            line => lines.push(line.to_owned()),
+        }
+    }
+    let mut start = lines[0].split(' ').map(str::to_owned);
+    let mut seen = Seen {
+        method: start.next().unwrap(),
+        target: start.next().unwrap(),
+        headers: lines[1..]
+            .iter()
+            .filter_map(|line| line.split_once(": "))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect(),
+        body: Vec::new(),
+    };
+    let len = seen
+        .header("content-length")
+        .map_or(0, |len| len.parse().unwrap());
+    seen.body.resize(
+        if let Answer::CutAfter(at) = answer {
+            at.min(len)
+        } else {
+            len
+        },
+        0,
+    );
+    stream.read_exact(&mut seen.body).await.unwrap();
+    log.lock().unwrap().push(seen);
+    match answer {
+        Answer::Http(status, headers, body, sent) => {
+            let mut head = format!("HTTP/1.1 {status} S\r\nContent-Length: {}\r\n", body.len());
+            for (name, value) in headers {
+                head += &format!("{name}: {value}\r\n");
+            }
+            let text = format!("{head}Connection: close\r\n\r\n{}", &body[..sent]);
+            stream.write_all(text.as_bytes()).await.unwrap();
+        }
+        Answer::Cut | Answer::CutAfter(_) => stream.get_ref().set_zero_linger().unwrap(),
+    }
+}
