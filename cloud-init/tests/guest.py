@@ -96,7 +96,7 @@ class Metadata(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self):
-        super().__init__(("127.0.0.1", 80), Handler)
+        super().__init__(("0.0.0.0", 80), Handler)
         self.secrets = {}
         self.phases = []
         threading.Thread(target=self.serve_forever, daemon=True).start()

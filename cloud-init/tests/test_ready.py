@@ -1,0 +1,111 @@
+import http.server
+import os
+import pathlib
+import shutil
+import threading
+import time
+import unittest
+
+import guest
+
+TOKEN = "gateway-token-canary"
+
+
+class Gateway(http.server.ThreadingHTTPServer):
+    """A gateway as a client sees it; `open` lets everybody in, `status` is for the token's holder."""
+
+    daemon_threads = True
+
+    def __init__(self, open=False, status=200):
+        super().__init__(("127.0.0.1", 18789), Handler)
+        self.open, self.status = open, status
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.shutdown()
+        self.server_close()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        allowed = self.server.open or self.headers["Authorization"] == f"Bearer {TOKEN}"
+        self.send_response(self.server.status if allowed and self.path == "/tools/invoke" else 401)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+class Ready(unittest.TestCase):
+    def setUp(self):
+        shutil.rmtree(guest.RUN, ignore_errors=True)
+        (guest.RUN / "secrets").mkdir(parents=True)
+        (guest.RUN / "secrets/GATEWAY_TOKEN").write_text(TOKEN + "\n")
+        guest.write_image()
+        for name in (".clawdbot", "clawd", ".config/clawd"):
+            path = pathlib.Path("/home/clawbake") / name
+            path.mkdir(parents=True)
+            os.chown(path, 1000, 1000)
+        os.chmod("/home/clawbake", 0o755)
+        self.addCleanup(shutil.rmtree, "/home/clawbake")
+        self.cloud = guest.Metadata()
+        self.addCleanup(self.cloud.close)
+
+    def serve(self, **how):
+        gateway = Gateway(**how)
+        self.addCleanup(gateway.close)
+
+    def outcome(self, **options):
+        done = guest.script("clawbake-ready", **options)
+        (report,) = self.cloud.phases
+        self.assertEqual(done.returncode, 0 if report["phase"] == "ready" else 1, done.stderr)
+        self.assertNotIn(TOKEN, str(report) + done.stdout + done.stderr)
+        return report["phase"], report.get("reason")
+
+    def test_waits_until_the_gateway_listens(self):
+        threading.Timer(2, self.serve).start()
+        start = time.monotonic()
+        self.assertEqual(self.outcome(), ("ready", None))
+        self.assertGreater(time.monotonic() - start, 2)
+
+    def test_a_gateway_that_lets_everybody_in_is_not_ready(self):
+        self.serve(open=True)
+        self.assertEqual(self.outcome(), ("failed", "the gateway answers 200 without a token, not 401"))
+
+    def test_a_gateway_that_refuses_its_own_token_is_not_ready(self):
+        self.serve(status=401)
+        self.assertEqual(self.outcome(), ("failed", "the gateway answers 401 with the right token, not 200"))
+
+    def test_state_must_be_writable(self):
+        self.serve()
+        os.chown("/home/clawbake/clawd", 0, 0)
+        phase, reason = self.outcome()
+        self.assertEqual(phase, "failed")
+        self.assertIn("cannot write to its state", reason)
+
+    def test_silence_ends_at_the_deadline(self):
+        phase, reason = self.outcome()
+        self.assertEqual(phase, "failed")
+        self.assertRegex(reason, r"answers nothing without a token, not 401, \d+ s after its start")
+
+    def test_a_gateway_that_systemd_gave_up_is_told_with_its_last_words(self):
+        # No systemd runs here: two stand-ins print what the real ones would.
+        stand_ins = pathlib.Path("/run/stand-ins")
+        stand_ins.mkdir()
+        self.addCleanup(shutil.rmtree, stand_ins)
+        for name, output in (("systemctl", "ActiveState=failed\nNRestarts=5\n"), ("journalctl", f"bad config\ntoken {TOKEN}\n")):
+            (stand_ins / name).write_text(f"#!/bin/sh\nprintf '{output}'\n")
+            (stand_ins / name).chmod(0o755)
+        phase, reason = self.outcome(env={**os.environ, "PATH": f"{stand_ins}:{os.environ['PATH']}"})
+        self.assertEqual((phase, reason), (
+            "failed",
+            "the gateway does not stay up (5 restarts); it last said: bad config | token [redacted]",
+        ))
+
+    def test_without_a_token_in_the_deployment_the_remedy_is_told(self):
+        (guest.RUN / "secrets/GATEWAY_TOKEN").unlink()
+        phase, reason = self.outcome()
+        self.assertEqual(phase, "failed")
+        self.assertIn("no secret provides GATEWAY_TOKEN", reason)

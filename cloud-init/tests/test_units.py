@@ -1,0 +1,36 @@
+import pathlib
+import shutil
+import unittest
+
+import guest
+
+SYSTEM = pathlib.Path("/etc/systemd/system")
+
+
+class Units(unittest.TestCase):
+    def test_systemd_accepts_them_with_what_the_generator_writes(self):
+        guest.write_image()
+        for unit in guest.UNITS.iterdir():
+            shutil.copy(unit, SYSTEM)
+        # Baked beside ours; here they only have to exist.
+        (SYSTEM / "docker.service").write_text("[Service]\nExecStart=/bin/true\n")
+        done = guest.script("clawbake-ports", SYSTEM, SYSTEM, SYSTEM)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        socket = (SYSTEM / "clawbake-proxy.socket.d/port.conf").read_text()
+        self.assertIn("ListenStream=0.0.0.0:18789\n", socket)
+        units = [SYSTEM / u.name.replace("@.", "@x.") for u in guest.UNITS.iterdir()]
+        # docker itself need not be installed where the tests run
+        done = guest.sh("systemd-analyze", "verify", "--man=no", *units, check=False)
+        complaints = [line for line in done.stderr.splitlines() if "clawbake" in line and "/usr/bin/docker is not" not in line]
+        self.assertEqual(complaints, [])
+
+    def test_image_units_agree_with_their_names(self):
+        for mount in (guest.HERE.parent / "image").glob("*.mount"):
+            where = "/" + mount.stem.replace("-", "/")
+            self.assertIn(f"Where={where}\n", mount.read_text())
+
+    @unittest.skipUnless(shutil.which("shellcheck"), "no shellcheck here")
+    def test_shellcheck_is_content(self):
+        shell = [s for s in guest.SCRIPTS.iterdir() if s.read_text().startswith("#!/bin/sh")]
+        done = guest.sh("shellcheck", *shell, guest.HERE / "run", check=False)
+        self.assertEqual(done.stdout, "")
