@@ -275,6 +275,8 @@ mod tests {
         );
     }
 
+    fn sendable(_: impl Send) {}
+
     #[tokio::test]
     async fn calls_can_be_spawned() {
         let script = Script::play([Answer::json(200, r#"{"name":"op","status":"DONE"}"#)]).await;
@@ -286,7 +288,6 @@ mod tests {
         let objects = script.client().objects("b");
         let object = crate::Object::default();
         let path = std::path::Path::new("none");
-        fn sendable(_: impl Send) {}
         sendable(objects.upload(&object, path, |_, _| {}));
         sendable(objects.download("o", &mut Vec::new(), |_, _| {}));
     }

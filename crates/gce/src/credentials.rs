@@ -33,6 +33,10 @@ impl Credentials {
     }
 
     /// The headers that authorise a request.
+    #[allow(
+        clippy::default_trait_access,
+        reason = "its type is of a crate that is not ours to name"
+    )]
     pub(crate) async fn headers(&self) -> Result<HeaderMap> {
         match &self.0 {
             Source::Token(token) => {

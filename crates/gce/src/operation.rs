@@ -48,7 +48,7 @@ resource! {
 }
 
 /// Importing a 20 GiB image takes minutes; nothing that clawbake asks for takes longer than this.
-const DEADLINE: Duration = Duration::from_secs(30 * 60);
+const DEADLINE: Duration = Duration::from_mins(30);
 /// `wait` answers within two minutes, done or not.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(150);
 
@@ -191,7 +191,7 @@ mod tests {
             .unwrap();
         pending
             .wait_with(Duration::from_secs(5), |operation| {
-                seen.extend(operation.status.clone())
+                seen.extend(operation.status.clone());
             })
             .await
             .unwrap();

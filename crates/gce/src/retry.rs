@@ -22,7 +22,7 @@ impl Default for RetryPolicy {
         Self {
             first: Duration::from_millis(500),
             cap: Duration::from_secs(30),
-            total: Duration::from_secs(300),
+            total: Duration::from_mins(5),
         }
     }
 }
@@ -85,7 +85,7 @@ mod tests {
     const POLICY: RetryPolicy = RetryPolicy {
         first: Duration::from_secs(1),
         cap: Duration::from_secs(10),
-        total: Duration::from_secs(60),
+        total: Duration::from_mins(1),
     };
 
     fn outcome(elapsed: u64) -> Outcome {
@@ -148,7 +148,7 @@ mod tests {
         );
         assert_eq!(decide(&POLICY, 9, outcome(51), 0.0), Decision::Stop);
         let asked = Outcome {
-            retry_after: Some(Duration::from_secs(3600)),
+            retry_after: Some(Duration::from_hours(1)),
             ..outcome(0)
         };
         assert_eq!(decide(&POLICY, 1, asked, 0.0), Decision::Stop);

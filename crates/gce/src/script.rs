@@ -3,6 +3,7 @@
 //! library does not cut a connection in the middle of a body.
 
 use std::{
+    fmt::Write,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -163,7 +164,7 @@ async fn serve(stream: TcpStream, answer: Answer, log: &Mutex<Vec<Seen>>) {
         Answer::Http(status, headers, body, sent) => {
             let mut head = format!("HTTP/1.1 {status} S\r\nContent-Length: {}\r\n", body.len());
             for (name, value) in headers {
-                head += &format!("{name}: {value}\r\n");
+                write!(head, "{name}: {value}\r\n").unwrap();
             }
             let text = format!("{head}Connection: close\r\n\r\n{}", &body[..sent]);
             stream.write_all(text.as_bytes()).await.unwrap();

@@ -109,7 +109,7 @@ pub struct Objects {
 }
 
 /// No byte for so long means that the connection is dead.
-const STALLED: Duration = Duration::from_secs(60);
+const STALLED: Duration = Duration::from_mins(1);
 
 impl Objects {
     fn url(&self, name: &str) -> Result<Url> {

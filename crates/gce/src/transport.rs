@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Google's servers answer a plain call within seconds; a chunk of an upload takes longer.
-const TIMEOUT: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_mins(2);
 
 /// One request and how to speak of it.
 pub(crate) struct Call {

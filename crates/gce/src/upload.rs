@@ -21,7 +21,7 @@ use crate::{
 /// What is sent again at most after a cut. Google wants a multiple of 256 KiB and advises 8 MiB.
 const CHUNK: u64 = 8 * 1024 * 1024;
 /// A chunk passes in this time at 250 kbit/s.
-const CHUNK_TIMEOUT: Duration = Duration::from_secs(300);
+const CHUNK_TIMEOUT: Duration = Duration::from_mins(5);
 
 impl Objects {
     /// Uploads a file as the object that `object` names, going on after a cut, and checks the
