@@ -91,18 +91,25 @@ class Ready(unittest.TestCase):
         self.assertRegex(reason, r"answers nothing without a token, not 401, \d+ s after its start")
 
     def test_a_gateway_that_systemd_gave_up_is_told_with_its_last_words(self):
-        # No systemd runs here: two stand-ins print what the real ones would.
+        # No systemd runs here: two stand-ins answer as the real ones would.
         stand_ins = pathlib.Path("/run/stand-ins")
         stand_ins.mkdir()
         self.addCleanup(shutil.rmtree, stand_ins)
-        for name, output in (("systemctl", "ActiveState=failed\nNRestarts=5\n"), ("journalctl", f"bad config\ntoken {TOKEN}\n")):
+        for name, output in (("systemctl", ""), ("journalctl", f"bad config\ntoken {TOKEN}\n")):
             (stand_ins / name).write_text(f"#!/bin/sh\nprintf '{output}'\n")
             (stand_ins / name).chmod(0o755)
         phase, reason = self.outcome(env={**os.environ, "PATH": f"{stand_ins}:{os.environ['PATH']}"})
         self.assertEqual((phase, reason), (
             "failed",
-            "the gateway does not stay up (5 restarts); it last said: bad config | token [redacted]",
+            "clawbake-gateway.service failed; it last said: bad config|token [redacted]",
         ))
+
+    def test_a_gateway_that_crashes_again_and_again_is_told(self):
+        (guest.RUN / "attempts").write_text("3")  # as left by three runs that its restarts cut short
+        phase, reason = self.outcome()
+        self.assertEqual(phase, "failed")
+        self.assertIn("clawbake-gateway.service failed", reason)
+        self.assertFalse((guest.RUN / "attempts").exists())
 
     def test_without_a_token_in_the_deployment_the_remedy_is_told(self):
         (guest.RUN / "secrets/GATEWAY_TOKEN").unlink()
