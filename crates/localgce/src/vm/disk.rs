@@ -1,0 +1,147 @@
+//! Disk files: qcow2, made by `qemu-img`. A file is there whole or not at all.
+
+use std::ffi::OsStr;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use tempfile::TempPath;
+use tokio::process::Command;
+
+const GIB: u64 = 1 << 30;
+
+/// Makes an empty disk of `size_gb` GiB.
+///
+/// # Errors
+/// When `qemu-img` fails, as by a full file system.
+pub async fn blank(path: &Path, size_gb: u64) -> Result<()> {
+    let part = part_of(path)?;
+    let size = format!("{size_gb}G");
+    qemu_img([os("create"), os("-f"), os("qcow2"), part.as_ref(), os(&size)]).await?;
+    finish(part, path)
+}
+
+/// Makes a disk of `size_gb` GiB that starts with what `base` holds, and needs it from then on.
+///
+/// # Errors
+/// When `qemu-img` fails, as by a base that is not there.
+pub async fn overlay(base: &Path, path: &Path, size_gb: u64) -> Result<()> {
+    let base = std::path::absolute(base).context("finding the image")?;
+    let part = part_of(path)?;
+    let size = format!("{size_gb}G");
+    let create = [os("create"), os("-f"), os("qcow2"), os("-F"), os("qcow2"), os("-b")];
+    qemu_img(create.into_iter().chain([base.as_ref(), part.as_ref(), os(&size)])).await?;
+    finish(part, path)
+}
+
+/// Makes an image from a disk, whole and independent of any other file.
+///
+/// # Errors
+/// When `qemu-img` fails, as by a disk that a running machine holds.
+pub async fn copy(source: &Path, image: &Path) -> Result<()> {
+    convert("qcow2", source, image).await
+}
+
+/// Grows a disk that no machine holds to `size_gb` GiB.
+///
+/// # Errors
+/// When `qemu-img` fails, as by a size below the present one.
+pub async fn grow(path: &Path, size_gb: u64) -> Result<()> {
+    let size = format!("{size_gb}G");
+    qemu_img([os("resize"), os("-f"), os("qcow2"), path.as_ref(), os(&size)]).await
+}
+
+/// Makes an image from a Compute Engine archive, a gzip'd tar that holds `disk.raw` alone.
+/// Returns the disk's size in GiB.
+///
+/// # Errors
+/// When the archive is none of the kind, or the disk's size is not a whole number of GiB.
+pub async fn from_archive(archive: &Path, image: &Path) -> Result<u64> {
+    unpack(archive, image).await.with_context(|| format!("importing {}", archive.display()))
+}
+
+async fn unpack(archive: &Path, image: &Path) -> Result<u64> {
+    let mut magic = [0; 2];
+    let read = std::fs::File::open(archive)?.read(&mut magic)?;
+    ensure!(read == 2 && magic == [0x1f, 0x8b], "not a gzip file: make it by tar -S and gzip");
+
+    // Beside the image: the temporary directory may well be a small one in memory.
+    let dir = tempfile::Builder::new().suffix(".part").tempdir_in(parent(image))?;
+    let tar = Command::new("tar")
+        .args(["--extract", "--verbose", "--no-same-owner", "--no-same-permissions"])
+        .args(["--use-compress-program", decompressor(), "--directory"])
+        .args([dir.path().as_os_str(), os("--file"), archive.as_os_str()])
+        .kill_on_drop(true)
+        .output()
+        .await
+        .context("running tar")?;
+    if !tar.status.success() {
+        bail!("not a gzip'd tar archive: {}", String::from_utf8_lossy(&tar.stderr).trim());
+    }
+    let members = String::from_utf8_lossy(&tar.stdout);
+    let members: Vec<_> = members.lines().collect();
+    let raw = dir.path().join("disk.raw");
+    ensure!(
+        members == ["disk.raw"] && raw.symlink_metadata()?.is_file(),
+        "must hold exactly one file, disk.raw, but holds: {}",
+        members.join(", ")
+    );
+    let size = raw.metadata()?.len();
+    ensure!(
+        size > 0 && size.is_multiple_of(GIB),
+        "disk.raw has {size} bytes, which is not a whole number of GiB: round it up to {} by \
+         truncate -s {}G",
+        size.div_ceil(GIB).max(1) * GIB,
+        size.div_ceil(GIB).max(1),
+    );
+    convert("raw", &raw, image).await?;
+    Ok(size / GIB)
+}
+
+/// Makes a qcow2 file of its own from `source`; blocks of zeros take no room.
+pub(super) async fn convert(format: &str, source: &Path, target: &Path) -> Result<()> {
+    let part = part_of(target)?;
+    let convert = [os("convert"), os("-f"), os(format), os("-O"), os("qcow2")];
+    qemu_img(convert.into_iter().chain([source.as_ref(), part.as_ref()])).await?;
+    finish(part, target)
+}
+
+/// The quickest one here: igzip is several times quicker than gzip.
+fn decompressor() -> &'static str {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let installed = |name: &&str| std::env::split_paths(&path).any(|dir| dir.join(name).is_file());
+    ["igzip", "pigz"].into_iter().find(installed).unwrap_or("gzip")
+}
+
+fn os(argument: &str) -> &OsStr {
+    OsStr::new(argument)
+}
+
+async fn qemu_img<'a>(arguments: impl IntoIterator<Item = &'a OsStr>) -> Result<()> {
+    let output = Command::new("qemu-img")
+        .args(arguments)
+        .kill_on_drop(true)
+        .output()
+        .await
+        .context("running qemu-img (Debian: install qemu-utils)")?;
+    if !output.status.success() {
+        bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(())
+}
+
+fn parent(path: &Path) -> PathBuf {
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
+}
+
+/// A file beside `path`, removed unless [`finish`] gives it that name.
+fn part_of(path: &Path) -> Result<TempPath> {
+    let dir = parent(path);
+    let part = tempfile::Builder::new().suffix(".part").tempfile_in(&dir);
+    Ok(part.with_context(|| format!("writing to {}", dir.display()))?.into_temp_path())
+}
+
+fn finish(part: TempPath, path: &Path) -> Result<()> {
+    std::fs::File::open(&part)?.sync_all()?;
+    part.persist(path).with_context(|| format!("writing {}", path.display()))
+}

@@ -1,0 +1,281 @@
+//! Virtual machines: one QEMU process each.
+//!
+//! ```text
+//!           start                    guest powers off, power button, kill
+//! Machine ─────────▶ running (Vm) ───────────────────────────────────────▶ Exit::PoweredOff
+//!    │                  │  ▲ │
+//!    │ QEMU refuses     └──┘ │ QEMU dies
+//!    ▼                 reset ▼
+//!  error                Exit::Failed
+//! ```
+//!
+//! No machine outlives the engine, however the engine dies.
+
+mod acceleration;
+pub mod disk;
+mod qemu;
+mod qmp;
+
+use std::fs::File;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use tokio::net::UnixListener;
+use tokio::sync::{Mutex, oneshot, watch};
+
+pub use acceleration::Acceleration;
+pub use qemu::{INTERNAL_ADDRESS, MAC_ADDRESS};
+use qmp::Qmp;
+
+/// What QEMU gets to write its disks' last blocks when it is told to end at once.
+const FLUSH: Duration = Duration::from_secs(5);
+
+/// A machine as it is to be started.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// The instance's id, which the guest sees in its SMBIOS serial number.
+    pub id: u64,
+    /// The instance's name.
+    pub name: String,
+    /// Virtual CPUs.
+    pub cpus: u32,
+    /// Memory in MiB.
+    pub memory_mib: u32,
+    /// Disks.
+    pub drives: Vec<Drive>,
+    /// TCP ports of the guest that are reachable on this machine.
+    pub forwards: Vec<Forward>,
+    /// The machine's own directory: sockets and logs.
+    pub dir: PathBuf,
+    /// Boots by UEFI instead of BIOS.
+    pub uefi: bool,
+}
+
+/// A persistent disk.
+#[derive(Clone, Debug)]
+pub struct Drive {
+    /// The name that the guest sees in `/dev/disk/by-id/scsi-0Google_PersistentDisk_<name>`.
+    pub device_name: String,
+    /// The qcow2 file.
+    pub path: PathBuf,
+    /// Whether the firmware boots from it.
+    pub boot: bool,
+}
+
+/// A TCP port of the guest, on an address of this machine.
+#[derive(Clone, Debug)]
+pub struct Forward {
+    /// Where this machine listens.
+    pub host: SocketAddr,
+    /// The guest's port.
+    pub guest_port: u16,
+}
+
+/// How a machine ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// The guest powered itself off, or [`Vm::kill`] did.
+    PoweredOff,
+    /// QEMU failed; its own words.
+    Failed(String),
+}
+
+/// Starts machines.
+#[derive(Clone, Debug)]
+pub struct Hypervisor {
+    acceleration: Acceleration,
+    connect_command: Vec<String>,
+}
+
+impl Hypervisor {
+    /// Finds out how this host runs guests: KVM only if a guest really ran under it.
+    ///
+    /// # Errors
+    /// When QEMU is not installed.
+    pub async fn detect(connect_command: Vec<String>) -> Result<Self> {
+        let acceleration = acceleration::detect(&connect_command).await?;
+        Ok(Self { acceleration, connect_command })
+    }
+
+    /// How guests are run here.
+    #[must_use]
+    pub fn acceleration(&self) -> Acceleration {
+        self.acceleration
+    }
+
+    /// Starts a machine, and returns when QEMU runs it.
+    ///
+    /// # Errors
+    /// When QEMU refuses: no memory, a port or a disk in use, ...; its own words are in the error.
+    pub async fn start(&self, machine: &Machine) -> Result<Vm> {
+        start(machine, self.acceleration, &self.connect_command)
+            .await
+            .with_context(|| format!("starting the virtual machine of {}", machine.name))
+    }
+}
+
+/// A running machine.
+#[derive(Clone, Debug)]
+pub struct Vm {
+    qmp: Arc<Mutex<Qmp>>,
+    process: Arc<Process>,
+}
+
+impl Vm {
+    /// Presses the ACPI power button; whether the guest obeys is the guest's affair.
+    ///
+    /// # Errors
+    /// When QEMU does not answer.
+    pub async fn press_power_button(&self) -> Result<()> {
+        self.qmp.lock().await.execute("system_powerdown").await
+    }
+
+    /// Presses the reset button.
+    ///
+    /// # Errors
+    /// When QEMU does not answer.
+    pub async fn reset(&self) -> Result<()> {
+        self.qmp.lock().await.execute("system_reset").await
+    }
+
+    /// Pulls the plug, and returns when the machine is gone.
+    pub async fn kill(&self) {
+        self.process.killed.store(true, Ordering::Relaxed);
+        // SIGTERM first: QEMU then writes what it holds of its disk images.
+        self.process.signal(Signal::TERM);
+        if tokio::time::timeout(FLUSH, self.wait()).await.is_err() {
+            self.process.signal(Signal::KILL);
+            self.wait().await;
+        }
+    }
+
+    /// Waits until the machine has ended, and says how.
+    pub async fn wait(&self) -> Exit {
+        self.process.wait().await
+    }
+}
+
+/// The QEMU process.
+#[derive(Debug)]
+struct Process {
+    pidfd: OwnedFd,
+    exit: watch::Receiver<Option<Exit>>,
+    killed: Arc<AtomicBool>,
+}
+
+impl Process {
+    /// Starts QEMU with `arguments`, its output going to `log`.
+    ///
+    /// The kernel kills it when the thread that started it ends (`setpriv --pdeathsig`), so that
+    /// thread does nothing but wait for it: it lives exactly as long as QEMU or the engine does.
+    async fn spawn(arguments: Vec<String>, log: PathBuf) -> Result<Self> {
+        let output = File::create(&log).with_context(|| format!("creating {}", log.display()))?;
+        let (started, pidfd) = oneshot::channel();
+        let (ended, exit) = watch::channel(None);
+        let killed = Arc::new(AtomicBool::new(false));
+        let by_us = Arc::clone(&killed);
+        std::thread::Builder::new()
+            .name("qemu".into())
+            .spawn(move || {
+                let spawn = || -> Result<_> {
+                    let child = Command::new("setpriv")
+                        .args(["--pdeathsig", "KILL", "--", qemu::PROGRAM])
+                        .args(arguments)
+                        .stdin(Stdio::null())
+                        .stdout(output.try_clone()?)
+                        .stderr(output)
+                        .spawn()
+                        .context("running setpriv (install util-linux)")?;
+                    let pidfd = pidfd_open(Pid::from_child(&child), PidfdFlags::empty())
+                        .context("watching QEMU by a pidfd (needs Linux 5.3 or later)")?;
+                    Ok((child, pidfd))
+                };
+                let mut child = match spawn() {
+                    Ok((child, pidfd)) => {
+                        started.send(Ok(pidfd)).ok();
+                        child
+                    }
+                    Err(error) => {
+                        started.send(Err(error)).ok();
+                        return;
+                    }
+                };
+                let exit = match child.wait() {
+                    Ok(status) if status.success() => Exit::PoweredOff,
+                    Ok(_) if by_us.load(Ordering::Relaxed) => Exit::PoweredOff,
+                    Ok(status) => Exit::Failed(format!("QEMU: {status}{}", last_words(&log))),
+                    Err(error) => Exit::Failed(format!("waiting for QEMU: {error}")),
+                };
+                ended.send_replace(Some(exit));
+            })
+            .context("starting a thread for QEMU")?;
+        let pidfd = pidfd.await.context("the thread of QEMU ended")??;
+        Ok(Self { pidfd, exit, killed })
+    }
+
+    /// Sends a signal. Nothing happens to a process that is gone: a pidfd is never reused.
+    fn signal(&self, signal: Signal) {
+        pidfd_send_signal(&self.pidfd, signal).ok();
+    }
+
+    async fn wait(&self) -> Exit {
+        let mut exit = self.exit.clone();
+        let ended = exit.wait_for(Option::is_some).await;
+        ended.ok().and_then(|exit| exit.clone()).unwrap_or(Exit::Failed("QEMU was lost".into()))
+    }
+}
+
+/// A start that did not succeed leaves nothing behind.
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.signal(Signal::KILL);
+    }
+}
+
+async fn start(
+    machine: &Machine,
+    acceleration: Acceleration,
+    connect_command: &[String],
+) -> Result<Vm> {
+    std::fs::create_dir_all(&machine.dir)
+        .with_context(|| format!("creating {}", machine.dir.display()))?;
+    if machine.uefi {
+        qemu::prepare_uefi(&machine.dir)?;
+    }
+    // QEMU dials in to us, so that there is no time at which its socket is not yet there.
+    let socket = qemu::qmp_socket(&machine.dir);
+    let listener = listen(&socket)?;
+    let arguments = qemu::command_line(machine, acceleration, connect_command);
+    let process = Process::spawn(arguments, machine.dir.join("qemu.log")).await?;
+    let qmp = tokio::select! {
+        qmp = Qmp::accept(&listener) => qmp?,
+        exit = process.wait() => match exit {
+            Exit::Failed(reason) => bail!("{reason}"),
+            Exit::PoweredOff => bail!("QEMU ended before it ran the guest"),
+        },
+    };
+    std::fs::remove_file(&socket).ok();
+    Ok(Vm { qmp: Arc::new(Mutex::new(qmp)), process: Arc::new(process) })
+}
+
+fn listen(socket: &Path) -> Result<UnixListener> {
+    std::fs::remove_file(socket).ok();
+    UnixListener::bind(socket).with_context(|| {
+        format!("listening on {} (at most 107 bytes: use a shorter directory)", socket.display())
+    })
+}
+
+/// The end of QEMU's output, where it says why it failed.
+fn last_words(log: &Path) -> String {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    text.lines().rev().find(|line| !line.is_empty()).map_or_else(String::new, |line| {
+        format!(": {line}")
+    })
+}

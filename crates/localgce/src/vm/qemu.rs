@@ -1,0 +1,194 @@
+//! QEMU's command line. With it the stock cloud-init and google-guest-agent take the machine for
+//! one of Compute Engine's: SMBIOS, disk names, the metadata server at its address.
+
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::{Acceleration, Drive, Machine};
+
+pub(super) const PROGRAM: &str = "qemu-system-x86_64";
+
+/// The address of every machine, on a network that it has for itself.
+pub const INTERNAL_ADDRESS: Ipv4Addr = Ipv4Addr::new(169, 254, 10, 15);
+
+/// The network card's address, made of [`INTERNAL_ADDRESS`] as Google makes it. The guest agent
+/// finds the card by this, so the metadata must have it too.
+pub const MAC_ADDRESS: &str = "42:01:a9:fe:0a:0f";
+
+/// Where guests reach the metadata server and the engine's APIs, and the servers' sockets.
+const SERVERS: [(&str, &str); 2] =
+    [("169.254.169.254:80", "metadata.sock"), ("169.254.169.253:80", "api.sock")];
+
+/// OVMF's code, and the template of the variables that each machine has for itself (Debian's
+/// package ovmf).
+const UEFI_CODE: &str = "/usr/share/OVMF/OVMF_CODE_4M.fd";
+const UEFI_VARIABLES: &str = "/usr/share/OVMF/OVMF_VARS_4M.fd";
+
+pub(super) fn qmp_socket(dir: &Path) -> PathBuf {
+    dir.join("qmp.sock")
+}
+
+pub(super) fn serial_log(dir: &Path) -> PathBuf {
+    dir.join("serial.log")
+}
+
+fn uefi_variables(dir: &Path) -> PathBuf {
+    dir.join("uefi-variables.fd")
+}
+
+/// Gives the machine UEFI variables of its own, unless it has them.
+pub(super) fn prepare_uefi(dir: &Path) -> Result<()> {
+    let variables = uefi_variables(dir);
+    if !variables.exists() {
+        std::fs::copy(UEFI_VARIABLES, &variables)
+            .with_context(|| format!("copying {UEFI_VARIABLES} (Debian: install ovmf)"))?;
+    }
+    Ok(())
+}
+
+/// The arguments for [`PROGRAM`]. `connect_command` and a socket's path is what carries one
+/// connection of the guest to that socket.
+pub(super) fn command_line(
+    machine: &Machine,
+    acceleration: Acceleration,
+    connect_command: &[String],
+) -> Vec<String> {
+    let dir = &machine.dir;
+    let mut options: Vec<(&str, String)> = vec![
+        ("-name", escape(&machine.name)),
+        ("-machine", "q35".into()),
+        ("-accel", accel(acceleration).into()),
+        ("-cpu", "max".into()),
+        ("-smp", machine.cpus.to_string()),
+        ("-m", format!("{}M", machine.memory_mib)),
+        ("-smbios", smbios(machine.id)),
+        ("-chardev", format!("file,id=serial0,append=on,path={}", file(&serial_log(dir)))),
+        ("-serial", "chardev:serial0".into()),
+        ("-chardev", format!("socket,id=qmp,path={}", file(&qmp_socket(dir)))),
+        ("-mon", "chardev=qmp,mode=control".into()),
+        ("-object", "rng-builtin,id=rng0".into()),
+        ("-device", "virtio-rng-pci,rng=rng0".into()),
+        ("-netdev", netdev(machine, connect_command)),
+        // No ROM: nothing is booted from this network.
+        ("-device", format!("virtio-net-pci,netdev=net0,mac={MAC_ADDRESS},romfile=")),
+        ("-device", "virtio-scsi-pci,id=scsi0".into()),
+    ];
+    for (index, drive) in machine.drives.iter().enumerate() {
+        let id = format!("drive{index}");
+        options.push(("-drive", backend(&id, &drive.path)));
+        options.push(("-device", disk(&id, drive)));
+    }
+    if machine.uefi {
+        let pflash = "if=pflash,format=raw";
+        options.push(("-drive", format!("{pflash},unit=0,readonly=on,file={UEFI_CODE}")));
+        let variables = file(&uefi_variables(dir));
+        options.push(("-drive", format!("{pflash},unit=1,file={variables}")));
+    }
+    // The sandbox lets QEMU start processes: each connection to the servers is one.
+    let sandbox = "on,obsolete=deny,elevateprivileges=deny,resourcecontrol=deny";
+    options.push(("-sandbox", sandbox.into()));
+
+    let flags = ["-no-user-config", "-nodefaults", "-display", "none"].map(String::from);
+    let options = options.into_iter().flat_map(|(name, value)| [name.to_owned(), value]);
+    flags.into_iter().chain(options).collect()
+}
+
+fn accel(acceleration: Acceleration) -> &'static str {
+    match acceleration {
+        Acceleration::Kvm => "kvm",
+        // A cache of translations in MiB that holds what a whole boot executes.
+        Acceleration::Tcg => "tcg,thread=multi,tb-size=1024",
+    }
+}
+
+fn smbios(id: u64) -> String {
+    format!("type=1,manufacturer=Google,product=Google Compute Engine,serial=GoogleCloud-{id}")
+}
+
+fn netdev(machine: &Machine, connect_command: &[String]) -> String {
+    let mut netdev = format!(
+        "user,id=net0,ipv6=off,net=169.254.0.0/16,dhcpstart={INTERNAL_ADDRESS},\
+         host=169.254.10.2,dns=169.254.10.3"
+    );
+    for (address, socket) in SERVERS {
+        let socket = machine.dir.join(socket).display().to_string();
+        // libslirp takes the command apart as a shell would.
+        let words = connect_command.iter().chain([&socket]).map(|word| quote(word));
+        let command = words.collect::<Vec<_>>().join(" ");
+        netdev += &format!(",guestfwd=tcp:{address}-cmd:{}", escape(&command));
+    }
+    for forward in &machine.forwards {
+        let (host, port) = (forward.host, forward.guest_port);
+        netdev += &format!(",hostfwd=tcp:{host}-{INTERNAL_ADDRESS}:{port}");
+    }
+    netdev
+}
+
+fn backend(id: &str, path: &Path) -> String {
+    format!("if=none,id={id},format=qcow2,discard=unmap,file={}", file(path))
+}
+
+fn disk(id: &str, drive: &Drive) -> String {
+    let name = escape(&drive.device_name);
+    let boot = if drive.boot { ",bootindex=0" } else { "" };
+    format!(
+        "scsi-hd,drive={id},bus=scsi0.0,vendor=Google,product=PersistentDisk,serial={name},\
+         device_id={name}{boot}"
+    )
+}
+
+fn file(path: &Path) -> String {
+    escape(&path.display().to_string())
+}
+
+/// A comma in a value is doubled.
+fn escape(value: &str) -> String {
+    value.replace(',', ",,")
+}
+
+fn quote(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:=@,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vm::Forward;
+
+    fn machine() -> Machine {
+        Machine {
+            id: 42,
+            name: "gateway".into(),
+            cpus: 2,
+            memory_mib: 2048,
+            drives: vec![
+                Drive { device_name: "boot".into(), path: "/d/1.qcow2".into(), boot: true },
+                Drive { device_name: "state".into(), path: "/d/a,b.qcow2".into(), boot: false },
+            ],
+            forwards: vec![Forward {
+                host: ([127, 18, 0, 2], 18789).into(),
+                guest_port: 18789,
+            }],
+            dir: "/vms/o'ne, two".into(),
+            uefi: true,
+        }
+    }
+
+    /// One option and its value per line.
+    fn lines(arguments: &[String]) -> String {
+        arguments.join(" ").replace(" -", "\n-")
+    }
+
+    #[test]
+    fn the_command_line() {
+        let connect = ["/bin/clawbake".into(), "engine".into(), "connect".into()];
+        let arguments = command_line(&machine(), Acceleration::Tcg, &connect);
+        insta::assert_snapshot!(lines(&arguments), @"");
+    }
+}

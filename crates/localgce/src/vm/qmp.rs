@@ -1,0 +1,59 @@
+//! QEMU's control channel: one JSON document per line.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufStream};
+use tokio::net::{UnixListener, UnixStream};
+
+/// QEMU answers in milliseconds, unless its host is starved.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[derive(Debug)]
+pub(super) struct Qmp {
+    stream: BufStream<UnixStream>,
+}
+
+impl Qmp {
+    /// Waits for QEMU to dial in; it does so when the machine is built and about to run.
+    pub(super) async fn accept(listener: &UnixListener) -> Result<Self> {
+        let (stream, _) = listener.accept().await.context("waiting for QEMU")?;
+        let mut qmp = Self { stream: BufStream::new(stream) };
+        qmp.receive().await?; // the greeting
+        qmp.execute("qmp_capabilities").await?;
+        Ok(qmp)
+    }
+
+    /// Runs a command that takes nothing and returns nothing.
+    pub(super) async fn execute(&mut self, command: &str) -> Result<()> {
+        tokio::time::timeout(PATIENCE, self.exchange(command))
+            .await
+            .unwrap_or_else(|_| bail!("no answer within {} s", PATIENCE.as_secs()))
+            .with_context(|| format!("telling QEMU {command}"))
+    }
+
+    async fn exchange(&mut self, command: &str) -> Result<()> {
+        let line = json!({ "execute": command }).to_string() + "\n";
+        self.stream.write_all(line.as_bytes()).await?;
+        self.stream.flush().await?;
+        loop {
+            // Events come in between; nobody here needs them.
+            let answer = self.receive().await?;
+            if answer.get("return").is_some() {
+                return Ok(());
+            }
+            if let Some(error) = answer.get("error") {
+                bail!("{error}");
+            }
+        }
+    }
+
+    async fn receive(&mut self) -> Result<Value> {
+        let mut line = String::new();
+        if self.stream.read_line(&mut line).await? == 0 {
+            bail!("QEMU has ended");
+        }
+        serde_json::from_str(&line).context("reading QEMU's answer")
+    }
+}
