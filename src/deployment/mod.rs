@@ -1,0 +1,117 @@
+//! A deployment (`clawbake.yaml`): which recipe runs where, with which state and secrets.
+
+mod read;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::document::{Cursor, Findings, Log, Node};
+use crate::names::{
+    BucketName, EnvName, MachineType, ProjectId, ResourceName, SecretName, ServiceAccount, Zone,
+};
+use crate::recipe::Recipe;
+
+/// What a deployment's file is called.
+pub const FILE_NAME: &str = "clawbake.yaml";
+
+/// A validated deployment with its recipe.
+#[derive(Debug, Clone)]
+pub struct Deployment {
+    /// The VM's name, and the prefix of what belongs to it.
+    pub name: ResourceName,
+    /// Which cloud.
+    pub target: Target,
+    /// What runs.
+    pub recipe: Recipe,
+    /// The VM.
+    pub machine: Machine,
+    /// The state disk.
+    pub state: State,
+    /// Variable in the gateway's environment: where its value is.
+    pub secrets: BTreeMap<EnvName, Secret>,
+    /// Plain variables.
+    pub env: BTreeMap<EnvName, String>,
+}
+
+/// Which cloud a deployment is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// The engine on this machine.
+    Local,
+    /// Google.
+    Gce(Gce),
+}
+
+/// A place on Google's cloud. What is left out has Google's default.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gce {
+    /// The project's id.
+    pub project: ProjectId,
+    /// The zone of VM and disks.
+    pub zone: Zone,
+    /// Where an image's archive is uploaded.
+    pub bucket: Option<BucketName>,
+    /// The VPC network's name.
+    pub network: Option<ResourceName>,
+    /// The subnetwork's name, in the zone's region.
+    pub subnetwork: Option<ResourceName>,
+    /// The VM's identity.
+    pub service_account: Option<ServiceAccount>,
+}
+
+/// The VM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Machine {
+    /// Such as `e2-small`.
+    pub r#type: MachineType,
+    /// In GiB; not smaller than the image.
+    pub boot_disk_gb: u32,
+}
+
+/// The state disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// In GiB.
+    pub disk_gb: u32,
+    /// Scheduled snapshots, if any.
+    pub snapshots: Option<Snapshots>,
+}
+
+/// A daily snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshots {
+    /// UTC, on the hour, as Google's schedules begin: `04:00`.
+    pub daily: String,
+    /// How many days a snapshot is kept.
+    pub keep: u32,
+}
+
+/// A secret in Secret Manager: its name, never its value.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Secret {
+    /// The secret's name.
+    pub secret: SecretName,
+    /// A version's number, or `latest`.
+    pub version: String,
+}
+
+impl Deployment {
+    /// Loads and validates a deployment and the recipe that it names: a shipped one, or a path
+    /// relative to the deployment's file.
+    pub fn load(path: &Path) -> Result<Self, Findings> {
+        let file = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Findings::unreadable(&file, &error, "`clawbake init` writes one to begin with")
+        })?;
+        let dir = path.parent().unwrap_or(Path::new(""));
+        Self::parse(&file, &text, dir)
+    }
+
+    /// Validates a deployment's text; `file` is what findings call it, `dir` where paths begin.
+    pub fn parse(file: &str, text: &str, dir: &Path) -> Result<Self, Findings> {
+        let document = Node::parse(file, text)?;
+        let log = Log::new(file);
+        let deployment = read::deployment(&Cursor::root(&document, &log), dir, &log);
+        log.close(deployment)
+    }
+}

@@ -1,0 +1,234 @@
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::{Deployment, Gce, Machine, Secret, Snapshots, State, Target};
+use crate::document::{Cursor, Fields, Log, Value};
+use crate::names::EnvName;
+use crate::recipe::{self, Recipe};
+
+const KEYS: [&str; 7] = [
+    "name", "target", "recipe", "machine", "state", "secrets", "env",
+];
+
+pub(super) fn deployment(root: &Cursor, dir: &Path, log: &Log) -> Option<Deployment> {
+    let top = root.fields(&KEYS)?;
+    let name = top
+        .required("name", "such as `clawdbot-gateway`")
+        .and_then(|c| c.parse());
+    let target = top
+        .required("target", "`local`, or {gce: {project, zone}}")
+        .and_then(|c| target(&c));
+    let recipe = top
+        .required("recipe", "a shipped recipe's name, or a path")
+        .and_then(|c| named(&c, dir, log));
+    let machine = top.required("machine", "{type: e2-small, boot_disk_gb: 20}");
+    let machine = machine.and_then(|c| machine_of(&c, recipe.as_ref()));
+    let state = top
+        .required("state", "{disk_gb: 10}")
+        .and_then(|c| state(&c));
+    let secrets_at = top.required("secrets", "name in .env: secret in Secret Manager");
+    let secrets = secrets_at.as_ref().map(secrets).unwrap_or_default();
+    if let (Some(at), Some(recipe)) = (&secrets_at, &recipe) {
+        let token = &recipe.gateway.token_env;
+        if at.node().get(token).is_none() {
+            at.report(
+                format!("`{token}` is missing"),
+                format!(
+                    "the gateway's token is always a secret: `{token}: {}-token`",
+                    recipe.family
+                ),
+            );
+        }
+    }
+    let env = environment(&top, &secrets);
+    Some(Deployment {
+        name: name?,
+        target: target?,
+        recipe: recipe?,
+        machine: machine?,
+        state: state?,
+        secrets,
+        env,
+    })
+}
+
+fn target(at: &Cursor) -> Option<Target> {
+    if let Value::Text(text) = &at.node().value {
+        if text == "local" {
+            return Some(Target::Local);
+        }
+        at.report(
+            format!("`{text}` is not a target"),
+            "`local`, or {gce: {project: my-project, zone: us-central1-a}}",
+        );
+        return None;
+    }
+    let gce_at = at.fields(&["gce"])?.required("gce", "{project, zone}")?;
+    let keys = gce_at.fields(&[
+        "project",
+        "zone",
+        "bucket",
+        "network",
+        "subnetwork",
+        "service_account",
+    ])?;
+    let project = keys
+        .required("project", "the project's id")
+        .and_then(|c| c.parse());
+    let zone = keys
+        .required("zone", "such as us-central1-a")
+        .and_then(|c| c.parse());
+    Some(Target::Gce(Gce {
+        project: project?,
+        zone: zone?,
+        bucket: keys.optional("bucket").and_then(|c| c.parse()),
+        network: keys.optional("network").and_then(|c| c.parse()),
+        subnetwork: keys.optional("subnetwork").and_then(|c| c.parse()),
+        service_account: keys.optional("service_account").and_then(|c| c.parse()),
+    }))
+}
+
+/// A shipped recipe goes by its name; whatever holds a `/` or `.` is a path.
+fn named(at: &Cursor, dir: &Path, log: &Log) -> Option<Recipe> {
+    let text = at.text()?;
+    let loaded = if text.contains(['/', '.']) {
+        let path = dir.join(&text);
+        if !path.exists() {
+            at.report(
+                format!("`{text}` does not exist"),
+                "the path is relative to this file",
+            );
+            return None;
+        }
+        Recipe::load(&path)
+    } else {
+        let Some(shipped) = Recipe::shipped(&text) else {
+            let names = recipe::shipped_names().join(", ");
+            at.report(
+                format!("`{text}` is not a shipped recipe"),
+                format!("one of {names}, or a path such as `./{text}`"),
+            );
+            return None;
+        };
+        shipped
+    };
+    loaded.map_err(|findings| log.adopt(findings)).ok()
+}
+
+fn machine_of(at: &Cursor, recipe: Option<&Recipe>) -> Option<Machine> {
+    let keys = at.fields(&["type", "boot_disk_gb"])?;
+    let machine_type = keys
+        .required("type", "such as e2-small")
+        .and_then(|c| c.parse());
+    let boot_at = keys.required("boot_disk_gb", "in GiB, such as 20");
+    let boot_disk_gb = boot_at
+        .as_ref()
+        .and_then(|c| c.number(1..=65536, "a disk size in GiB"));
+    if let (Some(at), Some(size), Some(recipe)) = (&boot_at, boot_disk_gb, recipe)
+        && size < recipe.disk_gb
+    {
+        at.report(
+            format!("{size} GiB cannot hold the image"),
+            format!(
+                "the recipe's image has {} GiB: give at least that",
+                recipe.disk_gb
+            ),
+        );
+    }
+    Some(Machine {
+        r#type: machine_type?,
+        boot_disk_gb: boot_disk_gb?,
+    })
+}
+
+fn state(at: &Cursor) -> Option<State> {
+    let keys = at.fields(&["disk_gb", "snapshots"])?;
+    let disk_gb = keys.required("disk_gb", "in GiB, such as 10");
+    let disk_gb = disk_gb.and_then(|c| c.number(1..=65536, "a disk size in GiB"));
+    let snapshots = keys.or("snapshots", None, |c| snapshots(&c).map(Some));
+    Some(State {
+        disk_gb: disk_gb?,
+        snapshots: snapshots?,
+    })
+}
+
+fn snapshots(at: &Cursor) -> Option<Snapshots> {
+    let keys = at.fields(&["daily", "keep"])?;
+    let daily = keys
+        .required("daily", "the hour in UTC: \"04:00\"")
+        .and_then(|c| hour(&c));
+    let keep = keys
+        .required("keep", "how many days")
+        .and_then(|c| c.number(1..=65535, "a number of days"));
+    Some(Snapshots {
+        daily: daily?,
+        keep: keep?,
+    })
+}
+
+fn hour(at: &Cursor) -> Option<String> {
+    let text = at.text()?;
+    let hours = text.strip_suffix(":00").filter(|hour| hour.len() == 2);
+    if hours
+        .and_then(|hour| hour.parse::<u8>().ok())
+        .is_some_and(|hour| hour < 24)
+    {
+        return Some(text);
+    }
+    at.report(
+        format!("`{text}` is not an hour of the day"),
+        "\"HH:00\" in UTC, such as \"04:00\": Google's snapshot schedules begin on the hour",
+    );
+    None
+}
+
+fn secrets(at: &Cursor) -> BTreeMap<EnvName, Secret> {
+    let entry = |(key, value): &(Cursor, Cursor)| {
+        let name = key.parse();
+        let secret = secret(value);
+        Some((name?, secret?))
+    };
+    at.entries().iter().filter_map(entry).collect()
+}
+
+fn secret(at: &Cursor) -> Option<Secret> {
+    if !matches!(at.node().value, Value::Map(_)) {
+        return Some(Secret {
+            secret: at.parse()?,
+            version: "latest".to_owned(),
+        });
+    }
+    let keys = at.fields(&["secret", "version"])?;
+    let secret = keys
+        .required("secret", "the secret's name in Secret Manager")
+        .and_then(|c| c.parse());
+    let version = keys.or("version", "latest".to_owned(), |c| {
+        let text = c.scalar()?;
+        let number = !text.starts_with('0') && text.chars().all(|d| d.is_ascii_digit());
+        if text == "latest" || (number && !text.is_empty()) {
+            return Some(text);
+        }
+        c.report(
+            format!("`{text}` is not a secret's version"),
+            "a number from 1, or `latest`",
+        );
+        None
+    });
+    Some(Secret {
+        secret: secret?,
+        version: version?,
+    })
+}
+
+fn environment(top: &Fields, secrets: &BTreeMap<EnvName, Secret>) -> BTreeMap<EnvName, String> {
+    let Some(at) = top.optional("env") else {
+        return BTreeMap::new();
+    };
+    for (key, _) in at.entries() {
+        let name = key.node().text().unwrap_or_default();
+        if secrets.keys().any(|secret| **secret == *name) {
+            key.report("is among the secrets as well", "drop one of the two");
+        }
+    }
+    recipe::environment(&at)
+}

@@ -1,0 +1,250 @@
+//! A recipe: what goes into an image, checked completely before anything is built.
+
+mod compose;
+mod files;
+mod image_json;
+mod read;
+mod shipped;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+pub use files::Files;
+pub(crate) use read::environment;
+pub use shipped::names as shipped_names;
+
+use crate::document::{Cursor, Findings, Log, Node};
+use crate::names::{
+    EnvName, LabelKey, LabelValue, NpmPackage, PackageName, RelativePath, ResourceName, Sha256,
+};
+use crate::release::{Channel, Version};
+
+/// The file that makes a directory a recipe.
+pub const FILE_NAME: &str = "recipe.yaml";
+
+/// A validated recipe and the files it came with.
+#[derive(Debug, Clone)]
+pub struct Recipe {
+    /// Names the container image and the cache; the shipped recipe's name.
+    pub name: ResourceName,
+    /// The image family that bakes are promoted into.
+    pub family: ResourceName,
+    /// For people.
+    pub description: Option<String>,
+    /// The distribution below.
+    pub base: Base,
+    /// Size of the image's disk in GiB.
+    pub disk_gb: u32,
+    /// Labels of the image.
+    pub labels: BTreeMap<LabelKey, LabelValue>,
+    /// Compute Engine licences of the image, as URLs or partial URLs.
+    pub licenses: Vec<String>,
+    /// What the image is for.
+    pub gateway: Gateway,
+    /// Debian packages beyond the base's.
+    pub packages: Vec<PackageName>,
+    /// Scripts of the recipe that run after the base's, in order.
+    pub provision: Vec<RelativePath>,
+    /// What must succeed before the image is sealed, in order.
+    pub verify: Vec<Verify>,
+    /// The recipe's own files.
+    pub files: Files,
+}
+
+/// The distribution that an image is made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Base {
+    /// trixie
+    Debian13,
+    /// bookworm
+    Debian12,
+}
+
+/// The gateway: where it comes from, how it runs, what proves that it works.
+#[derive(Debug, Clone)]
+pub struct Gateway {
+    /// What upstream published.
+    pub release: Release,
+    /// How its container image is built.
+    pub container: Container,
+    /// The container's command, literally.
+    pub command: Vec<String>,
+    /// Prefix of the gateway's own environment variables.
+    pub env_prefix: String,
+    /// The variable that carries the gateway's token; always a secret.
+    pub token_env: EnvName,
+    /// Where it listens.
+    pub ports: Ports,
+    /// Fixed environment of the container; never a secret.
+    pub env: BTreeMap<EnvName, String>,
+    /// What outlives the machine.
+    pub state: State,
+    /// The probe that tells a working gateway from one that merely listens.
+    pub health: Health,
+    /// Seconds that the gateway gets to stop by itself.
+    pub stop_seconds: u32,
+    /// Binaries that skills need, baked in.
+    pub binaries: Vec<Binary>,
+}
+
+/// A release on npm.
+#[derive(Debug, Clone)]
+pub struct Release {
+    /// The npm package.
+    pub npm: NpmPackage,
+    /// Its version.
+    pub version: Version,
+    /// The channel that newer versions are looked for on.
+    pub channel: Channel,
+    /// npm's `overrides`: package to version specification.
+    pub overrides: BTreeMap<NpmPackage, String>,
+    /// Paths under `node_modules` that the image can do without.
+    pub prune: Vec<RelativePath>,
+}
+
+/// How the gateway's container image is built.
+#[derive(Debug, Clone)]
+pub struct Container {
+    /// Template of the Containerfile.
+    pub file: RelativePath,
+    /// Node's version: `22`, `22.12` or `22.12.0`.
+    pub node: String,
+    /// Whether the gateway is started once while building, to fill its caches.
+    pub warm: bool,
+}
+
+/// The gateway sees loopback clients only: it listens on `inner`, and a proxy hands on what arrives
+/// at `front`. Behind Docker's NAT it would ask its own users for pairing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ports {
+    /// What users reach.
+    pub front: u16,
+    /// Where the gateway listens, on loopback.
+    pub inner: u16,
+}
+
+/// What lives on the state disk.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// Directories relative to the home directory.
+    pub dirs: Vec<RelativePath>,
+    /// Files that are written once, where they do not exist.
+    pub seeds: Vec<Seed>,
+}
+
+/// A JSON file that a fresh state begins with.
+#[derive(Debug, Clone)]
+pub struct Seed {
+    /// Relative to the home directory, inside one of the state directories.
+    pub path: RelativePath,
+    /// The file's content.
+    pub content: serde_json::Value,
+}
+
+/// An HTTP request whose answer depends on the token.
+#[derive(Debug, Clone)]
+pub struct Health {
+    /// The request.
+    pub probe: Probe,
+    /// The status without a token or with a wrong one.
+    pub without: u16,
+    /// The status with the right token.
+    pub with: u16,
+    /// Seconds from start to the first right answer, at most.
+    pub start_seconds: u32,
+}
+
+/// Method, path and body of the probe.
+#[derive(Debug, Clone)]
+pub enum Probe {
+    /// `GET path`
+    Get(String),
+    /// `POST path` with a JSON body.
+    Post(String, serde_json::Value),
+}
+
+/// A binary by URL and digest.
+#[derive(Debug, Clone)]
+pub struct Binary {
+    /// The command's name in the container.
+    pub name: String,
+    /// `https`, `http` or `file`.
+    pub url: String,
+    /// Digest of what the URL holds.
+    pub sha256: Sha256,
+    /// The file within the archive that the URL holds, if it is one.
+    pub member: Option<RelativePath>,
+}
+
+/// A command that must succeed in the finished image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verify {
+    /// Whether it runs in the gateway's container instead of the machine.
+    pub in_gateway: bool,
+    /// For `sh -c`; one line.
+    pub run: String,
+}
+
+impl Recipe {
+    /// Loads and validates a recipe: a directory, or the path of its `recipe.yaml`.
+    pub fn load(path: &Path) -> Result<Self, Findings> {
+        let (dir, file) = if path.is_dir() {
+            (path, path.join(FILE_NAME))
+        } else {
+            let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
+            (parent.unwrap_or(Path::new(".")), path.to_owned())
+        };
+        let name = file.display().to_string();
+        let text = std::fs::read_to_string(&file).map_err(|error| {
+            let hint = format!(
+                "a recipe is a directory with a {FILE_NAME}, or one of the shipped: {}",
+                shipped::names().join(", ")
+            );
+            Findings::unreadable(&name, &error, &hint)
+        })?;
+        Self::parse(&name, &text, Files::Directory(dir.to_owned()))
+    }
+
+    /// The shipped recipe of that name, if there is one.
+    #[must_use]
+    pub fn shipped(name: &str) -> Option<Result<Self, Findings>> {
+        let files = shipped::files(name)?;
+        let text = files.read(FILE_NAME).ok()?;
+        Some(Self::parse(&format!("{name}/{FILE_NAME}"), &text, files))
+    }
+
+    /// Validates the text of a `recipe.yaml`; `file` is what findings call it.
+    pub fn parse(file: &str, text: &str, files: Files) -> Result<Self, Findings> {
+        let document = Node::parse(file, text)?;
+        let log = Log::new(file);
+        let recipe = read::recipe(&Cursor::root(&document, &log), files);
+        log.close(recipe)
+    }
+
+    /// The gateway's container image: `clawbake/<recipe>:<version>`.
+    #[must_use]
+    pub fn container_image(&self) -> String {
+        format!("clawbake/{}:{}", self.name, self.gateway.release.version)
+    }
+}
+
+impl Base {
+    /// Debian's code name, as its archive has it.
+    #[must_use]
+    pub fn suite(self) -> &'static str {
+        match self {
+            Self::Debian13 => "trixie",
+            Self::Debian12 => "bookworm",
+        }
+    }
+}
+
+impl fmt::Display for Base {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Debian13 => "debian-13",
+            Self::Debian12 => "debian-12",
+        })
+    }
+}

@@ -1,0 +1,130 @@
+//! What is put into the gateway's container.
+
+use std::collections::BTreeMap;
+
+use super::existing;
+use crate::document::Cursor;
+use crate::recipe::{Binary, Container, Files, Release};
+use crate::release::Channel;
+
+pub(super) fn release(at: &Cursor) -> Option<Release> {
+    let keys = at.fields(&["npm", "version", "channel", "overrides", "prune"])?;
+    let npm = keys
+        .required("npm", "the gateway's npm package")
+        .and_then(|c| c.parse());
+    let version_at = keys.required("version", "such as 2026.1.24-3");
+    let version = version_at.as_ref().and_then(Cursor::parse);
+    let channel: Option<Channel> = keys
+        .required("channel", "stable, beta, dev or extended-stable")
+        .and_then(|c| c.parse());
+    if let (Some(at), Some(version), Some(channel)) = (&version_at, version, channel)
+        && !channel.admits(version)
+    {
+        let hint = format!(
+            "it is a release of {}: change `channel` or the version",
+            version.channel()
+        );
+        at.report(format!("{version} is not on the {channel} channel"), hint);
+    }
+    let overrides = keys
+        .optional("overrides")
+        .map(|c| c.entries())
+        .unwrap_or_default();
+    Some(Release {
+        npm: npm?,
+        version: version?,
+        channel: channel?,
+        overrides: overrides
+            .iter()
+            .filter_map(|(key, value)| Some((key.parse()?, value.text()?)))
+            .collect(),
+        prune: keys.list("prune", |c| c.parse()),
+    })
+}
+
+pub(super) fn container(at: &Cursor, files: &Files) -> Option<Container> {
+    let keys = at.fields(&["file", "node", "warm"])?;
+    let file = keys
+        .required("file", "such as `Containerfile.tera`")
+        .and_then(|c| existing(&c, files));
+    let node = keys
+        .required("node", "such as \"22\"")
+        .and_then(|c| node_version(&c));
+    let warm = keys.or("warm", true, |c| c.flag());
+    Some(Container {
+        file: file?,
+        node: node?,
+        warm: warm?,
+    })
+}
+
+fn node_version(at: &Cursor) -> Option<String> {
+    let text = at.text()?;
+    let parts: Vec<&str> = text.split('.').collect();
+    let digits = |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit());
+    if parts.len() <= 3 && parts.iter().all(digits) {
+        return Some(text);
+    }
+    at.report(
+        format!("`{text}` is not a version of Node"),
+        "\"22\", \"22.12\" or \"22.12.0\"",
+    );
+    None
+}
+
+pub(super) fn binary(at: &Cursor, seen: &mut BTreeMap<String, u64>) -> Option<Binary> {
+    let keys = at.fields(&["name", "url", "sha256", "member"])?;
+    let name_at = keys.required("name", "the command's name");
+    let name = name_at.as_ref().and_then(command_name);
+    let url = keys
+        .required("url", "a release asset's versioned URL")
+        .and_then(|c| url(&c));
+    let sha256 = keys.required(
+        "sha256",
+        "`curl -fsSL URL | sha256sum`; a download is never trusted without it",
+    );
+    let sha256 = sha256.and_then(|c| c.parse());
+    let member = keys.or("member", None, |c| c.parse().map(Some));
+    if let (Some(at), Some(name)) = (&name_at, &name)
+        && let Some(line) = seen.insert(name.clone(), at.node().line)
+    {
+        at.report(
+            format!("`{name}` is already defined in line {line}"),
+            "drop one of the two",
+        );
+    }
+    Some(Binary {
+        name: name?,
+        url: url?,
+        sha256: sha256?,
+        member: member?,
+    })
+}
+
+fn command_name(at: &Cursor) -> Option<String> {
+    let text = at.text()?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.+".contains(c);
+    if text.chars().all(plain) && !text.starts_with(['-', '.']) {
+        return Some(text);
+    }
+    at.report(
+        format!("`{text}` is not a command's name"),
+        "the bare name, such as `gog`",
+    );
+    None
+}
+
+fn url(at: &Cursor) -> Option<String> {
+    let text = at.text()?;
+    let rest = ["https://", "http://", "file://"]
+        .iter()
+        .find_map(|scheme| text.strip_prefix(scheme));
+    if rest.is_some_and(|rest| !rest.is_empty()) && !text.contains(char::is_whitespace) {
+        return Some(text);
+    }
+    at.report(
+        format!("`{text}` is not a URL"),
+        "begins with https://, http:// or file://",
+    );
+    None
+}

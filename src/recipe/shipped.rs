@@ -1,0 +1,27 @@
+use super::Files;
+
+type Table = &'static [(&'static str, &'static str)];
+
+macro_rules! recipe {
+    ($name:literal: $($file:literal),+ $(,)?) => {
+        ($name, &[$(($file, include_str!(concat!("../../recipes/", $name, "/", $file)))),+])
+    };
+}
+
+/// The recipes within this program, so that a binary alone is enough.
+const RECIPES: &[(&str, Table)] = &[
+    recipe!("clawdbot": "recipe.yaml", "Containerfile.tera"),
+    recipe!("openclaw": "recipe.yaml", "Containerfile.tera"),
+];
+
+/// Names of the shipped recipes.
+#[must_use]
+pub fn names() -> Vec<&'static str> {
+    RECIPES.iter().map(|(name, _)| *name).collect()
+}
+
+/// The files of a shipped recipe.
+pub(super) fn files(name: &str) -> Option<Files> {
+    let (_, files) = RECIPES.iter().find(|(shipped, _)| *shipped == name)?;
+    Some(Files::Shipped(files))
+}

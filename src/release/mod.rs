@@ -1,0 +1,7 @@
+//! Gateway releases: their versions and the order upstream gives them.
+
+mod npm;
+mod version;
+
+pub use npm::{Package, Registry};
+pub use version::{Channel, Version};

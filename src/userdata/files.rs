@@ -1,0 +1,42 @@
+/// The template of the document itself.
+pub(super) const TEMPLATE: &str = include_str!("../../cloud-init/user-data.yaml.tera");
+
+macro_rules! script {
+    ($dir:literal, $name:literal) => {
+        (
+            concat!($dir, "/", $name),
+            "0755",
+            include_str!(concat!("../../cloud-init/scripts/", $name)),
+        )
+    };
+}
+
+macro_rules! unit {
+    ($name:literal) => {
+        (
+            concat!("/etc/systemd/system/", $name),
+            "0644",
+            include_str!(concat!("../../cloud-init/units/", $name)),
+        )
+    };
+}
+
+/// Path, permissions and content of what every VM gets.
+pub(super) const INSTALLED: &[(&str, &str, &str)] = &[
+    script!("/usr/local/lib/clawbake", "clawbake-state"),
+    script!("/usr/local/lib/clawbake", "clawbake-env"),
+    script!("/usr/local/lib/clawbake", "clawbake-guard"),
+    script!("/usr/local/lib/clawbake", "clawbake-phase"),
+    script!("/usr/local/lib/clawbake", "clawbake-ready"),
+    script!("/etc/systemd/system-generators", "clawbake-ports"),
+    unit!("clawbake-state.service"),
+    unit!("clawbake-env.service"),
+    unit!("clawbake-gateway.service"),
+    unit!("clawbake-ready.service"),
+    unit!("clawbake-failed@.service"),
+    unit!("clawbake-proxy.socket"),
+    unit!("clawbake-proxy.service"),
+];
+
+/// What is enabled and started; the rest is pulled in by these.
+pub(super) const ENABLED: [&str; 2] = ["clawbake-gateway.service", "clawbake-proxy.socket"];
