@@ -61,7 +61,7 @@ struct File<'a> {
 
 /// The cloud-config of a VM.
 pub fn render(values: &Values) -> Result<String> {
-    let vm_json = serde_json::to_string_pretty(values)? + "\n";
+    let vm_json = ascii(&serde_json::to_string_pretty(values)?) + "\n";
     let installed = files::INSTALLED
         .iter()
         .map(|&(path, permissions, content)| File {
@@ -89,6 +89,21 @@ pub fn render(values: &Values) -> Result<String> {
     Ok(text)
 }
 
+/// The same JSON without characters that cloud-init's YAML would fold or refuse, such as U+2028.
+fn ascii(json: &str) -> String {
+    let escape = |c: char| {
+        let units = c.encode_utf16(&mut [0; 2]).to_vec();
+        units
+            .iter()
+            .map(|unit| format!("\\u{unit:04x}"))
+            .collect::<String>()
+    };
+    let plain = |c: char| c.is_ascii() && c != '\u{7f}';
+    json.chars()
+        .map(|c| if plain(c) { c.to_string() } else { escape(c) })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -98,7 +113,7 @@ mod tests {
     use crate::recipe::Base;
 
     /// Values that YAML or a template would love to misread.
-    const AWKWARD: [&str; 7] = [
+    const AWKWARD: [&str; 8] = [
         "a: b # c",
         "{{ 1 + 1 }}",
         "$HOME ${X}",
@@ -106,6 +121,7 @@ mod tests {
         "line\nline\n",
         "\u{1f99e} ü",
         "- [x]",
+        "\u{2028}\u{7f}",
     ];
 
     fn values() -> Values {
@@ -135,6 +151,10 @@ mod tests {
                 .insert(format!("V{i}").parse().unwrap(), (*text).to_owned());
         }
         let text = render(&values).unwrap();
+        assert!(
+            text.is_ascii(),
+            "cloud-init's YAML folds some line separators of Unicode"
+        );
         let document = Node::parse("user-data", &text).unwrap();
         let written = document.get("write_files").unwrap().items();
         let content = |path: &str| {
