@@ -6,6 +6,7 @@ mod schema;
 mod validate;
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
@@ -91,17 +92,18 @@ pub fn render(values: &Values) -> Result<String> {
 
 /// The same JSON without characters that cloud-init's YAML would fold or refuse, such as U+2028.
 fn ascii(json: &str) -> String {
-    let escape = |c: char| {
-        let units = c.encode_utf16(&mut [0; 2]).to_vec();
-        units
-            .iter()
-            .map(|unit| format!("\\u{unit:04x}"))
-            .collect::<String>()
-    };
-    let plain = |c: char| c.is_ascii() && c != '\u{7f}';
-    json.chars()
-        .map(|c| if plain(c) { c.to_string() } else { escape(c) })
-        .collect()
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c.is_ascii() && c != '\u{7f}' {
+            out.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                // Writing to a String cannot fail.
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        }
+    }
+    out
 }
 
 #[cfg(test)]
