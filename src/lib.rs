@@ -1,10 +1,46 @@
-//! clawbake.
+//! clawbake turns a gateway release into a golden Compute Engine image, and keeps VMs made from it
+//! running, current and recoverable.
+//!
+//! Data flows one way: recipe -> plan -> run. The verbs are in [`cli`]; what they decide is pure and
+//! lies in [`recipe`], [`deployment`], [`userdata`] and [`release`]; what they do, in [`image`],
+//! [`bake`] and [`fleet`], speaks to Google or to the engine on this machine through [`cloud`].
+//!
+//! ```
+//! use clawbake::recipe::Recipe;
+//!
+//! let recipe = Recipe::shipped("clawdbot").expect("it is shipped")?;
+//! assert_eq!(recipe.container_image(), format!("clawbake/clawdbot:{}", recipe.gateway.release.version));
+//! # Ok::<(), clawbake::document::Findings>(())
+//! ```
+//!
+//! `bake`, from the recipe to an image in its family:
+//!
+//! ```no_run
+//! # async fn example(deployment: clawbake::deployment::Deployment) -> anyhow::Result<()> {
+//! use clawbake::{bake, cloud::Cloud, fleet, image::Offline, paths, progress::Progress};
+//!
+//! let progress = Progress::silent();
+//! let cloud = Cloud::connect(&deployment.target, &progress).await?;
+//! let cache = paths::cache()?;
+//! let image = bake::bake(&deployment, &cloud, &Offline::new(&deployment.recipe, &cache), &progress).await?;
+//! // `launch`, from the image to a VM that is ready without anyone logging in:
+//! let instance = fleet::launch(&deployment, &cloud, &image, &progress).await?;
+//! # Ok(())
+//! # }
+//! ```
 
+pub mod bake;
+pub mod cli;
+pub mod cloud;
 pub mod deployment;
 pub mod document;
+pub mod engine;
+pub mod fleet;
+pub mod image;
+pub mod journal;
 pub mod names;
+pub mod paths;
+pub mod progress;
 pub mod recipe;
 pub mod release;
 pub mod userdata;
-pub mod image;
-pub mod progress;

@@ -36,8 +36,14 @@ pub(super) fn router(guest: Arc<dyn Guest>) -> Router {
         .route("/computeMetadata/v1", get(slash))
         .route("/computeMetadata/v1/", get(root))
         .route("/computeMetadata/v1/{*path}", get(read))
-        .route("/computeMetadata/v1/instance/service-accounts/{account}/token", get(token))
-        .route("/computeMetadata/v1/instance/guest-attributes/{namespace}/{key}", attribute)
+        .route(
+            "/computeMetadata/v1/instance/service-accounts/{account}/token",
+            get(token),
+        )
+        .route(
+            "/computeMetadata/v1/instance/guest-attributes/{namespace}/{key}",
+            attribute,
+        )
         .fallback(not_found)
         .layer(DefaultBodyLimit::max(VALUE_LIMIT))
         .layer(from_fn(manners))
@@ -73,7 +79,11 @@ struct Options {
 
 impl Options {
     fn parse(query: &HashMap<String, String>) -> Result<Self, &'static str> {
-        let truth = |name| query.get(name).is_some_and(|value| value.eq_ignore_ascii_case("true"));
+        let truth = |name| {
+            query
+                .get(name)
+                .is_some_and(|value| value.eq_ignore_ascii_case("true"))
+        };
         Ok(Self {
             recursive: truth("recursive"),
             alt: match query.get("alt").map(String::as_str) {
@@ -132,11 +142,7 @@ async fn read(
 }
 
 /// Waits until what is at `path` differs from `last_etag`, or from what is there now.
-async fn change(
-    tree: &mut watch::Receiver<Arc<Value>>,
-    path: &str,
-    mut last_etag: Option<String>,
-) {
+async fn change(tree: &mut watch::Receiver<Arc<Value>>, path: &str, mut last_etag: Option<String>) {
     loop {
         let Some(etag) = Node::find(&tree.borrow_and_update(), path).map(Node::etag) else {
             return;
@@ -161,12 +167,8 @@ async fn token(State(guest): Machine, Path(account): Path<String>, uri: Uri) -> 
 
 type Attribute = Path<(String, String)>;
 
-async fn attribute(
-    State(guest): Machine,
-    Path((namespace, key)): Attribute,
-    uri: Uri,
-) -> Response {
-    if let Err(refused) = permit(&*guest, &uri, [&namespace, &key]) {
+async fn attribute(State(guest): Machine, Path((namespace, key)): Attribute, uri: Uri) -> Response {
+    if let Some(refused) = refusal(&*guest, &uri, [&namespace, &key]) {
         return refused;
     }
     match guest.guest_attribute(&namespace, &key) {
@@ -199,7 +201,7 @@ fn write(
     key: &str,
     value: Option<String>,
 ) -> Response {
-    if let Err(refused) = permit(guest, uri, [namespace, key]) {
+    if let Some(refused) = refusal(guest, uri, [namespace, key]) {
         return refused;
     }
     match guest.set_guest_attribute(namespace, key, value) {
@@ -209,28 +211,34 @@ fn write(
 }
 
 /// Guest attributes must have been enabled by the machine's or the project's metadata.
-fn permit(guest: &dyn Guest, uri: &Uri, names: [&str; 2]) -> Result<(), Response> {
+fn refusal(guest: &dyn Guest, uri: &Uri, names: [&str; 2]) -> Option<Response> {
     let tree = Arc::clone(&guest.tree().borrow());
     let enabled = ["instance", "project"].iter().any(|level| {
         let value = &tree[level]["attributes"]["enable-guest-attributes"];
-        value.as_str().is_some_and(|value| value.eq_ignore_ascii_case("true"))
+        value
+            .as_str()
+            .is_some_and(|value| value.eq_ignore_ascii_case("true"))
     });
     if !enabled {
-        return Err(forbidden(uri, "Guest attributes endpoint access is disabled."));
+        let reason = "Guest attributes endpoint access is disabled.";
+        return Some(forbidden(uri, reason));
     }
     let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     let valid = |name: &str| (1..=128).contains(&name.len()) && name.chars().all(allowed);
     if !names.into_iter().all(valid) {
         let reason = "A namespace and a key have 1 to 128 letters, digits, hyphens, underscores \
                       or dots.";
-        return Err(error(StatusCode::BAD_REQUEST, reason));
+        return Some(error(StatusCode::BAD_REQUEST, reason));
     }
-    Ok(())
+    None
 }
 
 /// Sends the client to the directory's proper name.
 async fn slash(uri: Uri) -> Response {
-    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let query = uri
+        .query()
+        .map(|query| format!("?{query}"))
+        .unwrap_or_default();
     let location = format!("{}/{query}", uri.path());
     (StatusCode::MOVED_PERMANENTLY, [(LOCATION, location)]).into_response()
 }
@@ -252,7 +260,10 @@ fn forbidden(uri: &Uri, reason: &str) -> Response {
 
 /// Google's error page, without its looks.
 fn error(status: StatusCode, sentence: &str) -> Response {
-    let (code, name) = (status.as_u16(), status.canonical_reason().unwrap_or_default());
+    let (code, name) = (
+        status.as_u16(),
+        status.canonical_reason().unwrap_or_default(),
+    );
     let page = format!(
         "<!DOCTYPE html>\n<html lang=en>\n  <meta charset=utf-8>\n  \
          <title>Error {code} ({name})!!1</title>\n  \
@@ -263,5 +274,7 @@ fn error(status: StatusCode, sentence: &str) -> Response {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }

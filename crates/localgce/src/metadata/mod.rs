@@ -3,6 +3,8 @@
 //! What it answers is <https://cloud.google.com/compute/docs/metadata/querying-metadata>.
 
 mod handlers;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 use std::io;

@@ -33,10 +33,18 @@ impl<'a> Node<'a> {
     /// Follows a path as in a URL, without a slash at either end. The empty path is the root.
     pub(super) fn find(tree: &'a Value, path: &str) -> Option<Self> {
         let segments = path.split('/').filter(|_| !path.is_empty());
-        segments.fold(Some(Self { name: "", value: tree }), |node, segment| {
-            let mut children = node?.children().into_iter();
-            children.find(|(name, _)| name == segment).map(|(_, child)| child)
-        })
+        segments.fold(
+            Some(Self {
+                name: "",
+                value: tree,
+            }),
+            |node, segment| {
+                let mut children = node?.children().into_iter();
+                children
+                    .find(|(name, _)| name == segment)
+                    .map(|(_, child)| child)
+            },
+        )
     }
 
     /// Whether its path ends in a slash.
@@ -92,7 +100,15 @@ impl<'a> Node<'a> {
         let name = |key: &'a str| if verbatim { "" } else { key };
         let mut children: Vec<_> = fields
             .iter()
-            .map(|(key, value)| (segment(key), Node { name: name(key), value }))
+            .map(|(key, value)| {
+                (
+                    segment(key),
+                    Node {
+                        name: name(key),
+                        value,
+                    },
+                )
+            })
             .collect();
         children.sort_by(|one, other| one.0.cmp(&other.0));
         children
@@ -100,27 +116,33 @@ impl<'a> Node<'a> {
 
     fn names(self) -> Vec<String> {
         let slash = |node: Self| if node.is_directory() { "/" } else { "" };
-        self.children().into_iter().map(|(name, node)| name + slash(node)).collect()
+        self.children()
+            .into_iter()
+            .map(|(name, node)| name + slash(node))
+            .collect()
     }
 
     fn lines(self, path: &str) -> String {
-        self.children().into_iter().fold(String::new(), |mut lines, (name, node)| {
-            let path = format!("{path}{name}");
-            if node.is_directory() {
-                lines += &node.lines(&(path + "/"));
-            } else {
-                writeln!(lines, "{path} {}", node.text().trim_end()).ok();
-            }
-            lines
-        })
+        self.children()
+            .into_iter()
+            .fold(String::new(), |mut lines, (name, node)| {
+                let path = format!("{path}{name}");
+                if node.is_directory() {
+                    lines += &node.lines(&(path + "/"));
+                } else {
+                    writeln!(lines, "{path} {}", node.text().trim_end()).ok();
+                }
+                lines
+            })
     }
 
     fn text(self) -> String {
         match self.value {
             Value::String(text) => text.clone(),
-            Value::Array(items) => {
-                items.iter().map(|value| Node { name: "", value }.text() + "\n").collect()
-            }
+            Value::Array(items) => items
+                .iter()
+                .map(|value| Node { name: "", value }.text() + "\n")
+                .collect(),
             other => other.to_string(),
         }
     }
@@ -165,13 +187,24 @@ mod tests {
             ("instance/attributes/user-data", "#cloud-config\n"),
             ("instance/attributes/camelCase", "kept"),
             ("instance/attributes/tags", "mine"),
-            ("instance/network-interfaces/0/access-configs/0/external-ip", "127.0.0.1"),
-            ("instance/network-interfaces/0/dns-servers", "169.254.169.254\n"),
+            (
+                "instance/network-interfaces/0/access-configs/0/external-ip",
+                "127.0.0.1",
+            ),
+            (
+                "instance/network-interfaces/0/dns-servers",
+                "169.254.169.254\n",
+            ),
             ("instance/service-accounts/default/scopes", "s1\ns2\n"),
         ] {
             assert_eq!(get(path).as_deref(), Some(expected), "{path}");
         }
-        for missing in ["instance/networkInterfaces", "instance/id/x", "instance//id", "x"] {
+        for missing in [
+            "instance/networkInterfaces",
+            "instance/id/x",
+            "instance//id",
+            "x",
+        ] {
             assert_eq!(get(missing), None, "{missing}");
         }
     }
@@ -182,8 +215,14 @@ mod tests {
         assert_eq!(get("instance").as_deref(), Some(listing));
         assert_eq!(get("").as_deref(), Some("instance/\n"));
         let interface = get("instance/network-interfaces/0");
-        assert_eq!(interface.as_deref(), Some("access-configs/\ndns-servers\nforwarded-ips/\n"));
-        assert_eq!(get("instance/network-interfaces/0/forwarded-ips").as_deref(), Some(""));
+        assert_eq!(
+            interface.as_deref(),
+            Some("access-configs/\ndns-servers\nforwarded-ips/\n")
+        );
+        assert_eq!(
+            get("instance/network-interfaces/0/forwarded-ips").as_deref(),
+            Some("")
+        );
     }
 
     #[test]
@@ -196,7 +235,10 @@ mod tests {
         let lines = "0/access-configs/0/external-ip 127.0.0.1\n\
                      0/access-configs/0/type ONE_TO_ONE_NAT\n\
                      0/dns-servers 169.254.169.254\n";
-        assert_eq!(node.render(true, Some(Format::Text)), (Format::Text, lines.into()));
+        assert_eq!(
+            node.render(true, Some(Format::Text)),
+            (Format::Text, lines.into())
+        );
     }
 
     #[test]
@@ -205,6 +247,9 @@ mod tests {
         after["instance"]["attributes"]["new"] = json!("value");
         let etag = |tree, path| Node::find(tree, path).map(Node::etag).expect("it is there");
         assert_ne!(etag(&before, "instance"), etag(&after, "instance"));
-        assert_eq!(etag(&before, "instance/tags"), etag(&after, "instance/tags"));
+        assert_eq!(
+            etag(&before, "instance/tags"),
+            etag(&after, "instance/tags")
+        );
     }
 }

@@ -55,7 +55,11 @@ pub(super) async fn detect(connect_command: &[String]) -> Result<Acceleration> {
 async fn probe(acceleration: Acceleration, connect_command: &[String]) -> Result<()> {
     if acceleration == Acceleration::Kvm {
         let device = Path::new("/dev/kvm");
-        std::fs::File::options().read(true).write(true).open(device).context("opening /dev/kvm")?;
+        std::fs::File::options()
+            .read(true)
+            .write(true)
+            .open(device)
+            .context("opening /dev/kvm")?;
     }
     let dir = tempfile::tempdir().context("creating a temporary directory")?;
     let machine = tiny_machine(dir.path()).await?;
@@ -69,7 +73,10 @@ async fn probe(acceleration: Acceleration, connect_command: &[String]) -> Result
         Ok(Ok(Exit::Failed(reason))) => bail!("{reason}"),
         Ok(Ok(Exit::PoweredOff)) => {
             let said = std::fs::read_to_string(qemu::serial_log(dir.path())).unwrap_or_default();
-            ensure!(said.contains(MESSAGE), "a guest of 512 bytes ended without a word");
+            ensure!(
+                said.contains(MESSAGE),
+                "a guest of 512 bytes ended without a word"
+            );
             Ok(())
         }
     }
@@ -77,23 +84,27 @@ async fn probe(acceleration: Acceleration, connect_command: &[String]) -> Result
 
 /// A machine that says [`MESSAGE`] and powers itself off.
 pub(super) async fn tiny_machine(dir: &Path) -> Result<Machine> {
-    let raw = dir.join("sector");
-    std::fs::write(&raw, boot_sector()).context("writing a boot sector")?;
-    let path = dir.join("sector.qcow2");
+    let raw = dir.join("boot.raw");
+    std::fs::write(&raw, disk_image()).context("writing a boot disk")?;
+    let path = dir.join("boot.qcow2");
     disk::convert("raw", &raw, &path).await?;
     Ok(Machine {
         id: 1,
         name: "probe".into(),
         cpus: 1,
         memory_mib: 64,
-        drives: vec![Drive { device_name: "boot".into(), path, boot: true }],
+        drives: vec![Drive {
+            device_name: "boot".into(),
+            path,
+            boot: true,
+        }],
         forwards: Vec::new(),
         dir: dir.to_owned(),
         uefi: false,
     })
 }
 
-/// Assembled by hand, for 0x7c00 in real mode.
+/// The boot sector's code, assembled by hand for 0x7c00 in real mode.
 #[rustfmt::skip]
 const CODE: [u8; 29] = [
     0x31, 0xc0,       //       xor ax, ax
@@ -113,12 +124,13 @@ const CODE: [u8; 29] = [
     0xeb, 0xfd,       //       jmp halt
 ];
 
-fn boot_sector() -> [u8; 512] {
-    let mut sector = [0; 512];
-    sector[..CODE.len()].copy_from_slice(&CODE);
-    sector[CODE.len()..CODE.len() + MESSAGE.len()].copy_from_slice(MESSAGE.as_bytes());
-    sector[510..].copy_from_slice(&[0x55, 0xaa]);
-    sector
+/// A disk of 1 MiB, because SeaBIOS boots from none that is smaller than a cylinder.
+fn disk_image() -> Vec<u8> {
+    let mut disk = vec![0; 1 << 20];
+    disk[..CODE.len()].copy_from_slice(&CODE);
+    disk[CODE.len()..CODE.len() + MESSAGE.len()].copy_from_slice(MESSAGE.as_bytes());
+    disk[510..512].copy_from_slice(&[0x55, 0xaa]);
+    disk
 }
 
 #[cfg(test)]
@@ -126,7 +138,9 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_guest_runs_under_tcg() {
-        probe(Acceleration::Tcg, &["true".into()]).await.expect("the guest runs");
+    async fn what_is_detected_runs_guests() {
+        let connect = ["true".into()];
+        let acceleration = detect(&connect).await.expect("QEMU is installed");
+        probe(acceleration, &connect).await.expect("the guest runs");
     }
 }

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use tokio::net::UnixListener;
 use tokio::sync::{Mutex, oneshot, watch};
@@ -101,7 +101,10 @@ impl Hypervisor {
     /// When QEMU is not installed.
     pub async fn detect(connect_command: Vec<String>) -> Result<Self> {
         let acceleration = acceleration::detect(&connect_command).await?;
-        Ok(Self { acceleration, connect_command })
+        Ok(Self {
+            acceleration,
+            connect_command,
+        })
     }
 
     /// How guests are run here.
@@ -217,7 +220,11 @@ impl Process {
             })
             .context("starting a thread for QEMU")?;
         let pidfd = pidfd.await.context("the thread of QEMU ended")??;
-        Ok(Self { pidfd, exit, killed })
+        Ok(Self {
+            pidfd,
+            exit,
+            killed,
+        })
     }
 
     /// Sends a signal. Nothing happens to a process that is gone: a pidfd is never reused.
@@ -228,7 +235,10 @@ impl Process {
     async fn wait(&self) -> Exit {
         let mut exit = self.exit.clone();
         let ended = exit.wait_for(Option::is_some).await;
-        ended.ok().and_then(|exit| exit.clone()).unwrap_or(Exit::Failed("QEMU was lost".into()))
+        ended
+            .ok()
+            .and_then(|exit| exit.clone())
+            .unwrap_or(Exit::Failed("QEMU was lost".into()))
     }
 }
 
@@ -254,28 +264,47 @@ async fn start(
     let listener = listen(&socket)?;
     let arguments = qemu::command_line(machine, acceleration, connect_command);
     let process = Process::spawn(arguments, machine.dir.join("qemu.log")).await?;
+    let ended = |exit| match exit {
+        Exit::Failed(reason) => anyhow!(reason),
+        Exit::PoweredOff => anyhow!("QEMU ended before it ran the guest"),
+    };
     let qmp = tokio::select! {
-        qmp = Qmp::accept(&listener) => qmp?,
-        exit = process.wait() => match exit {
-            Exit::Failed(reason) => bail!("{reason}"),
-            Exit::PoweredOff => bail!("QEMU ended before it ran the guest"),
+        qmp = Qmp::accept(&listener) => qmp,
+        exit = process.wait() => Err(ended(exit)),
+    };
+    let qmp = match qmp {
+        Ok(qmp) => qmp,
+        // QEMU may have dialled in and failed afterwards: then it says why as it ends.
+        Err(error) => match tokio::time::timeout(FLUSH, process.wait()).await {
+            Ok(exit) => return Err(ended(exit)),
+            Err(_) => return Err(error),
         },
     };
     std::fs::remove_file(&socket).ok();
-    Ok(Vm { qmp: Arc::new(Mutex::new(qmp)), process: Arc::new(process) })
+    Ok(Vm {
+        qmp: Arc::new(Mutex::new(qmp)),
+        process: Arc::new(process),
+    })
 }
 
 fn listen(socket: &Path) -> Result<UnixListener> {
     std::fs::remove_file(socket).ok();
     UnixListener::bind(socket).with_context(|| {
-        format!("listening on {} (at most 107 bytes: use a shorter directory)", socket.display())
+        format!(
+            "listening on {} (at most 107 bytes: use a shorter directory)",
+            socket.display()
+        )
     })
 }
 
 /// The end of QEMU's output, where it says why it failed.
 fn last_words(log: &Path) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();
-    text.lines().rev().find(|line| !line.is_empty()).map_or_else(String::new, |line| {
-        format!(": {line}")
-    })
+    text.lines()
+        .rev()
+        .find(|line| !line.is_empty())
+        .map_or_else(String::new, |line| format!(": {line}"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! QEMU's command line. With it the stock cloud-init and google-guest-agent take the machine for
 //! one of Compute Engine's: SMBIOS, disk names, the metadata server at its address.
 
+use std::fmt::Write;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
@@ -18,8 +19,10 @@ pub const INTERNAL_ADDRESS: Ipv4Addr = Ipv4Addr::new(169, 254, 10, 15);
 pub const MAC_ADDRESS: &str = "42:01:a9:fe:0a:0f";
 
 /// Where guests reach the metadata server and the engine's APIs, and the servers' sockets.
-const SERVERS: [(&str, &str); 2] =
-    [("169.254.169.254:80", "metadata.sock"), ("169.254.169.253:80", "api.sock")];
+const SERVERS: [(&str, &str); 2] = [
+    ("169.254.169.254:80", "metadata.sock"),
+    ("169.254.169.253:80", "api.sock"),
+];
 
 /// OVMF's code, and the template of the variables that each machine has for itself (Debian's
 /// package ovmf).
@@ -64,15 +67,24 @@ pub(super) fn command_line(
         ("-smp", machine.cpus.to_string()),
         ("-m", format!("{}M", machine.memory_mib)),
         ("-smbios", smbios(machine.id)),
-        ("-chardev", format!("file,id=serial0,append=on,path={}", file(&serial_log(dir)))),
+        (
+            "-chardev",
+            format!("file,id=serial0,append=on,path={}", file(&serial_log(dir))),
+        ),
         ("-serial", "chardev:serial0".into()),
-        ("-chardev", format!("socket,id=qmp,path={}", file(&qmp_socket(dir)))),
+        (
+            "-chardev",
+            format!("socket,id=qmp,path={}", file(&qmp_socket(dir))),
+        ),
         ("-mon", "chardev=qmp,mode=control".into()),
         ("-object", "rng-builtin,id=rng0".into()),
         ("-device", "virtio-rng-pci,rng=rng0".into()),
         ("-netdev", netdev(machine, connect_command)),
         // No ROM: nothing is booted from this network.
-        ("-device", format!("virtio-net-pci,netdev=net0,mac={MAC_ADDRESS},romfile=")),
+        (
+            "-device",
+            format!("virtio-net-pci,netdev=net0,mac={MAC_ADDRESS},romfile="),
+        ),
         ("-device", "virtio-scsi-pci,id=scsi0".into()),
     ];
     for (index, drive) in machine.drives.iter().enumerate() {
@@ -82,7 +94,10 @@ pub(super) fn command_line(
     }
     if machine.uefi {
         let pflash = "if=pflash,format=raw";
-        options.push(("-drive", format!("{pflash},unit=0,readonly=on,file={UEFI_CODE}")));
+        options.push((
+            "-drive",
+            format!("{pflash},unit=0,readonly=on,file={UEFI_CODE}"),
+        ));
         let variables = file(&uefi_variables(dir));
         options.push(("-drive", format!("{pflash},unit=1,file={variables}")));
     }
@@ -91,7 +106,9 @@ pub(super) fn command_line(
     options.push(("-sandbox", sandbox.into()));
 
     let flags = ["-no-user-config", "-nodefaults", "-display", "none"].map(String::from);
-    let options = options.into_iter().flat_map(|(name, value)| [name.to_owned(), value]);
+    let options = options
+        .into_iter()
+        .flat_map(|(name, value)| [name.to_owned(), value]);
     flags.into_iter().chain(options).collect()
 }
 
@@ -115,19 +132,25 @@ fn netdev(machine: &Machine, connect_command: &[String]) -> String {
     for (address, socket) in SERVERS {
         let socket = machine.dir.join(socket).display().to_string();
         // libslirp takes the command apart as a shell would.
-        let words = connect_command.iter().chain([&socket]).map(|word| quote(word));
-        let command = words.collect::<Vec<_>>().join(" ");
-        netdev += &format!(",guestfwd=tcp:{address}-cmd:{}", escape(&command));
+        let words = connect_command
+            .iter()
+            .chain([&socket])
+            .map(|word| quote(word));
+        let command = escape(&words.collect::<Vec<_>>().join(" "));
+        write!(netdev, ",guestfwd=tcp:{address}-cmd:{command}").ok();
     }
     for forward in &machine.forwards {
         let (host, port) = (forward.host, forward.guest_port);
-        netdev += &format!(",hostfwd=tcp:{host}-{INTERNAL_ADDRESS}:{port}");
+        write!(netdev, ",hostfwd=tcp:{host}-{INTERNAL_ADDRESS}:{port}").ok();
     }
     netdev
 }
 
 fn backend(id: &str, path: &Path) -> String {
-    format!("if=none,id={id},format=qcow2,discard=unmap,file={}", file(path))
+    format!(
+        "if=none,id={id},format=qcow2,discard=unmap,file={}",
+        file(path)
+    )
 }
 
 fn disk(id: &str, drive: &Drive) -> String {
@@ -168,8 +191,16 @@ mod tests {
             cpus: 2,
             memory_mib: 2048,
             drives: vec![
-                Drive { device_name: "boot".into(), path: "/d/1.qcow2".into(), boot: true },
-                Drive { device_name: "state".into(), path: "/d/a,b.qcow2".into(), boot: false },
+                Drive {
+                    device_name: "boot".into(),
+                    path: "/d/1.qcow2".into(),
+                    boot: true,
+                },
+                Drive {
+                    device_name: "state".into(),
+                    path: "/d/a,b.qcow2".into(),
+                    boot: false,
+                },
             ],
             forwards: vec![Forward {
                 host: ([127, 18, 0, 2], 18789).into(),
@@ -189,6 +220,33 @@ mod tests {
     fn the_command_line() {
         let connect = ["/bin/clawbake".into(), "engine".into(), "connect".into()];
         let arguments = command_line(&machine(), Acceleration::Tcg, &connect);
-        insta::assert_snapshot!(lines(&arguments), @"");
+        insta::assert_snapshot!(lines(&arguments), @r"
+        -no-user-config
+        -nodefaults
+        -display none
+        -name gateway
+        -machine q35
+        -accel tcg,thread=multi,tb-size=1024
+        -cpu max
+        -smp 2
+        -m 2048M
+        -smbios type=1,manufacturer=Google,product=Google Compute Engine,serial=GoogleCloud-42
+        -chardev file,id=serial0,append=on,path=/vms/o'ne,, two/serial.log
+        -serial chardev:serial0
+        -chardev socket,id=qmp,path=/vms/o'ne,, two/qmp.sock
+        -mon chardev=qmp,mode=control
+        -object rng-builtin,id=rng0
+        -device virtio-rng-pci,rng=rng0
+        -netdev user,id=net0,ipv6=off,net=169.254.0.0/16,dhcpstart=169.254.10.15,host=169.254.10.2,dns=169.254.10.3,guestfwd=tcp:169.254.169.254:80-cmd:/bin/clawbake engine connect '/vms/o'\''ne,, two/metadata.sock',guestfwd=tcp:169.254.169.253:80-cmd:/bin/clawbake engine connect '/vms/o'\''ne,, two/api.sock',hostfwd=tcp:127.18.0.2:18789-169.254.10.15:18789
+        -device virtio-net-pci,netdev=net0,mac=42:01:a9:fe:0a:0f,romfile=
+        -device virtio-scsi-pci,id=scsi0
+        -drive if=none,id=drive0,format=qcow2,discard=unmap,file=/d/1.qcow2
+        -device scsi-hd,drive=drive0,bus=scsi0.0,vendor=Google,product=PersistentDisk,serial=boot,device_id=boot,bootindex=0
+        -drive if=none,id=drive1,format=qcow2,discard=unmap,file=/d/a,,b.qcow2
+        -device scsi-hd,drive=drive1,bus=scsi0.0,vendor=Google,product=PersistentDisk,serial=state,device_id=state
+        -drive if=pflash,format=raw,unit=0,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd
+        -drive if=pflash,format=raw,unit=1,file=/vms/o'ne,, two/uefi-variables.fd
+        -sandbox on,obsolete=deny,elevateprivileges=deny,resourcecontrol=deny
+        ");
     }
 }

@@ -19,7 +19,9 @@ impl Qmp {
     /// Waits for QEMU to dial in; it does so when the machine is built and about to run.
     pub(super) async fn accept(listener: &UnixListener) -> Result<Self> {
         let (stream, _) = listener.accept().await.context("waiting for QEMU")?;
-        let mut qmp = Self { stream: BufStream::new(stream) };
+        let mut qmp = Self {
+            stream: BufStream::new(stream),
+        };
         qmp.receive().await?; // the greeting
         qmp.execute("qmp_capabilities").await?;
         Ok(qmp)

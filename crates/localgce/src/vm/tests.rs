@@ -1,0 +1,173 @@
+//! Real machines, emulated, so that the tests run anywhere.
+
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::*;
+
+fn hypervisor() -> Hypervisor {
+    Hypervisor {
+        acceleration: Acceleration::Tcg,
+        connect_command: vec!["true".into()],
+    }
+}
+
+/// A machine that finds nothing to boot, and stays that way.
+async fn idle_machine(dir: &Path) -> Machine {
+    let mut machine = acceleration::tiny_machine(dir).await.expect("a machine");
+    let path = dir.join("blank.qcow2");
+    disk::blank(&path, 1).await.expect("a disk");
+    machine.drives = vec![Drive {
+        device_name: "blank".into(),
+        path,
+        boot: true,
+    }];
+    machine
+}
+
+#[tokio::test]
+async fn life_of_a_machine() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let machine = acceleration::tiny_machine(dir.path())
+        .await
+        .expect("a machine");
+    let said = || std::fs::read_to_string(qemu::serial_log(dir.path())).expect("a log");
+    for boot in 1..=2 {
+        let vm = hypervisor()
+            .start(&machine)
+            .await
+            .expect("a running machine");
+        let exit = tokio::time::timeout(Duration::from_mins(1), vm.wait()).await;
+        assert_eq!(exit.expect("the guest powers off"), Exit::PoweredOff);
+        assert_eq!(
+            said().matches(acceleration::MESSAGE).count(),
+            boot,
+            "all boots in one log"
+        );
+        vm.press_power_button()
+            .await
+            .expect_err("there is no machine any more");
+    }
+
+    let machine = idle_machine(dir.path()).await;
+    let vm = hypervisor()
+        .start(&machine)
+        .await
+        .expect("a running machine");
+    vm.reset().await.expect("a reset");
+    vm.press_power_button()
+        .await
+        .expect("a press of the button");
+    let still = tokio::time::timeout(Duration::from_millis(200), vm.wait()).await;
+    still.expect_err("the firmware does not heed the button");
+    vm.kill().await;
+    assert_eq!(vm.wait().await, Exit::PoweredOff);
+}
+
+#[tokio::test]
+async fn a_machine_boots_by_uefi() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut machine = idle_machine(dir.path()).await;
+    (machine.uefi, machine.memory_mib) = (true, 256);
+    let vm = hypervisor()
+        .start(&machine)
+        .await
+        .expect("a running machine");
+    let start = Instant::now();
+    let log = qemu::serial_log(dir.path());
+    while !std::fs::read_to_string(&log)
+        .expect("a log")
+        .contains("BdsDxe")
+    {
+        assert!(
+            start.elapsed() < Duration::from_mins(1),
+            "the UEFI firmware says nothing"
+        );
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    vm.kill().await;
+}
+
+#[tokio::test]
+async fn refusals_are_in_qemus_words() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut machine = idle_machine(dir.path()).await;
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let host: SocketAddr = taken.local_addr().expect("an address");
+    machine.forwards = vec![Forward {
+        host,
+        guest_port: 80,
+    }];
+    let error = hypervisor()
+        .start(&machine)
+        .await
+        .expect_err("the port is taken");
+    let error = format!("{error:#}");
+    assert!(
+        error.contains("probe") && error.contains(&host.to_string()),
+        "{error}"
+    );
+}
+
+/// The engine that is killed in [`no_machine_outlives_the_engine`].
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a part of another test, which runs it"]
+async fn an_engine() {
+    let dir = std::env::var_os("MACHINE_DIR").expect("run by the other test");
+    let machine = idle_machine(Path::new(&dir)).await;
+    let _vm = hypervisor()
+        .start(&machine)
+        .await
+        .expect("a running machine");
+    // Longer than the runtime keeps an idle thread: the machine must not depend on one.
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    println!("\nrunning");
+    tokio::time::sleep(Duration::from_mins(1)).await;
+}
+
+#[test]
+fn no_machine_outlives_the_engine() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let name = dir.path().to_str().expect("a name in UTF-8");
+    let mut engine = Command::new(std::env::current_exe().expect("this program"))
+        .args([
+            "--exact",
+            "vm::tests::an_engine",
+            "--ignored",
+            "--nocapture",
+        ])
+        .env("MACHINE_DIR", name)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("an engine");
+    let output = BufReader::new(engine.stdout.take().expect("its output"));
+    assert!(
+        output
+            .lines()
+            .map_while(Result::ok)
+            .any(|line| line == "running")
+    );
+    assert_eq!(processes(name), 1, "QEMU runs");
+
+    engine.kill().expect("kill -9");
+    engine.wait().expect("its end");
+    let start = Instant::now();
+    while processes(name) > 0 {
+        assert!(
+            start.elapsed() < Duration::from_secs(5),
+            "QEMU outlives the engine"
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// How many processes have `word` in their command line.
+fn processes(word: &str) -> usize {
+    let commands = std::fs::read_dir("/proc")
+        .expect("/proc")
+        .filter_map(|entry| std::fs::read_to_string(entry.ok()?.path().join("cmdline")).ok());
+    commands.filter(|command| command.contains(word)).count()
+}

@@ -1,0 +1,91 @@
+#!/bin/sh
+# What makes a Debian root a Compute Engine guest: the account, the network, the boot loader's
+# configuration, cloud-init pinned to GCE, and nothing that costs time at boot.
+set -eu
+
+# The gateway's account is baked, not made by cloud-init: its uid is the one inside the container.
+# Its home is the mount point of the state disk.
+useradd --uid 1000 --user-group --create-home --home-dir /home/clawbake --shell /bin/bash clawbake
+
+echo 'root:*' | chpasswd --encrypted
+passwd --lock root >/dev/null
+
+# cloud-init's local stage has no DNS yet.
+cat >/etc/hosts <<'HOSTS'
+127.0.0.1 localhost
+::1 localhost ip6-localhost ip6-loopback
+169.254.169.254 metadata.google.internal metadata
+HOSTS
+
+# systemd-networkd owns the network; it takes the MTU that DHCP offers (1460 on GCE) only if told.
+cat >/etc/systemd/network/20-nic.network <<'NETWORK'
+[Match]
+Name=en* eth*
+
+[Network]
+DHCP=ipv4
+LinkLocalAddressing=ipv6
+
+[DHCPv4]
+UseMTU=true
+UseDomains=true
+RouteMetric=100
+NETWORK
+systemctl enable systemd-networkd.service systemd-resolved.service >/dev/null 2>&1
+ln -sf ../run/systemd/resolve/stub-resolv.conf /etc/resolv.conf
+
+cat >/etc/systemd/timesyncd.conf <<'NTP'
+[Time]
+NTP=metadata.google.internal
+NTP
+
+# One line: ds-identify reads no multi-line list. The modules are those that have work here.
+cat >/etc/cloud/cloud.cfg.d/90-clawbake.cfg <<'CLOUD'
+datasource_list: [ GCE ]
+network: {config: disabled}
+disable_root: true
+users: []
+preserve_hostname: false
+manage_etc_hosts: false
+ssh_deletekeys: false
+ssh_genkeytypes: [ed25519]
+cloud_init_modules: [seed_random, bootcmd, write_files, growpart, resizefs, set_hostname, ssh]
+cloud_config_modules: [runcmd]
+cloud_final_modules: [scripts_per_boot, scripts_user, final_message]
+CLOUD
+# The agent does what GCE asks of a guest; accounts, disks and daemons are not its business here.
+cat >/etc/default/instance_configs.cfg <<'AGENT'
+[InstanceSetup]
+host_keys = false
+set_boto_config = false
+[MetadataScripts]
+startup = true
+shutdown = true
+AGENT
+
+cat >/etc/fstab <<FSTAB
+UUID=$CLAWBAKE_ROOT_UUID / ext4 defaults,discard,errors=remount-ro 0 1
+UUID=$CLAWBAKE_ESP_UUID /boot/efi vfat umask=0077,nofail,noauto 0 0
+FSTAB
+mkdir -p /boot/efi /boot/grub
+cat >/boot/grub/grub.cfg <<GRUB
+serial --unit=0 --speed=38400
+terminal_output serial
+search --no-floppy --fs-uuid --set=root $CLAWBAKE_ROOT_UUID
+set timeout=0
+menuentry 'Debian' {
+  linux /vmlinuz root=UUID=$CLAWBAKE_ROOT_UUID ro console=ttyS0,38400n8d net.ifnames=1 quiet nomodeset mitigations=auto
+  initrd /initrd.img
+}
+GRUB
+
+# The initrd holds what a Compute Engine disk can hang on, and no more: it is unpacked at every boot.
+sed -i 's/^MODULES=.*/MODULES=list/' /etc/initramfs-tools/initramfs.conf
+printf '%s\n' virtio_pci virtio_scsi sd_mod nvme ext4 crc32c virtio_net gve virtio_rng >/etc/initramfs-tools/modules
+update-initramfs -u -k all
+
+for unit in apt-daily.timer apt-daily-upgrade.timer man-db.timer e2scrub_all.timer e2scrub_reap.service \
+  dpkg-db-backup.timer fstrim.timer; do
+  systemctl mask "$unit" >/dev/null 2>&1
+done
+systemctl set-default multi-user.target >/dev/null 2>&1

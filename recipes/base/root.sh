@@ -1,0 +1,32 @@
+#!/bin/sh
+# Makes the root file system of a base in the ext4 partition of a raw disk, and leaves the boot
+# loader's parts in OUT. Runs as root under `unshare --mount`, so that the mount goes with it.
+#
+# usage: root.sh DISK OFFSET SIZE SUITE PACKAGES OUT   (OFFSET and SIZE in bytes)
+set -eu
+disk=$1 offset=$2 size=$3 suite=$4 packages=$5 out=$6
+
+root=$out/root
+mkdir -p "$root"
+mount -o "loop,offset=$offset,sizelimit=$size,discard" "$disk" "$root"
+# Without a mirror, mmdebstrap takes Debian's own with its security and point-release updates.
+# No documentation in a golden image, and no fsync for each file: a half-made root is thrown away.
+mmdebstrap --mode=root --variant=minbase \
+  --dpkgopt=force-unsafe-io \
+  --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
+  --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
+  --aptopt='APT::Install-Recommends "false"' \
+  --include="$packages" "$suite" "$root" >&2
+rm -f "$root/etc/dpkg/dpkg.cfg.d/99mmdebstrap"
+
+# GRUB for BIOS: a core image that finds its configuration on the root partition (gpt1).
+chroot "$root" grub-mkimage -O i386-pc -p '(hd0,gpt1)/boot/grub' -o /tmp/core.img \
+  biosdisk part_gpt ext2 normal linux search search_fs_uuid configfile echo serial gzio
+mv "$root/tmp/core.img" "$out/core.img"
+cp "$root/usr/lib/grub/i386-pc/boot.img" "$out/boot.img"
+# GRUB for UEFI: Debian's signed shim and GRUB, so that Secure Boot holds.
+cp "$root/usr/lib/shim/shimx64.efi.signed" "$out/BOOTX64.EFI"
+cp "$root/usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed" "$out/grubx64.efi"
+fstrim "$root"
+umount "$root"
+rmdir "$root"

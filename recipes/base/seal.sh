@@ -1,0 +1,10 @@
+#!/bin/sh
+# Takes out of an image what belongs to one machine, and what no machine needs.
+set -eu
+: >/etc/machine-id
+rm -f /var/lib/dbus/machine-id /etc/hostname /etc/ssh/ssh_host_*
+rm -f /etc/netplan/* /var/lib/systemd/random-seed /var/lib/systemd/credential.secret
+rm -rf /var/lib/cloud /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/apt/archives/*.deb
+rm -rf /root/.cache /root/.docker /var/tmp/* /etc/docker/key.json
+find /var/log -type f -delete
+journalctl --version >/dev/null && rm -rf /var/log/journal

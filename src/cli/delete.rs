@@ -1,0 +1,30 @@
+//! `clawbake delete`
+
+use anyhow::Result;
+
+use super::{DeploymentFile, terminal};
+use crate::cloud::Cloud;
+use crate::fleet;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    deployment: DeploymentFile,
+    /// Delete the state disk too; it must be named, for there is no way back
+    #[arg(long, value_name = "NAME")]
+    state_disk: Option<String>,
+}
+
+pub(super) async fn run(args: Args) -> Result<()> {
+    let deployment = args.deployment.load()?;
+    let progress = terminal::progress();
+    let cloud = Cloud::connect(&deployment.target, &progress).await?;
+    let found = fleet::delete(&deployment, &cloud, args.state_disk.as_deref(), &progress).await?;
+    if !found {
+        eprintln!("there was nothing to delete");
+    } else if args.state_disk.is_none() {
+        let disk = fleet::state_disk_name(&deployment);
+        eprintln!("the state disk {disk} stays; `clawbake delete --state-disk {disk}` deletes it for good");
+    }
+    Ok(())
+}

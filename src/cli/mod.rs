@@ -1,0 +1,123 @@
+//! The command line: arguments -> call -> print. One file per verb.
+
+mod bake;
+mod delete;
+mod engine;
+mod images;
+mod init;
+mod launch;
+mod logs;
+mod recipe;
+mod secrets;
+mod status;
+mod terminal;
+mod up;
+mod user_data;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::deployment::{self, Deployment};
+use crate::document::Findings;
+use crate::fleet::NotReady;
+
+/// Bakes gateway releases into golden Compute Engine images, and keeps VMs made from them running.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  something failed; stderr says what, and what to do about it
+  2  the command line is wrong
+  3  a recipe, a deployment or user-data is wrong; each mistake has its file and line
+  4  the cloud refused or could not be reached
+  5  the gateway did not become ready";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write a clawbake.yaml to begin with
+    Init(init::Args),
+    /// Do whatever is missing until the gateway answers: engine, secret, image, VM
+    Up(up::Args),
+    /// Build an image from the recipe and publish it in its family
+    Bake(bake::Args),
+    /// Images of the recipe's family
+    #[command(subcommand)]
+    Images(images::Command),
+    /// Make a VM from the family's newest image and wait until its gateway is ready
+    Launch(launch::Args),
+    /// What the VM is and how far its gateway got
+    Status(status::Args),
+    /// The VM's serial output
+    Logs(logs::Args),
+    /// The deployment's secrets in Secret Manager
+    #[command(subcommand)]
+    Secrets(secrets::Command),
+    /// Delete the VM; the state disk stays unless it is named
+    Delete(delete::Args),
+    /// Recipes
+    #[command(subcommand)]
+    Recipe(recipe::Command),
+    /// cloud-init user-data
+    #[command(subcommand)]
+    UserData(user_data::Command),
+    /// The local engine: Google's APIs on this machine
+    #[command(subcommand)]
+    Engine(engine::Command),
+}
+
+/// The deployment's file, for every verb that needs one.
+#[derive(Debug, clap::Args)]
+struct DeploymentFile {
+    /// The deployment
+    #[arg(short, long, value_name = "FILE", default_value = deployment::FILE_NAME, env = "CLAWBAKE_FILE")]
+    file: PathBuf,
+}
+
+impl DeploymentFile {
+    fn load(&self) -> Result<Deployment> {
+        Ok(Deployment::load(&self.file)?)
+    }
+}
+
+/// Runs one verb.
+pub async fn run(cli: Cli) -> Result<()> {
+    match cli.command {
+        Command::Init(args) => init::run(&args),
+        Command::Up(args) => up::run(args).await,
+        Command::Bake(args) => bake::run(args).await,
+        Command::Images(command) => images::run(command).await,
+        Command::Launch(args) => launch::run(args).await,
+        Command::Status(args) => status::run(args).await,
+        Command::Logs(args) => logs::run(args).await,
+        Command::Secrets(command) => secrets::run(command).await,
+        Command::Delete(args) => delete::run(args).await,
+        Command::Recipe(command) => recipe::run(command),
+        Command::UserData(command) => user_data::run(command).await,
+        Command::Engine(command) => engine::run(command).await,
+    }
+}
+
+/// Prints an error and gives its exit code. The only place that does either.
+#[must_use]
+pub fn fail(error: &anyhow::Error) -> ExitCode {
+    if let Some(findings) = error.downcast_ref::<Findings>() {
+        eprintln!("{findings}");
+        return ExitCode::from(3);
+    }
+    eprintln!("error: {error:#}");
+    let refused = error.chain().find_map(|cause| cause.downcast_ref::<gce::Error>());
+    if let Some(hint) = refused.and_then(gce::Error::hint) {
+        eprintln!("  hint: {hint}");
+    }
+    let not_ready = error.chain().any(|cause| cause.is::<NotReady>());
+    ExitCode::from(if not_ready { 5 } else if refused.is_some() { 4 } else { 1 })
+}

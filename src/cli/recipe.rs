@@ -1,0 +1,58 @@
+//! `clawbake recipe validate|show|list`
+
+use std::path::Path;
+
+use anyhow::{Result, anyhow};
+use clap::Subcommand;
+
+use crate::document::Findings;
+use crate::recipe::{self, Recipe};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Check a recipe: every mistake with its file, line and a hint
+    Validate {
+        /// A shipped recipe's name, a directory or a recipe.yaml
+        recipe: String,
+    },
+    /// Print what a recipe makes: compose.yaml and image.json, as the image will hold them
+    Show {
+        /// A shipped recipe's name, a directory or a recipe.yaml
+        recipe: String,
+    },
+    /// Names of the shipped recipes
+    List,
+}
+
+pub(super) fn run(command: Command) -> Result<()> {
+    match command {
+        Command::Validate { recipe } => {
+            let recipe = load(&recipe)?;
+            println!("{}: valid, {} of {} on {}", recipe.name, recipe.gateway.release.version, recipe.gateway.release.npm, recipe.base);
+        }
+        Command::Show { recipe } => {
+            let recipe = load(&recipe)?;
+            println!("# compose.yaml\n{}", recipe.compose_yaml());
+            println!("# image.json\n{}", serde_json::to_string_pretty(&recipe.image_json(&recipe.family))?);
+        }
+        Command::List => {
+            for name in recipe::shipped_names() {
+                println!("{name}");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A shipped recipe by name, or one on disk.
+pub(super) fn load(name: &str) -> Result<Recipe> {
+    let found: Result<Recipe, Findings> = match Recipe::shipped(name) {
+        Some(recipe) => recipe,
+        None if Path::new(name).exists() => Recipe::load(Path::new(name)),
+        None => {
+            let shipped = recipe::shipped_names().join(", ");
+            return Err(anyhow!("there is no recipe {name}: shipped are {shipped}; or give a path"));
+        }
+    };
+    Ok(found?)
+}

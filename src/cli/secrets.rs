@@ -1,0 +1,97 @@
+//! `clawbake secrets set|generate|list|show`. Values pass through stdin and stdout, never through
+//! arguments.
+
+use std::io::{IsTerminal as _, Read as _, Write as _};
+
+use anyhow::{Context, Result, ensure};
+use clap::Subcommand;
+
+use super::DeploymentFile;
+use crate::cloud::Cloud;
+use crate::document::Refusal;
+use crate::fleet;
+use crate::names::SecretName;
+use crate::progress::Progress;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Store a new version of a secret, read from stdin to its end; one newline at the end is dropped
+    Set(Named),
+    /// Store a random value, 64 hex digits, as a new version of a secret
+    Generate(Named),
+    /// The deployment's secrets and whether each exists; never a value
+    List {
+        #[command(flatten)]
+        deployment: DeploymentFile,
+    },
+    /// Print a secret's newest value on stdout
+    Show(Named),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Named {
+    /// The secret's name in Secret Manager
+    #[arg(value_parser = name)]
+    name: SecretName,
+    #[command(flatten)]
+    deployment: DeploymentFile,
+}
+
+fn name(text: &str) -> Result<SecretName, String> {
+    text.parse().map_err(|Refusal { message, hint }| format!("{message}; {hint}"))
+}
+
+pub(super) async fn run(command: Command) -> Result<()> {
+    match command {
+        Command::Set(named) => {
+            let mut value = Vec::new();
+            let mut stdin = std::io::stdin().lock();
+            ensure!(
+                !stdin.is_terminal(),
+                "the value is read from stdin, which is a terminal: `clawbake secrets set {} <file`",
+                named.name
+            );
+            stdin.read_to_end(&mut value).context("reading the value from stdin")?;
+            drop(stdin);
+            if value.last() == Some(&b'\n') {
+                value.pop();
+            }
+            let cloud = connect(&named.deployment).await?;
+            let version = fleet::store(&cloud, &named.name, value.into()).await?;
+            stored(&cloud, &named.name, &version);
+        }
+        Command::Generate(named) => {
+            let cloud = connect(&named.deployment).await?;
+            let version = fleet::generate(&cloud, &named.name).await?;
+            stored(&cloud, &named.name, &version);
+        }
+        Command::List { deployment } => {
+            let deployment = deployment.load()?;
+            let cloud = Cloud::connect(&deployment.target, &Progress::silent()).await?;
+            let missing = fleet::missing(&deployment, &cloud).await?;
+            for (variable, secret) in &deployment.secrets {
+                let state = if missing.contains(&secret.secret.to_string()) { "missing" } else { "exists" };
+                println!("{variable:<32} {:<32} {:<8} {state}", secret.secret, secret.version);
+            }
+        }
+        Command::Show(named) => {
+            let cloud = connect(&named.deployment).await?;
+            let value = cloud.client.secrets().access(&named.name, "latest").await?;
+            let mut stdout = std::io::stdout().lock();
+            stdout.write_all(value.expose())?;
+            if stdout.is_terminal() {
+                writeln!(stdout)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn connect(deployment: &DeploymentFile) -> Result<Cloud> {
+    Cloud::connect(&deployment.load()?.target, &Progress::silent()).await
+}
+
+fn stored(cloud: &Cloud, name: &SecretName, version: &str) {
+    println!("{name} version {version}");
+    eprintln!("{} may read it; a VM takes it at its next start", cloud.service_account);
+}

@@ -1,0 +1,58 @@
+//! `clawbake user-data render|validate`
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use clap::Subcommand;
+
+use super::DeploymentFile;
+use crate::cloud::Cloud;
+use crate::document::Findings;
+use crate::progress::Progress;
+use crate::recipe::Base;
+use crate::userdata::{self, Values};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Print the cloud-config that the deployment's VM is launched with
+    Render {
+        #[command(flatten)]
+        deployment: DeploymentFile,
+    },
+    /// Check cloud-config against cloud-init's schemas and for traps of YAML and boot order
+    Validate {
+        /// The user-data
+        file: PathBuf,
+        /// The base of the image that it is for: its cloud-init decides what is valid
+        #[arg(long, default_value = "debian-13", value_parser = base)]
+        base: Base,
+    },
+}
+
+pub(super) async fn run(command: Command) -> Result<()> {
+    match command {
+        Command::Render { deployment } => {
+            let deployment = deployment.load()?;
+            let cloud = Cloud::connect(&deployment.target, &Progress::silent()).await?;
+            let values = Values::new(&deployment, cloud.client.project_id(), &cloud.secret_manager_in_guest);
+            print!("{}", userdata::render(&values)?);
+        }
+        Command::Validate { file, base } => {
+            let name = file.display().to_string();
+            let text = std::fs::read_to_string(&file).with_context(|| format!("reading {name}"))?;
+            let findings = userdata::validate(&name, &text, base);
+            if !findings.is_empty() {
+                bail!(Findings(findings));
+            }
+            println!("{name}: valid");
+        }
+    }
+    Ok(())
+}
+
+fn base(text: &str) -> Result<Base, String> {
+    [Base::Debian13, Base::Debian12]
+        .into_iter()
+        .find(|base| base.to_string() == text)
+        .ok_or_else(|| "debian-13 and debian-12 are known".into())
+}

@@ -1,0 +1,75 @@
+//! The embedded engine: `localgce` as a process of its own, started and stopped on demand.
+
+use std::fs::File;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use localgce::Endpoint;
+
+/// How long an engine takes to listen, at most: it may try out KVM first.
+const START: Duration = Duration::from_secs(60);
+/// How long it takes to power its VMs off, at most: longer than it waits for them itself.
+const STOP: Duration = Duration::from_secs(150);
+const POLL: Duration = Duration::from_millis(100);
+
+/// The engine that serves `dir`; started if none does.
+pub async fn ensure(dir: &Path) -> Result<(Endpoint, Started)> {
+    if let Some(endpoint) = Endpoint::read(dir)? {
+        return Ok((endpoint, Started::Before));
+    }
+    std::fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
+    let log = dir.join("engine.log");
+    let file = File::options().create(true).append(true).open(&log);
+    let file = file.with_context(|| format!("opening {}", log.display()))?;
+    // A session of its own: Ctrl-C in this terminal is not meant for the engine.
+    let mut child = Command::new("setsid")
+        .arg(std::env::current_exe()?)
+        .args(["engine", "serve", "--dir"])
+        .arg(dir)
+        .stdin(Stdio::null())
+        .stdout(file.try_clone()?)
+        .stderr(file)
+        .spawn()
+        .context("starting the engine")?;
+    let deadline = tokio::time::Instant::now() + START;
+    loop {
+        if let Some(endpoint) = Endpoint::read(dir)? {
+            return Ok((endpoint, Started::Now));
+        }
+        if let Some(status) = child.try_wait()? {
+            bail!("the engine ended with {status} before it listened; see {}", log.display());
+        }
+        if tokio::time::Instant::now() > deadline {
+            child.kill()?;
+            bail!("the engine did not listen within {} s; see {}", START.as_secs(), log.display());
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+/// Whether [`ensure`] found an engine or started one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Started {
+    /// It ran already.
+    Before,
+    /// It was started.
+    Now,
+}
+
+/// Stops the engine of `dir`, which powers its VMs off first. `false` if none ran.
+pub async fn stop(dir: &Path) -> Result<bool> {
+    let Some(endpoint) = Endpoint::read(dir)? else { return Ok(false) };
+    let pid = i32::try_from(endpoint.pid).ok().and_then(rustix::process::Pid::from_raw);
+    let pid = pid.with_context(|| format!("{} is no process", endpoint.pid))?;
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).context("stopping the engine")?;
+    let deadline = tokio::time::Instant::now() + STOP;
+    while Endpoint::read(dir)?.is_some() {
+        if tokio::time::Instant::now() > deadline {
+            bail!("the engine (process {}) did not stop within {} s", endpoint.pid, STOP.as_secs());
+        }
+        tokio::time::sleep(POLL).await;
+    }
+    Ok(true)
+}

@@ -1,0 +1,14 @@
+//! VMs: launched from a family's image, watched until their gateway is ready, deleted without their
+//! state.
+
+mod launch;
+mod plan;
+mod probe;
+mod ready;
+mod secrets;
+
+pub use launch::{delete, launch, start};
+pub use plan::{Instance, state_disk_name};
+pub use probe::probe;
+pub use ready::{NotReady, Phase, Report, report, watch};
+pub use secrets::{generate, grant, missing, store};

@@ -1,0 +1,145 @@
+//! What a launch creates: pure functions from a deployment and an image to resources.
+
+use std::collections::BTreeMap;
+
+use gce::{
+    AccessConfig, AttachedDisk, Disk, Firewall, FirewallRule, InitializeParams, Metadata, MetadataItem,
+    NetworkInterface, Scheduling, ServiceAccount, ShieldedInstanceConfig, Tags,
+};
+
+use crate::cloud::Cloud;
+use crate::deployment::Deployment;
+use crate::userdata::STATE_DEVICE;
+
+/// An instance of the client's.
+pub use gce::Instance;
+
+/// Label on everything that belongs to a deployment.
+const DEPLOYMENT_LABEL: &str = "clawbake-deployment";
+/// Network tag of VMs whose gateway is reached through Identity-Aware Proxy.
+const TAG: &str = "clawbake";
+/// Where Identity-Aware Proxy connects from (Google's documentation of TCP forwarding).
+const IAP_RANGE: &str = "35.235.240.0/20";
+/// Metadata key of the word that a VM's reports carry: reports of an earlier start do not count.
+pub(super) const NONCE_KEY: &str = "clawbake-nonce";
+
+/// Name of a deployment's state disk.
+#[must_use]
+pub fn state_disk_name(deployment: &Deployment) -> String {
+    let mut name = deployment.name.to_string();
+    name.truncate(63 - "-state".len());
+    format!("{}-state", name.trim_end_matches('-'))
+}
+
+fn labels(deployment: &Deployment) -> BTreeMap<String, String> {
+    BTreeMap::from([(DEPLOYMENT_LABEL.to_owned(), deployment.name.to_string())])
+}
+
+/// A blank state disk. The guest formats it, once.
+pub(super) fn state_disk(deployment: &Deployment, zone: &str) -> Disk {
+    Disk {
+        name: Some(state_disk_name(deployment)),
+        description: Some("state of a gateway; outlives its VMs".into()),
+        size_gb: Some(deployment.state.disk_gb.into()),
+        r#type: Some(format!("zones/{zone}/diskTypes/pd-balanced")),
+        labels: labels(deployment),
+        ..Disk::default()
+    }
+}
+
+/// The way in: the gateway's port, from Identity-Aware Proxy alone.
+pub(super) fn firewall(port: u16, network: &str) -> Firewall {
+    Firewall {
+        name: Some(format!("{TAG}-iap-{port}")),
+        description: Some("the gateway's port, through Identity-Aware Proxy alone".into()),
+        network: Some(network.to_owned()),
+        direction: Some("INGRESS".into()),
+        source_ranges: vec![IAP_RANGE.into()],
+        target_tags: vec![TAG.into()],
+        allowed: vec![FirewallRule { ip_protocol: Some("tcp".into()), ports: vec![port.to_string()] }],
+        ..Firewall::default()
+    }
+}
+
+/// The VM.
+pub(super) fn instance(deployment: &Deployment, cloud: &Cloud, image: &str, user_data: String, nonce: &str) -> Instance {
+    let zone = &cloud.zone;
+    let item = |key: &str, value: String| MetadataItem { key: Some(key.into()), value: Some(value) };
+    Instance {
+        name: Some(deployment.name.to_string()),
+        machine_type: Some(format!("zones/{zone}/machineTypes/{}", deployment.machine.r#type)),
+        labels: labels(deployment),
+        tags: Some(Tags { items: vec![TAG.into()], ..Tags::default() }),
+        disks: vec![
+            AttachedDisk {
+                boot: Some(true),
+                auto_delete: Some(true),
+                initialize_params: Some(InitializeParams {
+                    source_image: Some(image.to_owned()),
+                    disk_size_gb: Some(deployment.machine.boot_disk_gb.into()),
+                    disk_type: Some(format!("zones/{zone}/diskTypes/pd-balanced")),
+                    labels: labels(deployment),
+                    ..InitializeParams::default()
+                }),
+                ..AttachedDisk::default()
+            },
+            AttachedDisk {
+                auto_delete: Some(false),
+                device_name: Some(STATE_DEVICE.into()),
+                source: Some(format!("zones/{zone}/disks/{}", state_disk_name(deployment))),
+                mode: Some("READ_WRITE".into()),
+                ..AttachedDisk::default()
+            },
+        ],
+        network_interfaces: vec![NetworkInterface {
+            network: Some(cloud.network.clone()),
+            subnetwork: cloud.subnetwork.clone(),
+            access_configs: vec![AccessConfig {
+                name: Some("External NAT".into()),
+                r#type: Some("ONE_TO_ONE_NAT".into()),
+                ..AccessConfig::default()
+            }],
+            ..NetworkInterface::default()
+        }],
+        metadata: Some(Metadata {
+            items: vec![
+                item("user-data", user_data),
+                item(NONCE_KEY, nonce.to_owned()),
+                item("enable-guest-attributes", "TRUE".into()),
+                item("block-project-ssh-keys", "TRUE".into()),
+            ],
+            ..Metadata::default()
+        }),
+        // The account's IAM roles are the limit; scopes are Google's older, coarser one.
+        service_accounts: vec![ServiceAccount {
+            email: Some(cloud.service_account.clone()),
+            scopes: vec!["https://www.googleapis.com/auth/cloud-platform".into()],
+        }],
+        shielded_instance_config: Some(ShieldedInstanceConfig {
+            enable_secure_boot: Some(true),
+            enable_vtpm: Some(true),
+            enable_integrity_monitoring: Some(true),
+        }),
+        scheduling: Some(Scheduling {
+            automatic_restart: Some(true),
+            on_host_maintenance: Some("MIGRATE".into()),
+            ..Scheduling::default()
+        }),
+        ..Instance::default()
+    }
+}
+
+/// An instance's metadata with a new nonce.
+pub(super) fn with_nonce(mut metadata: Metadata, nonce: &str) -> Metadata {
+    match metadata.items.iter_mut().find(|item| item.key.as_deref() == Some(NONCE_KEY)) {
+        Some(item) => item.value = Some(nonce.to_owned()),
+        None => metadata.items.push(MetadataItem { key: Some(NONCE_KEY.into()), value: Some(nonce.to_owned()) }),
+    }
+    metadata
+}
+
+/// The nonce that an instance's reports must carry.
+pub(super) fn nonce(instance: &Instance) -> Option<&str> {
+    let items = &instance.metadata.as_ref()?.items;
+    items.iter().find(|item| item.key.as_deref() == Some(NONCE_KEY))?.value.as_deref()
+}

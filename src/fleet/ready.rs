@@ -1,0 +1,206 @@
+//! Waiting for a gateway: the VM's own reports, told from stale ones by a nonce.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+
+use super::plan::nonce;
+use crate::cloud::Cloud;
+use crate::progress::Stage;
+
+/// Guest attribute with the last report.
+const ATTRIBUTE: &str = "clawbake/phase";
+/// Guest attributes may be read about ten times a minute; the engine is not so strict, Google is.
+const POLL: Duration = Duration::from_secs(3);
+/// A VM that neither reports nor prints for so long is stuck. Under full emulation a gateway needs
+/// over three minutes of silence to start.
+const SILENCE: Duration = Duration::from_secs(15 * 60);
+/// Lines of serial output that a failure repeats.
+const TAIL: usize = 15;
+
+/// How far a VM is, in this order; or failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// The state disk is mounted.
+    State,
+    /// The secrets are fetched.
+    Secrets,
+    /// The gateway is starting.
+    Gateway,
+    /// It answers the token's holder, and nobody else.
+    Ready,
+    /// It will not become ready by itself.
+    Failed,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::State => "state",
+            Self::Secrets => "secrets",
+            Self::Gateway => "gateway",
+            Self::Ready => "ready",
+            Self::Failed => "failed",
+        })
+    }
+}
+
+/// One report of a VM.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// The launch that it belongs to.
+    pub nonce: String,
+    /// The boot that it belongs to.
+    pub boot_id: String,
+    /// The image's name.
+    pub image: String,
+    /// The gateway's version.
+    pub gateway: String,
+    /// How far.
+    pub phase: Phase,
+    /// When, RFC 3339.
+    pub at: String,
+    /// Why it failed; holds no secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// A gateway that did not become ready.
+#[derive(Debug)]
+pub struct NotReady {
+    instance: String,
+    why: String,
+    serial: String,
+}
+
+impl fmt::Display for NotReady {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the gateway of {} did not become ready: {}", self.instance, self.why)?;
+        if !self.serial.is_empty() {
+            write!(f, "\nlast lines of its serial output:\n{}", self.serial)?;
+        }
+        f.write_str("\nthe VM is kept: `clawbake logs` shows all of it, `clawbake delete` removes it")
+    }
+}
+
+impl std::error::Error for NotReady {}
+
+/// What a look at the VM says.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    Wait,
+    Ready,
+    Failed(String),
+}
+
+/// Judges one look: the last report of this launch, the instance's status, and how long nothing has
+/// changed.
+fn judge(report: Option<&Report>, status: &str, silent: Duration) -> Verdict {
+    match (report.map(|report| report.phase), status) {
+        (Some(Phase::Ready), _) => Verdict::Ready,
+        (Some(Phase::Failed), _) => {
+            let reason = report.and_then(|report| report.reason.clone());
+            Verdict::Failed(reason.unwrap_or_else(|| "it gave no reason".into()))
+        }
+        (_, "STOPPING" | "TERMINATED" | "SUSPENDED") => Verdict::Failed(format!("the VM is {status}")),
+        _ if silent > SILENCE => {
+            Verdict::Failed(format!("nothing was heard from it for {} minutes", SILENCE.as_secs() / 60))
+        }
+        _ => Verdict::Wait,
+    }
+}
+
+/// The VM's last report, whatever launch it belongs to.
+pub async fn report(cloud: &Cloud, name: &str) -> Result<Option<Report>> {
+    let attributes = cloud.client.instances(&cloud.zone).find_guest_attributes(name, ATTRIBUTE).await?;
+    let entry = attributes.and_then(|attributes| attributes.query_value).and_then(|value| value.items.into_iter().next());
+    // Any process in the VM can write the attribute: what is no report of ours is none.
+    Ok(entry.and_then(|entry| entry.value).and_then(|value| serde_json::from_str(&value).ok()))
+}
+
+/// Waits until the gateway of an instance is ready, at most `timeout`; a failure that the VM reports
+/// ends the wait at once.
+pub async fn watch(cloud: &Cloud, name: &str, timeout: Duration, stage: &Stage) -> Result<Report> {
+    let instances = cloud.client.instances(&cloud.zone);
+    let (started, mut changed) = (Instant::now(), Instant::now());
+    let mut seen = None;
+    loop {
+        let instance = instances.get(name).await?;
+        let expected = nonce(&instance).unwrap_or_default();
+        let report = report(cloud, name).await?.filter(|report| report.nonce == expected);
+        let serial = instances.serial_port_output(name, u64::MAX >> 1).await?.next;
+        let now = (report.as_ref().map(|report| report.phase), serial);
+        if seen.as_ref() != Some(&now) {
+            if let Some(phase) = now.0.filter(|_| seen.as_ref().is_none_or(|(phase, _)| *phase != now.0)) {
+                stage.note(format!("phase {phase}"));
+            }
+            changed = Instant::now();
+            seen = Some(now);
+        }
+        let status = instance.status.as_deref().unwrap_or_default();
+        let verdict = match judge(report.as_ref(), status, changed.elapsed()) {
+            Verdict::Wait if started.elapsed() > timeout => {
+                let phase = report.as_ref().map_or("none".into(), |report| report.phase.to_string());
+                Verdict::Failed(format!("not within {} minutes; its last phase was {phase}", timeout.as_secs() / 60))
+            }
+            verdict => verdict,
+        };
+        match (verdict, report) {
+            (Verdict::Ready, Some(report)) => return Ok(report),
+            (Verdict::Failed(why), _) => {
+                let serial = instances.serial_port_output(name, 0).await?.contents.unwrap_or_default();
+                return Err(NotReady { instance: name.to_owned(), why, serial: tail(&serial) }.into());
+            }
+            _ => tokio::time::sleep(POLL).await,
+        }
+    }
+}
+
+fn tail(text: &str) -> String {
+    let lines: Vec<_> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+    lines[lines.len().saturating_sub(TAIL)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(phase: Phase, reason: Option<&str>) -> Report {
+        Report {
+            nonce: "n".into(),
+            boot_id: "b".into(),
+            image: "i".into(),
+            gateway: "v".into(),
+            phase,
+            at: "2026-01-01T00:00:00Z".into(),
+            reason: reason.map(Into::into),
+        }
+    }
+
+    #[test]
+    fn a_report_of_failure_ends_the_wait_with_its_reason() {
+        let failed = at(Phase::Failed, Some("no access to secret s"));
+        let verdict = judge(Some(&failed), "RUNNING", Duration::ZERO);
+        assert_eq!(verdict, Verdict::Failed("no access to secret s".into()));
+    }
+
+    #[test]
+    fn readiness_counts_and_everything_before_it_waits() {
+        assert_eq!(judge(Some(&at(Phase::Ready, None)), "RUNNING", Duration::ZERO), Verdict::Ready);
+        for phase in [Phase::State, Phase::Secrets, Phase::Gateway] {
+            assert_eq!(judge(Some(&at(phase, None)), "RUNNING", Duration::ZERO), Verdict::Wait);
+        }
+        assert_eq!(judge(None, "STAGING", Duration::ZERO), Verdict::Wait);
+    }
+
+    #[test]
+    fn a_vm_that_stopped_or_fell_silent_is_not_waited_for() {
+        let stopped = judge(Some(&at(Phase::Gateway, None)), "TERMINATED", Duration::ZERO);
+        assert_eq!(stopped, Verdict::Failed("the VM is TERMINATED".into()));
+        let silent = judge(None, "RUNNING", SILENCE + Duration::from_secs(1));
+        assert_eq!(silent, Verdict::Failed("nothing was heard from it for 15 minutes".into()));
+    }
+}

@@ -1,0 +1,72 @@
+//! A deployment's secrets: stored in Secret Manager, readable by the VM's account.
+
+use anyhow::{Context, Result, ensure};
+use gce::{Binding, Kind, Replication, Secret, SecretBytes};
+
+use crate::cloud::Cloud;
+use crate::deployment::Deployment;
+use crate::image::key::hex;
+
+/// The role that lets an account read a secret's value, and nothing else.
+const ACCESSOR: &str = "roles/secretmanager.secretAccessor";
+/// Random bytes of a generated secret, written as twice as many hex digits.
+const BYTES: usize = 32;
+/// Secret Manager's limit of a value, in bytes.
+const MAX_BYTES: usize = 64 * 1024;
+
+/// Names of the deployment's secrets that do not exist.
+pub async fn missing(deployment: &Deployment, cloud: &Cloud) -> Result<Vec<String>> {
+    let mut missing = Vec::new();
+    for secret in deployment.secrets.values() {
+        if cloud.client.secrets().find(&secret.secret).await?.is_none() {
+            missing.push(secret.secret.to_string());
+        }
+    }
+    Ok(missing)
+}
+
+/// Stores a new version of a secret, which is made if there is none, and lets the VM's account read
+/// it. Returns the version's number.
+pub async fn store(cloud: &Cloud, name: &str, value: SecretBytes) -> Result<String> {
+    let bytes = value.expose();
+    ensure!(!bytes.is_empty(), "the value of secret {name} is empty: nothing was stored");
+    ensure!(bytes.len() <= MAX_BYTES, "the value of secret {name} has {} bytes, Secret Manager takes {MAX_BYTES}", bytes.len());
+    ensure!(
+        std::str::from_utf8(bytes).is_ok_and(|text| !text.contains('\0')),
+        "the value of secret {name} is not text, and cannot become an environment variable"
+    );
+    let secrets = cloud.client.secrets();
+    if secrets.find(name).await?.is_none() {
+        let secret = Secret { replication: Some(Replication { automatic: Some(gce::Automatic::default()) }), ..Secret::default() };
+        match secrets.create(name, &secret).await {
+            Err(error) if error.kind != Kind::AlreadyExists => return Err(error.into()),
+            _ => {}
+        }
+    }
+    let version = secrets.add_version(name, &value).await?;
+    grant(cloud, name).await?;
+    let version = version.name.context("a secret version without a name")?;
+    Ok(version.rsplit('/').next().unwrap_or_default().to_owned())
+}
+
+/// Stores a random value.
+pub async fn generate(cloud: &Cloud, name: &str) -> Result<String> {
+    let mut bytes = [0u8; BYTES];
+    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty()).context("asking the kernel for random bytes")?;
+    store(cloud, name, hex(&bytes).into_bytes().into()).await
+}
+
+/// Lets the VM's account read a secret. Other people's bindings stay as they are.
+pub async fn grant(cloud: &Cloud, name: &str) -> Result<()> {
+    let member = format!("serviceAccount:{}", cloud.service_account);
+    let secrets = cloud.client.secrets();
+    let mut policy = secrets.iam_policy(name).await?;
+    let unconditional = |binding: &&mut Binding| binding.role.as_deref() == Some(ACCESSOR) && binding.condition.is_none();
+    match policy.bindings.iter_mut().find(unconditional) {
+        Some(binding) if binding.members.contains(&member) => return Ok(()),
+        Some(binding) => binding.members.push(member),
+        None => policy.bindings.push(Binding { role: Some(ACCESSOR.into()), members: vec![member], condition: None }),
+    }
+    secrets.set_iam_policy(name, &policy).await?;
+    Ok(())
+}

@@ -1,0 +1,65 @@
+//! The base's scripts, shipped within this program. The offline builder and the VM builder share them.
+
+use std::io;
+use std::path::Path;
+
+use crate::recipe::Base;
+
+/// Makes the root of a base.
+pub const ROOT: &str = include_str!("../../recipes/base/root.sh");
+/// Enters the root and runs [`INSIDE`].
+pub const OFFLINE: &str = include_str!("../../recipes/base/offline.sh");
+/// The bake as seen from inside the image.
+pub const INSIDE: &str = include_str!("../../recipes/base/inside.sh");
+/// Takes out what belongs to one machine.
+pub const SEAL: &str = include_str!("../../recipes/base/seal.sh");
+/// Starts the gateway once.
+pub const WARM: &str = include_str!("../../recipes/base/warm.mjs");
+
+/// Scripts that every image is provisioned with, before the recipe's own.
+pub const PROVISION: &[(&str, &str)] = &[
+    ("10-system.sh", include_str!("../../recipes/base/provision/10-system.sh")),
+    ("20-docker.sh", include_str!("../../recipes/base/provision/20-docker.sh")),
+];
+
+/// Units that the image carries itself, below `/etc/systemd/system`: they must hold before the first
+/// container is started.
+pub const UNITS: &[(&str, &str)] = &[
+    (
+        "containerd.service.d/clawbake.conf",
+        include_str!("../../cloud-init/image/containerd.service.d/clawbake.conf"),
+    ),
+    (
+        "docker.service.d/clawbake.conf",
+        include_str!("../../cloud-init/image/docker.service.d/clawbake.conf"),
+    ),
+    (
+        "var-lib-containerd.mount",
+        include_str!("../../cloud-init/image/var-lib-containerd.mount"),
+    ),
+    (
+        "var-lib-docker-containers.mount",
+        include_str!("../../cloud-init/image/var-lib-docker-containers.mount"),
+    ),
+];
+
+/// Debian packages of a base.
+pub fn packages(base: Base) -> impl Iterator<Item = &'static str> {
+    let list = match base {
+        Base::Debian12 => include_str!("../../recipes/base/debian-12.packages"),
+        Base::Debian13 => include_str!("../../recipes/base/debian-13.packages"),
+    };
+    list.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
+/// Writes files below a directory.
+pub fn write<'a>(dir: &Path, files: impl IntoIterator<Item = (&'a str, &'a str)>) -> io::Result<()> {
+    for (name, content) in files {
+        let path = dir.join(name);
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        std::fs::write(path, content)?;
+    }
+    Ok(())
+}

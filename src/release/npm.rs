@@ -1,0 +1,126 @@
+//! The npm registry: which versions there are, and tarballs whose integrity is checked.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use sha2::{Digest, Sha512};
+
+/// npm's own variable for another registry, and the public one.
+const REGISTRY_VARIABLE: &str = "npm_config_registry";
+const REGISTRY: &str = "https://registry.npmjs.org";
+
+/// A client of one registry.
+#[derive(Debug, Clone)]
+pub struct Registry {
+    http: reqwest::Client,
+    url: String,
+}
+
+/// One published version of a package.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Package {
+    /// The version, exactly.
+    pub version: String,
+    /// Its tarball.
+    pub dist: Dist,
+}
+
+/// Where a tarball is, and what it must be.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Dist {
+    /// URL of the tarball.
+    pub tarball: String,
+    /// Subresource integrity, `sha512-<base64>`.
+    pub integrity: String,
+}
+
+#[derive(Deserialize)]
+struct Packument {
+    versions: std::collections::HashMap<String, Package>,
+}
+
+impl Registry {
+    /// The public registry, or the one that npm's own environment variable names.
+    pub fn from_environment(http: reqwest::Client) -> Self {
+        let url = std::env::var(REGISTRY_VARIABLE).unwrap_or_else(|_| REGISTRY.to_owned());
+        Self { http, url: url.trim_end_matches('/').to_owned() }
+    }
+
+    /// The newest version of `name` that `wanted` covers: `22`, `22.12` or `22.12.0`.
+    pub async fn resolve(&self, name: &str, wanted: &str) -> Result<Package> {
+        if wanted.split('.').count() == 3 {
+            return self.get(&format!("{name}/{wanted}")).await;
+        }
+        let packument: Packument = self.get(name).await?;
+        let prefix = format!("{wanted}.");
+        packument
+            .versions
+            .into_values()
+            .filter(|package| package.version.starts_with(&prefix))
+            .filter_map(|package| Some((numbers(&package.version)?, package)))
+            .max_by_key(|(numbers, _)| *numbers)
+            .map(|(_, package)| package)
+            .with_context(|| format!("npm has no version {wanted} of {name}"))
+    }
+
+    async fn get<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T> {
+        let url = format!("{}/{path}", self.url);
+        let response = self.http.get(&url).send().await.and_then(reqwest::Response::error_for_status);
+        let response = response.with_context(|| format!("asking npm for {path}"))?;
+        response.json().await.with_context(|| format!("reading what {url} answered"))
+    }
+
+    /// The tarball of a package, from `dir` if it is there already; its integrity is checked in both
+    /// cases.
+    pub async fn tarball(&self, package: &Package, dir: &Path) -> Result<PathBuf> {
+        let url = &package.dist.tarball;
+        let file = url.rsplit('/').next().unwrap_or_default();
+        let path = dir.join(file);
+        if let Ok(bytes) = fs::read(&path) {
+            if integrity(&bytes) == package.dist.integrity {
+                return Ok(path);
+            }
+        }
+        let response = self.http.get(url).send().await.and_then(reqwest::Response::error_for_status);
+        let bytes = response.with_context(|| format!("fetching {url}"))?.bytes().await?;
+        if integrity(&bytes) != package.dist.integrity {
+            bail!("{url} is not what npm says it is: its integrity is not {}", package.dist.integrity);
+        }
+        let part = path.with_extension("part");
+        fs::write(&part, &bytes).with_context(|| format!("writing {}", part.display()))?;
+        fs::rename(&part, &path).with_context(|| format!("naming {}", path.display()))?;
+        Ok(path)
+    }
+}
+
+/// A plain `1.2.3`; pre-releases are nobody's newest.
+fn numbers(version: &str) -> Option<[u64; 3]> {
+    let parts: Vec<u64> = version.split('.').map(str::parse).collect::<Result<_, _>>().ok()?;
+    parts.try_into().ok()
+}
+
+fn integrity(bytes: &[u8]) -> String {
+    format!("sha512-{}", STANDARD.encode(Sha512::digest(bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_compare_as_numbers_and_prereleases_do_not_count() {
+        assert!(numbers("22.9.0") < numbers("22.23.3"));
+        assert_eq!(numbers("22.0.0-rc.1"), None);
+    }
+
+    #[test]
+    fn integrity_is_written_as_npm_writes_it() {
+        // `printf '' | openssl dgst -sha512 -binary | base64 -w0`
+        let empty = "sha512-z4PhNX7vuL3xVChQ1m2AB9Yg5AULVxXcg/SpIdNs6c5H0NE8XYXysP+DGNKHfuwvY7kxvUdBeoGlODJ6+SfaPg==";
+        assert_eq!(integrity(b""), empty);
+    }
+}
