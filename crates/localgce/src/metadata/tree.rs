@@ -32,19 +32,16 @@ pub(super) struct Node<'a> {
 impl<'a> Node<'a> {
     /// Follows a path as in a URL, without a slash at either end. The empty path is the root.
     pub(super) fn find(tree: &'a Value, path: &str) -> Option<Self> {
-        let segments = path.split('/').filter(|_| !path.is_empty());
-        segments.fold(
-            Some(Self {
-                name: "",
-                value: tree,
-            }),
-            |node, segment| {
-                let mut children = node?.children().into_iter();
-                children
-                    .find(|(name, _)| name == segment)
-                    .map(|(_, child)| child)
-            },
-        )
+        let root = Self {
+            name: "",
+            value: tree,
+        };
+        let mut segments = path.split('/').filter(|_| !path.is_empty());
+        segments.try_fold(root, |node, segment| {
+            let mut children = node.children().into_iter();
+            let child = children.find(|(name, _)| name == segment);
+            child.map(|(_, child)| child)
+        })
     }
 
     /// Whether its path ends in a slash.
