@@ -189,7 +189,7 @@ impl Process {
             .spawn(move || {
                 let spawn = || -> Result<_> {
                     let child = Command::new("setpriv")
-                        .args(["--pdeathsig", "KILL", "--", qemu::PROGRAM])
+                        .args(["--no-new-privs", "--pdeathsig", "KILL", "--", qemu::PROGRAM])
                         .args(arguments)
                         .stdin(Stdio::null())
                         .stdout(output.try_clone()?)

@@ -101,8 +101,9 @@ pub(super) fn command_line(
         let variables = file(&uefi_variables(dir));
         options.push(("-drive", format!("{pflash},unit=1,file={variables}")));
     }
-    // The sandbox lets QEMU start processes: each connection to the servers is one.
-    let sandbox = "on,obsolete=deny,elevateprivileges=deny,resourcecontrol=deny";
+    // Each connection to the servers is a process in a session of its own, so `spawn` stays allowed,
+    // and `elevateprivileges` too, because to deny it forbids setsid as well.
+    let sandbox = "on,obsolete=deny,resourcecontrol=deny";
     options.push(("-sandbox", sandbox.into()));
 
     let flags = ["-no-user-config", "-nodefaults", "-display", "none"].map(String::from);
@@ -246,7 +247,7 @@ mod tests {
         -device scsi-hd,drive=drive1,bus=scsi0.0,vendor=Google,product=PersistentDisk,serial=state,device_id=state
         -drive if=pflash,format=raw,unit=0,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd
         -drive if=pflash,format=raw,unit=1,file=/vms/o'ne,, two/uefi-variables.fd
-        -sandbox on,obsolete=deny,elevateprivileges=deny,resourcecontrol=deny
+        -sandbox on,obsolete=deny,resourcecontrol=deny
         ");
     }
 }
