@@ -41,10 +41,18 @@ impl Cloud {
             Target::Local => {
                 let stage = progress.stage("engine");
                 let (endpoint, started) = engine::ensure(&paths::engine()?).await?;
-                let outcome = if started == Started::Now { Outcome::Done } else { Outcome::Cached };
-                stage.finish(outcome, format!("{} ({})", endpoint.url, endpoint.acceleration));
+                let outcome = if started == Started::Now {
+                    Outcome::Done
+                } else {
+                    Outcome::Cached
+                };
+                stage.finish(
+                    outcome,
+                    format!("{} ({})", endpoint.url, endpoint.acceleration),
+                );
                 let credentials = Credentials::token(endpoint.token);
-                let client = Client::new(Endpoints::at(&endpoint.url), credentials, &endpoint.project)?;
+                let client =
+                    Client::new(Endpoints::at(&endpoint.url), credentials, &endpoint.project)?;
                 Ok(Self {
                     network: "global/networks/default".into(),
                     subnetwork: None,
@@ -61,12 +69,24 @@ impl Cloud {
                     "finding application-default credentials (`gcloud auth application-default login` makes them)",
                 )?;
                 let client = Client::new(Endpoints::google(), credentials, &gce.project)?;
-                let region = gce.zone.rsplit_once('-').map_or(&*gce.zone, |(region, _)| region);
-                let subnetwork = gce.subnetwork.as_ref().map(|name| format!("regions/{region}/subnetworks/{name}"));
+                let region = gce
+                    .zone
+                    .rsplit_once('-')
+                    .map_or(&*gce.zone, |(region, _)| region);
+                let subnetwork = gce
+                    .subnetwork
+                    .as_ref()
+                    .map(|name| format!("regions/{region}/subnetworks/{name}"));
                 Ok(Self {
-                    network: format!("global/networks/{}", gce.network.as_deref().unwrap_or("default")),
+                    network: format!(
+                        "global/networks/{}",
+                        gce.network.as_deref().unwrap_or("default")
+                    ),
                     subnetwork,
-                    bucket: gce.bucket.as_ref().map_or_else(|| bucket(&gce.project), ToString::to_string),
+                    bucket: gce
+                        .bucket
+                        .as_ref()
+                        .map_or_else(|| bucket(&gce.project), ToString::to_string),
                     service_account: gce
                         .service_account
                         .as_ref()
@@ -84,7 +104,15 @@ impl Cloud {
     #[must_use]
     pub fn reach(&self, instance: &Instance, port: u16) -> Reach {
         let name = instance.name.as_deref().unwrap_or_default();
-        let nat_ip = || instance.network_interfaces.first()?.access_configs.first()?.nat_ip.clone();
+        let nat_ip = || {
+            instance
+                .network_interfaces
+                .first()?
+                .access_configs
+                .first()?
+                .nat_ip
+                .clone()
+        };
         match nat_ip().filter(|_| self.local) {
             Some(address) => Reach::Url(format!("http://{address}:{port}/")),
             None => Reach::Tunnel(format!(

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use localgce::Endpoint;
 
 /// How long an engine takes to listen, at most: it may try out KVM first.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 /// How long it takes to power its VMs off, at most: longer than it waits for them itself.
 const STOP: Duration = Duration::from_secs(150);
 const POLL: Duration = Duration::from_millis(100);
@@ -39,11 +39,18 @@ pub async fn ensure(dir: &Path) -> Result<(Endpoint, Started)> {
             return Ok((endpoint, Started::Now));
         }
         if let Some(status) = child.try_wait()? {
-            bail!("the engine ended with {status} before it listened; see {}", log.display());
+            bail!(
+                "the engine ended with {status} before it listened; see {}",
+                log.display()
+            );
         }
         if tokio::time::Instant::now() > deadline {
             child.kill()?;
-            bail!("the engine did not listen within {} s; see {}", START.as_secs(), log.display());
+            bail!(
+                "the engine did not listen within {} s; see {}",
+                START.as_secs(),
+                log.display()
+            );
         }
         tokio::time::sleep(POLL).await;
     }
@@ -60,14 +67,23 @@ pub enum Started {
 
 /// Stops the engine of `dir`, which powers its VMs off first. `false` if none ran.
 pub async fn stop(dir: &Path) -> Result<bool> {
-    let Some(endpoint) = Endpoint::read(dir)? else { return Ok(false) };
-    let pid = i32::try_from(endpoint.pid).ok().and_then(rustix::process::Pid::from_raw);
+    let Some(endpoint) = Endpoint::read(dir)? else {
+        return Ok(false);
+    };
+    let pid = i32::try_from(endpoint.pid)
+        .ok()
+        .and_then(rustix::process::Pid::from_raw);
     let pid = pid.with_context(|| format!("{} is no process", endpoint.pid))?;
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).context("stopping the engine")?;
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM)
+        .context("stopping the engine")?;
     let deadline = tokio::time::Instant::now() + STOP;
     while Endpoint::read(dir)?.is_some() {
         if tokio::time::Instant::now() > deadline {
-            bail!("the engine (process {}) did not stop within {} s", endpoint.pid, STOP.as_secs());
+            bail!(
+                "the engine (process {}) did not stop within {} s",
+                endpoint.pid,
+                STOP.as_secs()
+            );
         }
         tokio::time::sleep(POLL).await;
     }

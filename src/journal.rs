@@ -53,15 +53,27 @@ impl Journal {
     /// Begins the journal of a run in `dir`.
     pub fn begin(dir: &Path, verb: &str) -> Result<Self> {
         fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
-        let named = tempfile::Builder::new().prefix(&format!("{verb}-")).suffix(".jsonl").tempfile_in(dir);
-        let (file, path) = named.with_context(|| format!("beginning a journal in {}", dir.display()))?.keep()?;
-        Ok(Self { path, file, entries: Vec::new() })
+        let named = tempfile::Builder::new()
+            .prefix(&format!("{verb}-"))
+            .suffix(".jsonl")
+            .tempfile_in(dir);
+        let (file, path) = named
+            .with_context(|| format!("beginning a journal in {}", dir.display()))?
+            .keep()?;
+        Ok(Self {
+            path,
+            file,
+            entries: Vec::new(),
+        })
     }
 
     /// Writes down what is about to be created; on disk when this returns.
     pub fn record(&mut self, resource: Resource) -> Result<()> {
         let line = serde_json::to_string(&resource)? + "\n";
-        let written = self.file.write_all(line.as_bytes()).and_then(|()| self.file.sync_data());
+        let written = self
+            .file
+            .write_all(line.as_bytes())
+            .and_then(|()| self.file.sync_data());
         written.with_context(|| format!("writing the journal {}", self.path.display()))?;
         self.entries.push(resource);
         Ok(())
@@ -69,7 +81,8 @@ impl Journal {
 
     /// The run succeeded: what it created stays.
     pub fn close(self) -> Result<()> {
-        fs::remove_file(&self.path).with_context(|| format!("removing the journal {}", self.path.display()))
+        fs::remove_file(&self.path)
+            .with_context(|| format!("removing the journal {}", self.path.display()))
     }
 
     /// The run failed: deletes what it may have created, the last first, and returns what could not
@@ -95,7 +108,9 @@ async fn delete(client: &Client, resource: &Resource) -> gce::Result<()> {
         Resource::Image { name } => client.images().delete(name).await,
         Resource::Instance { zone, name } => client.instances(zone).delete(name).await,
         Resource::Disk { zone, name } => client.disks(zone).delete(name).await,
-        Resource::Object { bucket, name } => return absent(client.objects(bucket).delete(name).await),
+        Resource::Object { bucket, name } => {
+            return absent(client.objects(bucket).delete(name).await);
+        }
     };
     match pending {
         Ok(pending) => absent(pending.wait().await.map(drop)),
@@ -118,7 +133,9 @@ mod tests {
     fn a_name_is_on_disk_before_anything_is_created_and_gone_after_success() {
         let dir = tempfile::tempdir().unwrap();
         let mut journal = Journal::begin(dir.path(), "bake").unwrap();
-        let image = Resource::Image { name: "golden".into() };
+        let image = Resource::Image {
+            name: "golden".into(),
+        };
         journal.record(image.clone()).unwrap();
         let text = fs::read_to_string(&journal.path).unwrap();
         assert_eq!(text, "{\"kind\":\"image\",\"name\":\"golden\"}\n");

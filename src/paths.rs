@@ -8,17 +8,32 @@ use crate::image::cache::Cache;
 
 /// Build stages: `$CLAWBAKE_CACHE`, else `$XDG_CACHE_HOME/clawbake`. May be deleted at any time.
 pub fn cache() -> Result<Cache> {
-    Cache::open(&directory("CLAWBAKE_CACHE", "XDG_CACHE_HOME", ".cache", "")?)
+    Cache::open(&directory(
+        "CLAWBAKE_CACHE",
+        "XDG_CACHE_HOME",
+        ".cache",
+        "",
+    )?)
 }
 
 /// The local engine's resources and disks: `$CLAWBAKE_ENGINE`, else below `$XDG_STATE_HOME`.
 pub fn engine() -> Result<PathBuf> {
-    directory("CLAWBAKE_ENGINE", "XDG_STATE_HOME", ".local/state", "engine")
+    directory(
+        "CLAWBAKE_ENGINE",
+        "XDG_STATE_HOME",
+        ".local/state",
+        "engine",
+    )
 }
 
 /// Journals of runs: `$CLAWBAKE_JOURNAL`, else below `$XDG_STATE_HOME`.
 pub fn journal() -> Result<PathBuf> {
-    directory("CLAWBAKE_JOURNAL", "XDG_STATE_HOME", ".local/state", "journal")
+    directory(
+        "CLAWBAKE_JOURNAL",
+        "XDG_STATE_HOME",
+        ".local/state",
+        "journal",
+    )
 }
 
 fn directory(own: &str, xdg: &str, home: &str, leaf: &str) -> Result<PathBuf> {
@@ -27,7 +42,11 @@ fn directory(own: &str, xdg: &str, home: &str, leaf: &str) -> Result<PathBuf> {
     }
     let base = match std::env::var_os(xdg) {
         Some(dir) => PathBuf::from(dir),
-        None => PathBuf::from(std::env::var_os("HOME").with_context(|| format!("neither {own}, {xdg} nor HOME is set"))?).join(home),
+        None => PathBuf::from(
+            std::env::var_os("HOME")
+                .with_context(|| format!("neither {own}, {xdg} nor HOME is set"))?,
+        )
+        .join(home),
     };
     Ok(base.join("clawbake").join(leaf))
 }

@@ -83,8 +83,15 @@ impl Progress {
     #[must_use]
     pub fn stage(&self, name: impl Into<String>) -> Stage {
         let name = name.into();
-        (self.0)(Event::Started { stage: name.clone() });
-        Stage { progress: self.clone(), name, started: Instant::now(), finished: false }
+        (self.0)(Event::Started {
+            stage: name.clone(),
+        });
+        Stage {
+            progress: self.clone(),
+            name,
+            started: Instant::now(),
+            finished: false,
+        }
     }
 }
 
@@ -100,12 +107,19 @@ pub struct Stage {
 impl Stage {
     /// Says what the stage is doing.
     pub fn note(&self, text: impl Into<String>) {
-        (self.progress.0)(Event::Note { stage: self.name.clone(), text: text.into() });
+        (self.progress.0)(Event::Note {
+            stage: self.name.clone(),
+            text: text.into(),
+        });
     }
 
     /// Says how far it is.
     pub fn advance(&self, done: u64, total: u64) {
-        (self.progress.0)(Event::Advanced { stage: self.name.clone(), done, total });
+        (self.progress.0)(Event::Advanced {
+            stage: self.name.clone(),
+            done,
+            total,
+        });
     }
 
     /// Ends the stage well.

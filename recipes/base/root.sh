@@ -9,6 +9,18 @@ disk=$1 offset=$2 size=$3 suite=$4 packages=$5 out=$6
 root=$out/root
 mkdir -p "$root"
 mount -o "loop,offset=$offset,sizelimit=$size,discard" "$disk" "$root"
+# bookworm has Docker but no compose v2: its plugin comes from trixie, one program that needs nothing
+# but a C library that bookworm has.
+cat >"$out/compose-plugin" <<'HOOK'
+set -eu
+root=$1
+[ -e "$root/usr/libexec/docker/cli-plugins/docker-compose" ] && exit 0
+echo 'deb http://deb.debian.org/debian trixie main' >"$root/etc/apt/sources.list.d/trixie.list"
+chroot "$root" sh -c 'apt-get update -q && cd /tmp && apt-get download -q docker-compose/trixie && dpkg-deb -x docker-compose_*.deb plugin'
+install -D "$root/tmp/plugin/usr/libexec/docker/cli-plugins/docker-compose" "$root/usr/libexec/docker/cli-plugins/docker-compose"
+rm -rf "$root/tmp/plugin" "$root"/tmp/docker-compose_*.deb "$root/etc/apt/sources.list.d/trixie.list"
+HOOK
+
 # Without a mirror, mmdebstrap takes Debian's own with its security and point-release updates.
 # No documentation in a golden image, and no fsync for each file: a half-made root is thrown away.
 mmdebstrap --mode=root --variant=minbase \
@@ -16,6 +28,7 @@ mmdebstrap --mode=root --variant=minbase \
   --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
   --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
   --aptopt='APT::Install-Recommends "false"' \
+  --customize-hook="sh '$out/compose-plugin' \"\$1\"" \
   --include="$packages" "$suite" "$root" >&2
 rm -f "$root/etc/dpkg/dpkg.cfg.d/99mmdebstrap"
 
@@ -30,3 +43,4 @@ cp "$root/usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed" "$out/grubx64.efi"
 fstrim "$root"
 umount "$root"
 rmdir "$root"
+rm "$out/compose-plugin"

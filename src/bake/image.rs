@@ -13,26 +13,44 @@ pub const RECIPE_LABEL: &str = "clawbake-recipe";
 pub const GATEWAY_LABEL: &str = "clawbake-gateway";
 
 /// What a Debian kernel on Compute Engine can do, as Google's own Debian images declare it.
-const GUEST_OS_FEATURES: [&str; 5] =
-    ["UEFI_COMPATIBLE", "VIRTIO_SCSI_MULTIQUEUE", "GVNIC", "SEV_CAPABLE", "SEV_LIVE_MIGRATABLE_V2"];
+const GUEST_OS_FEATURES: [&str; 5] = [
+    "UEFI_COMPATIBLE",
+    "VIRTIO_SCSI_MULTIQUEUE",
+    "GVNIC",
+    "SEV_CAPABLE",
+    "SEV_LIVE_MIGRATABLE_V2",
+];
 
 /// The image's resource, without a family: it enters one when it is promoted.
 pub(super) fn of(deployment: &Deployment, name: &str, source: &str) -> Image {
     let recipe = &deployment.recipe;
-    let mut labels: BTreeMap<String, String> =
-        recipe.labels.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
+    let mut labels: BTreeMap<String, String> = recipe
+        .labels
+        .iter()
+        .map(|(key, value)| (key.to_string(), value.to_string()))
+        .collect();
     labels.insert(RECIPE_LABEL.into(), recipe.name.to_string());
     labels.insert(GATEWAY_LABEL.into(), gateway_label(recipe));
     labels.insert("clawbake-base".into(), recipe.base.to_string());
     labels.insert("clawbake".into(), label(env!("CARGO_PKG_VERSION")));
     Image {
         name: Some(name.to_owned()),
-        description: Some(format!("{} {} on {}", recipe.name, recipe.gateway.release.version, recipe.base)),
+        description: Some(format!(
+            "{} {} on {}",
+            recipe.name, recipe.gateway.release.version, recipe.base
+        )),
         labels,
         architecture: Some("X86_64".into()),
-        guest_os_features: GUEST_OS_FEATURES.map(|feature| GuestOsFeature { r#type: Some(feature.into()) }).to_vec(),
+        guest_os_features: GUEST_OS_FEATURES
+            .map(|feature| GuestOsFeature {
+                r#type: Some(feature.into()),
+            })
+            .to_vec(),
         licenses: recipe.licenses.clone(),
-        raw_disk: Some(RawDisk { source: Some(source.to_owned()), ..RawDisk::default() }),
+        raw_disk: Some(RawDisk {
+            source: Some(source.to_owned()),
+            ..RawDisk::default()
+        }),
         ..Image::default()
     }
 }

@@ -24,7 +24,9 @@ pub(super) async fn run(args: Args) -> Result<()> {
         eprintln!("there was nothing to delete");
     } else if args.state_disk.is_none() {
         let disk = fleet::state_disk_name(&deployment);
-        eprintln!("the state disk {disk} stays; `clawbake delete --state-disk {disk}` deletes it for good");
+        eprintln!(
+            "the state disk {disk} stays; `clawbake delete --state-disk {disk}` deletes it for good"
+        );
     }
     Ok(())
 }

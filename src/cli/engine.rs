@@ -49,27 +49,43 @@ pub(super) async fn run(command: Command) -> Result<()> {
         }
         Command::Status => match Endpoint::read(&paths::engine()?)? {
             Some(endpoint) => {
-                println!("{} process {}, {}", endpoint.url, endpoint.pid, endpoint.acceleration);
+                println!(
+                    "{} process {}, {}",
+                    endpoint.url, endpoint.pid, endpoint.acceleration
+                );
             }
             None => println!("no engine runs"),
         },
         Command::Reset { yes } => {
             let dir = paths::engine()?;
-            ensure!(yes, "this deletes every VM, disk, image and secret in {}: say --yes", dir.display());
+            ensure!(
+                yes,
+                "this deletes every VM, disk, image and secret in {}: say --yes",
+                dir.display()
+            );
             engine::stop(&dir).await?;
             if dir.exists() {
-                std::fs::remove_dir_all(&dir).with_context(|| format!("deleting {}", dir.display()))?;
+                std::fs::remove_dir_all(&dir)
+                    .with_context(|| format!("deleting {}", dir.display()))?;
             }
         }
         Command::Env => {
             let (endpoint, _) = engine::ensure(&paths::engine()?).await?;
-            print!("{}", environment(&endpoint, &endpoint.token_file(&paths::engine()?)));
+            print!(
+                "{}",
+                environment(&endpoint, &endpoint.token_file(&paths::engine()?))
+            );
         }
         Command::Serve { dir } => {
             let program = std::env::current_exe()?.display().to_string();
             let connect_command = [program, "engine".into(), "connect".into()].to_vec();
             let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-            localgce::serve(localgce::Config { dir, listen, connect_command }).await?;
+            localgce::serve(localgce::Config {
+                dir,
+                listen,
+                connect_command,
+            })
+            .await?;
         }
         Command::Connect { socket } => {
             tokio::task::spawn_blocking(move || localgce::connect(&socket)).await??;
@@ -80,12 +96,26 @@ pub(super) async fn run(command: Command) -> Result<()> {
 
 /// gcloud's own variables: other endpoints, and a token from a file instead of an account.
 fn environment(endpoint: &Endpoint, token: &std::path::Path) -> String {
-    let Endpoint { url, project, zone, .. } = endpoint;
+    let Endpoint {
+        url, project, zone, ..
+    } = endpoint;
     [
-        ("CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE", format!("{url}/compute/v1/")),
-        ("CLOUDSDK_API_ENDPOINT_OVERRIDES_SECRETMANAGER", format!("{url}/")),
-        ("CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE", format!("{url}/storage/v1/")),
-        ("CLOUDSDK_AUTH_ACCESS_TOKEN_FILE", token.display().to_string()),
+        (
+            "CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE",
+            format!("{url}/compute/v1/"),
+        ),
+        (
+            "CLOUDSDK_API_ENDPOINT_OVERRIDES_SECRETMANAGER",
+            format!("{url}/"),
+        ),
+        (
+            "CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE",
+            format!("{url}/storage/v1/"),
+        ),
+        (
+            "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE",
+            token.display().to_string(),
+        ),
         ("CLOUDSDK_CORE_PROJECT", project.clone()),
         ("CLOUDSDK_COMPUTE_ZONE", zone.clone()),
         ("CLOUDSDK_CORE_DISABLE_PROMPTS", "1".into()),

@@ -28,11 +28,13 @@ pub(super) fn run(args: &Args) -> Result<()> {
     context.insert("recipe", &recipe.name);
     context.insert("name", &recipe.family);
     context.insert("token_env", &recipe.gateway.token_env);
-    let text = tera::Tera::one_off(TEMPLATE, &context, false).context("rendering the deployment")?;
+    let text =
+        tera::Tera::one_off(TEMPLATE, &context, false).context("rendering the deployment")?;
     let path = args.file.display();
     let mut file = File::create_new(&args.file)
         .with_context(|| format!("creating {path} (an existing file is never overwritten)"))?;
-    file.write_all(text.as_bytes()).with_context(|| format!("writing {path}"))?;
+    file.write_all(text.as_bytes())
+        .with_context(|| format!("writing {path}"))?;
     println!("{path}");
     Ok(())
 }

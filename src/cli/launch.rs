@@ -50,10 +50,9 @@ pub(super) async fn run(args: Args) -> Result<()> {
     let images = cloud.client.images();
     let image = match &args.image {
         Some(name) => images.get(name).await?,
-        None => images
-            .find_in_family(family)
-            .await?
-            .with_context(|| format!("the family {family} has no image: `clawbake bake` makes one"))?,
+        None => images.find_in_family(family).await?.with_context(|| {
+            format!("the family {family} has no image: `clawbake bake` makes one")
+        })?,
     };
     let instance = fleet::launch(&deployment, &cloud, &image, &progress).await?;
     up::wait(&cloud, &instance, args.timeout.duration(), &progress).await?;
@@ -61,14 +60,26 @@ pub(super) async fn run(args: Args) -> Result<()> {
 }
 
 /// Where the gateway is, how to get its token, how to stop it. A gateway within reach is asked first.
-pub(super) async fn announce(deployment: &Deployment, cloud: &Cloud, progress: &Progress) -> Result<()> {
+pub(super) async fn announce(
+    deployment: &Deployment,
+    cloud: &Cloud,
+    progress: &Progress,
+) -> Result<()> {
     let gateway = &deployment.recipe.gateway;
     let secret = &deployment.secrets[&gateway.token_env];
-    let instance = cloud.client.instances(&cloud.zone).get(&deployment.name).await?;
+    let instance = cloud
+        .client
+        .instances(&cloud.zone)
+        .get(&deployment.name)
+        .await?;
     match cloud.reach(&instance, gateway.ports.front) {
         Reach::Url(url) => {
             let stage = progress.stage("address");
-            let token = cloud.client.secrets().access(&secret.secret, &secret.version).await?;
+            let token = cloud
+                .client
+                .secrets()
+                .access(&secret.secret, &secret.version)
+                .await?;
             fleet::probe(&url, &gateway.health, &token).await?;
             stage.finish(Outcome::Done, "right token accepted, wrong one refused");
             println!("{url}");

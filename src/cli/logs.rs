@@ -32,12 +32,21 @@ pub(super) async fn run(args: Args) -> Result<()> {
     let instances = cloud.client.instances(&cloud.zone);
     let (mut start, mut rest) = (0, String::new());
     loop {
-        let output = instances.serial_port_output(&deployment.name, start).await?;
+        let output = instances
+            .serial_port_output(&deployment.name, start)
+            .await?;
         rest.push_str(&output.contents.unwrap_or_default());
         start = output.next.unwrap_or(start);
-        let complete = if args.follow { rest.rfind('\n').map_or(0, |end| end + 1) } else { rest.len() };
+        let complete = if args.follow {
+            rest.rfind('\n').map_or(0, |end| end + 1)
+        } else {
+            rest.len()
+        };
         let mut stdout = std::io::stdout().lock();
-        for line in rest[..complete].lines().filter(|line| !args.gateway || line.contains(GATEWAY)) {
+        for line in rest[..complete]
+            .lines()
+            .filter(|line| !args.gateway || line.contains(GATEWAY))
+        {
             writeln!(stdout, "{line}")?;
         }
         stdout.flush()?;

@@ -114,10 +114,18 @@ pub fn fail(error: &anyhow::Error) -> ExitCode {
         return ExitCode::from(3);
     }
     eprintln!("error: {error:#}");
-    let refused = error.chain().find_map(|cause| cause.downcast_ref::<gce::Error>());
+    let refused = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<gce::Error>());
     if let Some(hint) = refused.and_then(gce::Error::hint) {
         eprintln!("  hint: {hint}");
     }
-    let not_ready = error.chain().any(|cause| cause.is::<NotReady>());
-    ExitCode::from(if not_ready { 5 } else if refused.is_some() { 4 } else { 1 })
+    let not_ready = error.chain().any(<dyn std::error::Error>::is::<NotReady>);
+    ExitCode::from(if not_ready {
+        5
+    } else if refused.is_some() {
+        4
+    } else {
+        1
+    })
 }

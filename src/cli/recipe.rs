@@ -28,12 +28,21 @@ pub(super) fn run(command: Command) -> Result<()> {
     match command {
         Command::Validate { recipe } => {
             let recipe = load(&recipe)?;
-            println!("{}: valid, {} of {} on {}", recipe.name, recipe.gateway.release.version, recipe.gateway.release.npm, recipe.base);
+            println!(
+                "{}: valid, {} of {} on {}",
+                recipe.name,
+                recipe.gateway.release.version,
+                recipe.gateway.release.npm,
+                recipe.base
+            );
         }
         Command::Show { recipe } => {
             let recipe = load(&recipe)?;
             println!("# compose.yaml\n{}", recipe.compose_yaml());
-            println!("# image.json\n{}", serde_json::to_string_pretty(&recipe.image_json(&recipe.family))?);
+            println!(
+                "# image.json\n{}",
+                serde_json::to_string_pretty(&recipe.image_json(&recipe.family))?
+            );
         }
         Command::List => {
             for name in recipe::shipped_names() {
@@ -51,7 +60,9 @@ pub(super) fn load(name: &str) -> Result<Recipe> {
         None if Path::new(name).exists() => Recipe::load(Path::new(name)),
         None => {
             let shipped = recipe::shipped_names().join(", ");
-            return Err(anyhow!("there is no recipe {name}: shipped are {shipped}; or give a path"));
+            return Err(anyhow!(
+                "there is no recipe {name}: shipped are {shipped}; or give a path"
+            ));
         }
     };
     Ok(found?)

@@ -38,7 +38,8 @@ pub(super) struct Named {
 }
 
 fn name(text: &str) -> Result<SecretName, String> {
-    text.parse().map_err(|Refusal { message, hint }| format!("{message}; {hint}"))
+    text.parse()
+        .map_err(|Refusal { message, hint }| format!("{message}; {hint}"))
 }
 
 pub(super) async fn run(command: Command) -> Result<()> {
@@ -51,7 +52,9 @@ pub(super) async fn run(command: Command) -> Result<()> {
                 "the value is read from stdin, which is a terminal: `clawbake secrets set {} <file`",
                 named.name
             );
-            stdin.read_to_end(&mut value).context("reading the value from stdin")?;
+            stdin
+                .read_to_end(&mut value)
+                .context("reading the value from stdin")?;
             drop(stdin);
             if value.last() == Some(&b'\n') {
                 value.pop();
@@ -70,8 +73,15 @@ pub(super) async fn run(command: Command) -> Result<()> {
             let cloud = Cloud::connect(&deployment.target, &Progress::silent()).await?;
             let missing = fleet::missing(&deployment, &cloud).await?;
             for (variable, secret) in &deployment.secrets {
-                let state = if missing.contains(&secret.secret.to_string()) { "missing" } else { "exists" };
-                println!("{variable:<32} {:<32} {:<8} {state}", secret.secret, secret.version);
+                let state = if missing.contains(&secret.secret.to_string()) {
+                    "missing"
+                } else {
+                    "exists"
+                };
+                println!(
+                    "{variable:<32} {:<32} {:<8} {state}",
+                    secret.secret, secret.version
+                );
             }
         }
         Command::Show(named) => {
@@ -93,5 +103,8 @@ async fn connect(deployment: &DeploymentFile) -> Result<Cloud> {
 
 fn stored(cloud: &Cloud, name: &SecretName, version: &str) {
     println!("{name} version {version}");
-    eprintln!("{} may read it; a VM takes it at its next start", cloud.service_account);
+    eprintln!(
+        "{} may read it; a VM takes it at its next start",
+        cloud.service_account
+    );
 }

@@ -36,7 +36,8 @@ pub(super) async fn run(args: Args) -> Result<()> {
         Reach::Tunnel(command) => (None, Some(command)),
     };
     if args.json {
-        let document = json!({"name": name, "status": status, "report": report, "url": url, "tunnel": tunnel});
+        let document =
+            json!({"name": name, "status": status, "report": report, "url": url, "tunnel": tunnel});
         println!("{}", serde_json::to_string_pretty(&document)?);
         return Ok(());
     }

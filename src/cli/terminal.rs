@@ -14,14 +14,23 @@ const NAME: usize = 14;
 
 /// Progress as this terminal, or this log, can show it.
 pub fn progress() -> Progress {
-    if std::io::stderr().is_terminal() { bars() } else { Progress::new(plain) }
+    if std::io::stderr().is_terminal() {
+        bars()
+    } else {
+        Progress::new(plain)
+    }
 }
 
 fn plain(event: Event) {
     match event {
         Event::Started { .. } | Event::Advanced { .. } => {}
         Event::Note { stage, text } => eprintln!("{stage:<NAME$} ... {text}"),
-        Event::Finished { stage, outcome, result, elapsed } => {
+        Event::Finished {
+            stage,
+            outcome,
+            result,
+            elapsed,
+        } => {
             eprintln!("{}", finished(&stage, outcome, &result, elapsed));
         }
         Event::Failed { stage, elapsed } => eprintln!("{}", failed(&stage, elapsed)),
@@ -51,7 +60,11 @@ fn bars() -> Progress {
         let mut open = open.lock().expect("no panic while a bar is drawn");
         match event {
             Event::Started { stage } => {
-                let bar = all.add(ProgressBar::new_spinner().with_style(spinner()).with_prefix(format!("{stage:<NAME$}")));
+                let bar = all.add(
+                    ProgressBar::new_spinner()
+                        .with_style(spinner())
+                        .with_prefix(format!("{stage:<NAME$}")),
+                );
                 bar.enable_steady_tick(Duration::from_millis(120));
                 open.insert(stage, bar);
             }
@@ -68,10 +81,22 @@ fn bars() -> Progress {
                     bar.set_position(done);
                 }
             }
-            Event::Finished { stage, outcome, result, elapsed } => {
-                close(&mut open, &all, &stage, &finished(&stage, outcome, &result, elapsed));
+            Event::Finished {
+                stage,
+                outcome,
+                result,
+                elapsed,
+            } => {
+                close(
+                    &mut open,
+                    &all,
+                    &stage,
+                    &finished(&stage, outcome, &result, elapsed),
+                );
             }
-            Event::Failed { stage, elapsed } => close(&mut open, &all, &stage, &failed(&stage, elapsed)),
+            Event::Failed { stage, elapsed } => {
+                close(&mut open, &all, &stage, &failed(&stage, elapsed));
+            }
         }
     })
 }
@@ -86,9 +111,11 @@ fn close(open: &mut HashMap<String, ProgressBar>, all: &MultiProgress, stage: &s
 }
 
 fn spinner() -> ProgressStyle {
-    ProgressStyle::with_template("{prefix} {spinner} {elapsed} {wide_msg}").expect("a valid template")
+    ProgressStyle::with_template("{prefix} {spinner} {elapsed} {wide_msg}")
+        .expect("a valid template")
 }
 
 fn bytes() -> ProgressStyle {
-    ProgressStyle::with_template("{prefix} {bar:30} {bytes}/{total_bytes} {elapsed}").expect("a valid template")
+    ProgressStyle::with_template("{prefix} {bar:30} {bytes}/{total_bytes} {elapsed}")
+        .expect("a valid template")
 }

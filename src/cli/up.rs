@@ -37,9 +37,16 @@ async fn ensure_secrets(deployment: &Deployment, cloud: &Cloud, progress: &Progr
     let stage = progress.stage("secrets");
     let token = &deployment.secrets[&deployment.recipe.gateway.token_env].secret;
     let missing = fleet::missing(deployment, cloud).await?;
-    let others: Vec<_> = missing.iter().filter(|name| **name != **token).map(String::as_str).collect();
+    let others: Vec<_> = missing
+        .iter()
+        .filter(|name| **name != **token)
+        .map(String::as_str)
+        .collect();
     if !others.is_empty() {
-        bail!("these secrets do not exist: {}; make each with `clawbake secrets set NAME`", others.join(", "));
+        bail!(
+            "these secrets do not exist: {}; make each with `clawbake secrets set NAME`",
+            others.join(", ")
+        );
     }
     if missing.is_empty() {
         stage.finish(Outcome::Cached, format!("{token} exists"));
@@ -51,13 +58,19 @@ async fn ensure_secrets(deployment: &Deployment, cloud: &Cloud, progress: &Progr
 }
 
 /// The deployment's VM, running: as it is, started, or made from the family's image.
-async fn ensure_running(deployment: &Deployment, cloud: &Cloud, progress: &Progress) -> Result<Instance> {
+async fn ensure_running(
+    deployment: &Deployment,
+    cloud: &Cloud,
+    progress: &Progress,
+) -> Result<Instance> {
     let instances = cloud.client.instances(&cloud.zone);
     let Some(instance) = instances.find(&deployment.name).await? else {
         let image = ensure_image(deployment, cloud, progress).await?;
         return fleet::launch(deployment, cloud, &image, progress).await;
     };
-    let failed = fleet::report(cloud, &deployment.name).await?.is_some_and(|report| report.phase == Phase::Failed);
+    let failed = fleet::report(cloud, &deployment.name)
+        .await?
+        .is_some_and(|report| report.phase == Phase::Failed);
     let stage = progress.stage("VM");
     match instance.status.as_deref() {
         Some("TERMINATED") => {
@@ -75,7 +88,11 @@ async fn ensure_running(deployment: &Deployment, cloud: &Cloud, progress: &Progr
     Ok(instance)
 }
 
-async fn ensure_image(deployment: &Deployment, cloud: &Cloud, progress: &Progress) -> Result<gce::Image> {
+async fn ensure_image(
+    deployment: &Deployment,
+    cloud: &Cloud,
+    progress: &Progress,
+) -> Result<gce::Image> {
     let recipe = &deployment.recipe;
     let found = cloud.client.images().find_in_family(&recipe.family).await?;
     if let Some(image) = found.filter(|image| bake::serves(image, recipe)) {
@@ -88,10 +105,18 @@ async fn ensure_image(deployment: &Deployment, cloud: &Cloud, progress: &Progres
 }
 
 /// Waits for readiness.
-pub(super) async fn wait(cloud: &Cloud, instance: &Instance, timeout: Duration, progress: &Progress) -> Result<()> {
+pub(super) async fn wait(
+    cloud: &Cloud,
+    instance: &Instance,
+    timeout: Duration,
+    progress: &Progress,
+) -> Result<()> {
     let name = instance.name.as_deref().unwrap_or_default();
     let stage = progress.stage("gateway");
     let report = fleet::watch(cloud, name, timeout, &stage).await?;
-    stage.finish(Outcome::Done, format!("{} is {}", report.gateway, report.phase));
+    stage.finish(
+        Outcome::Done,
+        format!("{} is {}", report.gateway, report.phase),
+    );
     Ok(())
 }

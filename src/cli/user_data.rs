@@ -34,7 +34,11 @@ pub(super) async fn run(command: Command) -> Result<()> {
         Command::Render { deployment } => {
             let deployment = deployment.load()?;
             let cloud = Cloud::connect(&deployment.target, &Progress::silent()).await?;
-            let values = Values::new(&deployment, cloud.client.project_id(), &cloud.secret_manager_in_guest);
+            let values = Values::new(
+                &deployment,
+                cloud.client.project_id(),
+                &cloud.secret_manager_in_guest,
+            );
             print!("{}", userdata::render(&values)?);
         }
         Command::Validate { file, base } => {

@@ -16,22 +16,48 @@ use crate::userdata;
 ///
 /// What was created before a failure is deleted again. Readiness is another matter: see
 /// [`super::watch`].
-pub async fn launch(deployment: &Deployment, cloud: &Cloud, image: &Image, progress: &Progress) -> Result<Instance> {
-    let values = userdata::Values::new(deployment, cloud.client.project_id(), &cloud.secret_manager_in_guest);
+pub async fn launch(
+    deployment: &Deployment,
+    cloud: &Cloud,
+    image: &Image,
+    progress: &Progress,
+) -> Result<Instance> {
+    let values = userdata::Values::new(
+        deployment,
+        cloud.client.project_id(),
+        &cloud.secret_manager_in_guest,
+    );
     let user_data = userdata::render(&values)?;
-    let link = image.self_link.as_deref().context("the image has no selfLink")?;
+    let link = image
+        .self_link
+        .as_deref()
+        .context("the image has no selfLink")?;
     let stage = progress.stage("VM");
     let mut journal = Journal::begin(&paths::journal()?, "launch")?;
     match create(deployment, cloud, link, user_data, &mut journal).await {
         Ok(instance) => {
             journal.close()?;
-            stage.finish(Outcome::Done, format!("{} from {}", deployment.name, image.name.as_deref().unwrap_or(link)));
+            stage.finish(
+                Outcome::Done,
+                format!(
+                    "{} from {}",
+                    deployment.name,
+                    image.name.as_deref().unwrap_or(link)
+                ),
+            );
             Ok(instance)
         }
         Err(error) => {
             let left = journal.undo(&cloud.client).await;
-            let names: Vec<_> = left.iter().map(|(resource, why)| format!("{resource:?}: {why}")).collect();
-            if names.is_empty() { Err(error) } else { Err(error.context(format!("left over: {}", names.join("; ")))) }
+            let names: Vec<_> = left
+                .iter()
+                .map(|(resource, why)| format!("{resource:?}: {why}"))
+                .collect();
+            if names.is_empty() {
+                Err(error)
+            } else {
+                Err(error.context(format!("left over: {}", names.join("; "))))
+            }
         }
     }
 }
@@ -45,7 +71,12 @@ async fn create(
 ) -> Result<Instance> {
     let (client, zone) = (&cloud.client, &cloud.zone);
     let firewall = plan::firewall(deployment.recipe.gateway.ports.front, &cloud.network);
-    if client.firewalls().find(firewall.name.as_deref().unwrap_or_default()).await?.is_none() {
+    if client
+        .firewalls()
+        .find(firewall.name.as_deref().unwrap_or_default())
+        .await?
+        .is_none()
+    {
         // Shared by all deployments of the project, so it is not this run's to take back.
         match client.firewalls().insert(&firewall).await {
             Ok(pending) => drop(pending.wait().await?),
@@ -56,7 +87,10 @@ async fn create(
     let disk = plan::state_disk(deployment, zone);
     let name = disk.name.clone().unwrap_or_default();
     if client.disks(zone).find(&name).await?.is_none() {
-        journal.record(Resource::Disk { zone: zone.clone(), name })?;
+        journal.record(Resource::Disk {
+            zone: zone.clone(),
+            name,
+        })?;
         client.disks(zone).insert(&disk).await?.wait().await?;
     }
     let instance = plan::instance(deployment, cloud, image, user_data, &new_nonce());
@@ -65,33 +99,62 @@ async fn create(
         client.instances(zone).find(&name).await?.is_none(),
         "there is an instance {name} already: `clawbake delete` removes it, `clawbake up` uses it"
     );
-    journal.record(Resource::Instance { zone: zone.clone(), name: name.clone() })?;
-    client.instances(zone).insert(&instance).await?.wait().await?;
+    journal.record(Resource::Instance {
+        zone: zone.clone(),
+        name: name.clone(),
+    })?;
+    client
+        .instances(zone)
+        .insert(&instance)
+        .await?
+        .wait()
+        .await?;
     Ok(client.instances(zone).get(&name).await?)
 }
 
 /// Starts a stopped VM. Its reports carry a new nonce from now on.
 pub async fn start(cloud: &Cloud, instance: &Instance) -> Result<()> {
-    let name = instance.name.as_deref().context("an instance without a name")?;
+    let name = instance
+        .name
+        .as_deref()
+        .context("an instance without a name")?;
     let instances = cloud.client.instances(&cloud.zone);
     let metadata = plan::with_nonce(instance.metadata.clone().unwrap_or_default(), &new_nonce());
-    instances.set_metadata(name, &metadata).await?.wait().await?;
+    instances
+        .set_metadata(name, &metadata)
+        .await?
+        .wait()
+        .await?;
     instances.start(name).await?.wait().await?;
     Ok(())
 }
 
 /// Deletes the VM. The state disk stays, unless `state_disk` names it. Returns whether there was
 /// anything to delete.
-pub async fn delete(deployment: &Deployment, cloud: &Cloud, state_disk: Option<&str>, progress: &Progress) -> Result<bool> {
+pub async fn delete(
+    deployment: &Deployment,
+    cloud: &Cloud,
+    state_disk: Option<&str>,
+    progress: &Progress,
+) -> Result<bool> {
     let own = plan::state_disk_name(deployment);
     if let Some(other) = state_disk.filter(|name| *name != own) {
-        bail!("the state disk of {} is {own}, not {other}: nothing was deleted", deployment.name);
+        bail!(
+            "the state disk of {} is {own}, not {other}: nothing was deleted",
+            deployment.name
+        );
     }
     let (zone, name) = (&cloud.zone, &*deployment.name);
     let mut found = false;
     if cloud.client.instances(zone).find(name).await?.is_some() {
         let stage = progress.stage("VM");
-        cloud.client.instances(zone).delete(name).await?.wait().await?;
+        cloud
+            .client
+            .instances(zone)
+            .delete(name)
+            .await?
+            .wait()
+            .await?;
         stage.finish(Outcome::Done, format!("{name} deleted"));
         found = true;
     }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use gce::{
-    AccessConfig, AttachedDisk, Disk, Firewall, FirewallRule, InitializeParams, Metadata, MetadataItem,
-    NetworkInterface, Scheduling, ServiceAccount, ShieldedInstanceConfig, Tags,
+    AccessConfig, AttachedDisk, Disk, Firewall, FirewallRule, InitializeParams, Metadata,
+    MetadataItem, NetworkInterface, Scheduling, ServiceAccount, ShieldedInstanceConfig, Tags,
 };
 
 use crate::cloud::Cloud;
@@ -56,20 +56,38 @@ pub(super) fn firewall(port: u16, network: &str) -> Firewall {
         direction: Some("INGRESS".into()),
         source_ranges: vec![IAP_RANGE.into()],
         target_tags: vec![TAG.into()],
-        allowed: vec![FirewallRule { ip_protocol: Some("tcp".into()), ports: vec![port.to_string()] }],
+        allowed: vec![FirewallRule {
+            ip_protocol: Some("tcp".into()),
+            ports: vec![port.to_string()],
+        }],
         ..Firewall::default()
     }
 }
 
 /// The VM.
-pub(super) fn instance(deployment: &Deployment, cloud: &Cloud, image: &str, user_data: String, nonce: &str) -> Instance {
+pub(super) fn instance(
+    deployment: &Deployment,
+    cloud: &Cloud,
+    image: &str,
+    user_data: String,
+    nonce: &str,
+) -> Instance {
     let zone = &cloud.zone;
-    let item = |key: &str, value: String| MetadataItem { key: Some(key.into()), value: Some(value) };
+    let item = |key: &str, value: String| MetadataItem {
+        key: Some(key.into()),
+        value: Some(value),
+    };
     Instance {
         name: Some(deployment.name.to_string()),
-        machine_type: Some(format!("zones/{zone}/machineTypes/{}", deployment.machine.r#type)),
+        machine_type: Some(format!(
+            "zones/{zone}/machineTypes/{}",
+            deployment.machine.r#type
+        )),
         labels: labels(deployment),
-        tags: Some(Tags { items: vec![TAG.into()], ..Tags::default() }),
+        tags: Some(Tags {
+            items: vec![TAG.into()],
+            ..Tags::default()
+        }),
         disks: vec![
             AttachedDisk {
                 boot: Some(true),
@@ -86,7 +104,10 @@ pub(super) fn instance(deployment: &Deployment, cloud: &Cloud, image: &str, user
             AttachedDisk {
                 auto_delete: Some(false),
                 device_name: Some(STATE_DEVICE.into()),
-                source: Some(format!("zones/{zone}/disks/{}", state_disk_name(deployment))),
+                source: Some(format!(
+                    "zones/{zone}/disks/{}",
+                    state_disk_name(deployment)
+                )),
                 mode: Some("READ_WRITE".into()),
                 ..AttachedDisk::default()
             },
@@ -131,9 +152,16 @@ pub(super) fn instance(deployment: &Deployment, cloud: &Cloud, image: &str, user
 
 /// An instance's metadata with a new nonce.
 pub(super) fn with_nonce(mut metadata: Metadata, nonce: &str) -> Metadata {
-    match metadata.items.iter_mut().find(|item| item.key.as_deref() == Some(NONCE_KEY)) {
+    match metadata
+        .items
+        .iter_mut()
+        .find(|item| item.key.as_deref() == Some(NONCE_KEY))
+    {
         Some(item) => item.value = Some(nonce.to_owned()),
-        None => metadata.items.push(MetadataItem { key: Some(NONCE_KEY.into()), value: Some(nonce.to_owned()) }),
+        None => metadata.items.push(MetadataItem {
+            key: Some(NONCE_KEY.into()),
+            value: Some(nonce.to_owned()),
+        }),
     }
     metadata
 }
@@ -141,5 +169,9 @@ pub(super) fn with_nonce(mut metadata: Metadata, nonce: &str) -> Metadata {
 /// The nonce that an instance's reports must carry.
 pub(super) fn nonce(instance: &Instance) -> Option<&str> {
     let items = &instance.metadata.as_ref()?.items;
-    items.iter().find(|item| item.key.as_deref() == Some(NONCE_KEY))?.value.as_deref()
+    items
+        .iter()
+        .find(|item| item.key.as_deref() == Some(NONCE_KEY))?
+        .value
+        .as_deref()
 }

@@ -16,7 +16,7 @@ const ATTRIBUTE: &str = "clawbake/phase";
 const POLL: Duration = Duration::from_secs(3);
 /// A VM that neither reports nor prints for so long is stuck. Under full emulation a gateway needs
 /// over three minutes of silence to start.
-const SILENCE: Duration = Duration::from_secs(15 * 60);
+const SILENCE: Duration = Duration::from_mins(15);
 /// Lines of serial output that a failure repeats.
 const TAIL: usize = 15;
 
@@ -78,11 +78,17 @@ pub struct NotReady {
 
 impl fmt::Display for NotReady {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the gateway of {} did not become ready: {}", self.instance, self.why)?;
+        write!(
+            f,
+            "the gateway of {} did not become ready: {}",
+            self.instance, self.why
+        )?;
         if !self.serial.is_empty() {
             write!(f, "\nlast lines of its serial output:\n{}", self.serial)?;
         }
-        f.write_str("\nthe VM is kept: `clawbake logs` shows all of it, `clawbake delete` removes it")
+        f.write_str(
+            "\nthe VM is kept: `clawbake logs` shows all of it, `clawbake delete` removes it",
+        )
     }
 }
 
@@ -105,20 +111,31 @@ fn judge(report: Option<&Report>, status: &str, silent: Duration) -> Verdict {
             let reason = report.and_then(|report| report.reason.clone());
             Verdict::Failed(reason.unwrap_or_else(|| "it gave no reason".into()))
         }
-        (_, "STOPPING" | "TERMINATED" | "SUSPENDED") => Verdict::Failed(format!("the VM is {status}")),
-        _ if silent > SILENCE => {
-            Verdict::Failed(format!("nothing was heard from it for {} minutes", SILENCE.as_secs() / 60))
+        (_, "STOPPING" | "TERMINATED" | "SUSPENDED") => {
+            Verdict::Failed(format!("the VM is {status}"))
         }
+        _ if silent > SILENCE => Verdict::Failed(format!(
+            "nothing was heard from it for {} minutes",
+            SILENCE.as_secs() / 60
+        )),
         _ => Verdict::Wait,
     }
 }
 
 /// The VM's last report, whatever launch it belongs to.
 pub async fn report(cloud: &Cloud, name: &str) -> Result<Option<Report>> {
-    let attributes = cloud.client.instances(&cloud.zone).find_guest_attributes(name, ATTRIBUTE).await?;
-    let entry = attributes.and_then(|attributes| attributes.query_value).and_then(|value| value.items.into_iter().next());
+    let attributes = cloud
+        .client
+        .instances(&cloud.zone)
+        .find_guest_attributes(name, ATTRIBUTE)
+        .await?;
+    let entry = attributes
+        .and_then(|attributes| attributes.query_value)
+        .and_then(|value| value.items.into_iter().next());
     // Any process in the VM can write the attribute: what is no report of ours is none.
-    Ok(entry.and_then(|entry| entry.value).and_then(|value| serde_json::from_str(&value).ok()))
+    Ok(entry
+        .and_then(|entry| entry.value)
+        .and_then(|value| serde_json::from_str(&value).ok()))
 }
 
 /// Waits until the gateway of an instance is ready, at most `timeout`; a failure that the VM reports
@@ -126,15 +143,24 @@ pub async fn report(cloud: &Cloud, name: &str) -> Result<Option<Report>> {
 pub async fn watch(cloud: &Cloud, name: &str, timeout: Duration, stage: &Stage) -> Result<Report> {
     let instances = cloud.client.instances(&cloud.zone);
     let (started, mut changed) = (Instant::now(), Instant::now());
-    let mut seen = None;
+    let (mut seen, mut cursor) = (None, 0);
     loop {
         let instance = instances.get(name).await?;
         let expected = nonce(&instance).unwrap_or_default();
-        let report = report(cloud, name).await?.filter(|report| report.nonce == expected);
-        let serial = instances.serial_port_output(name, u64::MAX >> 1).await?.next;
-        let now = (report.as_ref().map(|report| report.phase), serial);
+        let report = report(cloud, name)
+            .await?
+            .filter(|report| report.nonce == expected);
+        cursor = instances
+            .serial_port_output(name, cursor)
+            .await?
+            .next
+            .unwrap_or(cursor);
+        let now = (report.as_ref().map(|report| report.phase), cursor);
         if seen.as_ref() != Some(&now) {
-            if let Some(phase) = now.0.filter(|_| seen.as_ref().is_none_or(|(phase, _)| *phase != now.0)) {
+            if let Some(phase) = now
+                .0
+                .filter(|_| seen.as_ref().is_none_or(|(phase, _)| *phase != now.0))
+            {
                 stage.note(format!("phase {phase}"));
             }
             changed = Instant::now();
@@ -143,16 +169,30 @@ pub async fn watch(cloud: &Cloud, name: &str, timeout: Duration, stage: &Stage) 
         let status = instance.status.as_deref().unwrap_or_default();
         let verdict = match judge(report.as_ref(), status, changed.elapsed()) {
             Verdict::Wait if started.elapsed() > timeout => {
-                let phase = report.as_ref().map_or("none".into(), |report| report.phase.to_string());
-                Verdict::Failed(format!("not within {} minutes; its last phase was {phase}", timeout.as_secs() / 60))
+                let phase = report
+                    .as_ref()
+                    .map_or("none".into(), |report| report.phase.to_string());
+                Verdict::Failed(format!(
+                    "not within {} minutes; its last phase was {phase}",
+                    timeout.as_secs() / 60
+                ))
             }
             verdict => verdict,
         };
         match (verdict, report) {
             (Verdict::Ready, Some(report)) => return Ok(report),
             (Verdict::Failed(why), _) => {
-                let serial = instances.serial_port_output(name, 0).await?.contents.unwrap_or_default();
-                return Err(NotReady { instance: name.to_owned(), why, serial: tail(&serial) }.into());
+                let serial = instances
+                    .serial_port_output(name, 0)
+                    .await?
+                    .contents
+                    .unwrap_or_default();
+                return Err(NotReady {
+                    instance: name.to_owned(),
+                    why,
+                    serial: tail(&serial),
+                }
+                .into());
             }
             _ => tokio::time::sleep(POLL).await,
         }
@@ -160,7 +200,11 @@ pub async fn watch(cloud: &Cloud, name: &str, timeout: Duration, stage: &Stage) 
 }
 
 fn tail(text: &str) -> String {
-    let lines: Vec<_> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+    let lines: Vec<_> = text
+        .lines()
+        .map(str::trim_end)
+        .filter(|line| !line.is_empty())
+        .collect();
     lines[lines.len().saturating_sub(TAIL)..].join("\n")
 }
 
@@ -189,18 +233,31 @@ mod tests {
 
     #[test]
     fn readiness_counts_and_everything_before_it_waits() {
-        assert_eq!(judge(Some(&at(Phase::Ready, None)), "RUNNING", Duration::ZERO), Verdict::Ready);
+        assert_eq!(
+            judge(Some(&at(Phase::Ready, None)), "RUNNING", Duration::ZERO),
+            Verdict::Ready
+        );
         for phase in [Phase::State, Phase::Secrets, Phase::Gateway] {
-            assert_eq!(judge(Some(&at(phase, None)), "RUNNING", Duration::ZERO), Verdict::Wait);
+            assert_eq!(
+                judge(Some(&at(phase, None)), "RUNNING", Duration::ZERO),
+                Verdict::Wait
+            );
         }
         assert_eq!(judge(None, "STAGING", Duration::ZERO), Verdict::Wait);
     }
 
     #[test]
     fn a_vm_that_stopped_or_fell_silent_is_not_waited_for() {
-        let stopped = judge(Some(&at(Phase::Gateway, None)), "TERMINATED", Duration::ZERO);
+        let stopped = judge(
+            Some(&at(Phase::Gateway, None)),
+            "TERMINATED",
+            Duration::ZERO,
+        );
         assert_eq!(stopped, Verdict::Failed("the VM is TERMINATED".into()));
         let silent = judge(None, "RUNNING", SILENCE + Duration::from_secs(1));
-        assert_eq!(silent, Verdict::Failed("nothing was heard from it for 15 minutes".into()));
+        assert_eq!(
+            silent,
+            Verdict::Failed("nothing was heard from it for 15 minutes".into())
+        );
     }
 }

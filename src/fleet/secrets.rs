@@ -29,15 +29,27 @@ pub async fn missing(deployment: &Deployment, cloud: &Cloud) -> Result<Vec<Strin
 /// it. Returns the version's number.
 pub async fn store(cloud: &Cloud, name: &str, value: SecretBytes) -> Result<String> {
     let bytes = value.expose();
-    ensure!(!bytes.is_empty(), "the value of secret {name} is empty: nothing was stored");
-    ensure!(bytes.len() <= MAX_BYTES, "the value of secret {name} has {} bytes, Secret Manager takes {MAX_BYTES}", bytes.len());
+    ensure!(
+        !bytes.is_empty(),
+        "the value of secret {name} is empty: nothing was stored"
+    );
+    ensure!(
+        bytes.len() <= MAX_BYTES,
+        "the value of secret {name} has {} bytes, Secret Manager takes {MAX_BYTES}",
+        bytes.len()
+    );
     ensure!(
         std::str::from_utf8(bytes).is_ok_and(|text| !text.contains('\0')),
         "the value of secret {name} is not text, and cannot become an environment variable"
     );
     let secrets = cloud.client.secrets();
     if secrets.find(name).await?.is_none() {
-        let secret = Secret { replication: Some(Replication { automatic: Some(gce::Automatic::default()) }), ..Secret::default() };
+        let secret = Secret {
+            replication: Some(Replication {
+                automatic: Some(gce::Automatic::default()),
+            }),
+            ..Secret::default()
+        };
         match secrets.create(name, &secret).await {
             Err(error) if error.kind != Kind::AlreadyExists => return Err(error.into()),
             _ => {}
@@ -52,7 +64,8 @@ pub async fn store(cloud: &Cloud, name: &str, value: SecretBytes) -> Result<Stri
 /// Stores a random value.
 pub async fn generate(cloud: &Cloud, name: &str) -> Result<String> {
     let mut bytes = [0u8; BYTES];
-    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty()).context("asking the kernel for random bytes")?;
+    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())
+        .context("asking the kernel for random bytes")?;
     store(cloud, name, hex(&bytes).into_bytes().into()).await
 }
 
@@ -61,11 +74,17 @@ pub async fn grant(cloud: &Cloud, name: &str) -> Result<()> {
     let member = format!("serviceAccount:{}", cloud.service_account);
     let secrets = cloud.client.secrets();
     let mut policy = secrets.iam_policy(name).await?;
-    let unconditional = |binding: &&mut Binding| binding.role.as_deref() == Some(ACCESSOR) && binding.condition.is_none();
+    let unconditional = |binding: &&mut Binding| {
+        binding.role.as_deref() == Some(ACCESSOR) && binding.condition.is_none()
+    };
     match policy.bindings.iter_mut().find(unconditional) {
         Some(binding) if binding.members.contains(&member) => return Ok(()),
         Some(binding) => binding.members.push(member),
-        None => policy.bindings.push(Binding { role: Some(ACCESSOR.into()), members: vec![member], condition: None }),
+        None => policy.bindings.push(Binding {
+            role: Some(ACCESSOR.into()),
+            members: vec![member],
+            condition: None,
+        }),
     }
     secrets.set_iam_policy(name, &policy).await?;
     Ok(())

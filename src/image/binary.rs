@@ -13,12 +13,17 @@ use crate::recipe::Binary;
 /// The binary's content. What the URL holds must have the digest that the recipe names.
 pub async fn fetch(binary: &Binary) -> Result<Vec<u8>> {
     let url = &binary.url;
-    let bytes = match url.strip_prefix("file://") {
-        Some(path) => std::fs::read(path).with_context(|| format!("reading {path}"))?,
-        None => {
-            let response = reqwest::get(url).await.and_then(reqwest::Response::error_for_status);
-            response.with_context(|| format!("fetching {url}"))?.bytes().await?.to_vec()
-        }
+    let bytes = if let Some(path) = url.strip_prefix("file://") {
+        std::fs::read(path).with_context(|| format!("reading {path}"))?
+    } else {
+        let response = reqwest::get(url)
+            .await
+            .and_then(reqwest::Response::error_for_status);
+        response
+            .with_context(|| format!("fetching {url}"))?
+            .bytes()
+            .await?
+            .to_vec()
     };
     let digest = hex(&Sha256::digest(&bytes));
     if digest != *binary.sha256 {
@@ -33,7 +38,12 @@ pub async fn fetch(binary: &Binary) -> Result<Vec<u8>> {
         None => Ok(bytes),
         Some(member) => extract(&bytes, member)
             .with_context(|| format!("reading the archive {url}"))?
-            .with_context(|| format!("{url} holds no {member}: correct `member` of the binary `{}`", binary.name)),
+            .with_context(|| {
+                format!(
+                    "{url} holds no {member}: correct `member` of the binary `{}`",
+                    binary.name
+                )
+            }),
     }
 }
 
@@ -65,32 +75,54 @@ mod tests {
     }
 
     fn archive(dir: &Path) -> (String, String) {
-        let mut builder = tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
+        let mut builder = tar::Builder::new(flate2::write::GzEncoder::new(
+            Vec::new(),
+            flate2::Compression::fast(),
+        ));
         let mut header = tar::Header::new_gnu();
         header.set_size(5);
         header.set_mode(0o755);
-        builder.append_data(&mut header, "./bin/gog", &b"hello"[..]).unwrap();
+        builder
+            .append_data(&mut header, "./bin/gog", &b"hello"[..])
+            .unwrap();
         let bytes = builder.into_inner().unwrap().finish().unwrap();
         let path = dir.join("gog.tar.gz");
         std::fs::write(&path, &bytes).unwrap();
-        (format!("file://{}", path.display()), hex(&Sha256::digest(&bytes)))
+        (
+            format!("file://{}", path.display()),
+            hex(&Sha256::digest(&bytes)),
+        )
     }
 
     #[tokio::test]
     async fn a_member_comes_out_of_an_archive_with_the_right_digest() {
         let dir = tempfile::tempdir().unwrap();
         let (url, sha256) = archive(dir.path());
-        let found = fetch(&binary(&url, &sha256, Some("bin/gog"))).await.unwrap();
+        let found = fetch(&binary(&url, &sha256, Some("bin/gog")))
+            .await
+            .unwrap();
         assert_eq!(found, b"hello");
-        let missing = fetch(&binary(&url, &sha256, Some("gog"))).await.unwrap_err().to_string();
-        assert!(missing.ends_with("holds no gog: correct `member` of the binary `gog`"), "{missing}");
+        let missing = fetch(&binary(&url, &sha256, Some("gog")))
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(
+            missing.ends_with("holds no gog: correct `member` of the binary `gog`"),
+            "{missing}"
+        );
     }
 
     #[tokio::test]
     async fn a_wrong_digest_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let (url, sha256) = archive(dir.path());
-        let error = fetch(&binary(&url, &"0".repeat(64), None)).await.unwrap_err().to_string();
-        assert!(error.contains(&sha256) && error.contains(&"0".repeat(64)), "{error}");
+        let error = fetch(&binary(&url, &"0".repeat(64), None))
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains(&sha256) && error.contains(&"0".repeat(64)),
+            "{error}"
+        );
     }
 }

@@ -24,7 +24,9 @@ impl Cache {
     pub fn open(dir: &Path) -> Result<Self> {
         fs::create_dir_all(dir)
             .with_context(|| format!("making the cache directory {}", dir.display()))?;
-        Ok(Self { dir: dir.to_owned() })
+        Ok(Self {
+            dir: dir.to_owned(),
+        })
     }
 
     /// A directory that is shared between runs and may be thrown away at any time.
@@ -124,7 +126,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let cache = Cache::open(dir.path()).unwrap();
         let key = Key::new("s", 1);
-        let failed = cache.stage("s", &key, |_| async { anyhow::bail!("no") }).await;
+        let failed = cache
+            .stage("s", &key, |_| async { anyhow::bail!("no") })
+            .await;
         assert!(failed.is_err());
         let made = cache.stage("s", &key, |dir| async move {
             assert!(fs::read_dir(dir)?.next().is_none());

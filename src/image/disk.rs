@@ -23,7 +23,11 @@ pub fn key(recipe: &Recipe, root: &Key, gateway: &Key) -> Result<Key> {
     let mut key = Key::new("disk", 1)
         .with("root", &root.short())
         .with("gateway", &gateway.short())
-        .with_all([("offline", kit::OFFLINE), ("inside", kit::INSIDE), ("seal", kit::SEAL)])
+        .with_all([
+            ("offline", kit::OFFLINE),
+            ("inside", kit::INSIDE),
+            ("seal", kit::SEAL),
+        ])
         .with_all(kit::PROVISION.iter().copied())
         .with_all(kit::UNITS.iter().copied())
         .with("image.json", &recipe.image_json("").to_string())
@@ -36,12 +40,19 @@ pub fn key(recipe: &Recipe, root: &Key, gateway: &Key) -> Result<Key> {
 }
 
 fn read(recipe: &Recipe, file: &str) -> Result<String> {
-    recipe.files.read(file).with_context(|| format!("reading the recipe's {file}"))
+    recipe
+        .files
+        .read(file)
+        .with_context(|| format!("reading the recipe's {file}"))
 }
 
 fn verify(recipe: &Recipe) -> String {
     let place = |in_gateway| if in_gateway { "gateway" } else { "host" };
-    recipe.verify.iter().map(|step| format!("{}\t{}\n", place(step.in_gateway), step.run)).collect()
+    recipe
+        .verify
+        .iter()
+        .map(|step| format!("{}\t{}\n", place(step.in_gateway), step.run))
+        .collect()
 }
 
 /// Makes the disk, or finds it in the cache. Returns the stage's directory.
@@ -63,15 +74,26 @@ pub async fn make(
         let disk = dir.join(DISK);
         stage.note("copying the root");
         let mut command = Command::new("cp");
-        command.args(["--sparse=always", "--reflink=auto"]).arg(root).arg(&disk);
+        command
+            .args(["--sparse=always", "--reflink=auto"])
+            .arg(root)
+            .arg(&disk);
         run::run("copying the root", &mut command, &log, stage).await?;
 
         let script = dir.join("offline.sh");
         fs::write(&script, kit::OFFLINE)?;
         let mut command = Command::new("unshare");
-        command.args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh"]);
+        command.args([
+            "--mount",
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "--mount-proc",
+            "sh",
+        ]);
         command.arg(&script).arg(&disk);
-        command.args([layout::ROOT_OFFSET, layout::root_size(recipe.disk_gb)].map(|n| n.to_string()));
+        command
+            .args([layout::ROOT_OFFSET, layout::root_size(recipe.disk_gb)].map(|n| n.to_string()));
         command.arg(&dir);
         run::run("provisioning the image", &mut command, &log, stage).await?;
 
@@ -91,7 +113,10 @@ fn lay_out(recipe: &Recipe, name: &str, ids: &Ids, gateway: &Path, input: &Path)
     for (index, script) in recipe.provision.iter().enumerate() {
         let file = script.rsplit('/').next().unwrap_or_default();
         // After the base's own, in the recipe's order.
-        fs::write(provision.join(format!("5{index:02}-{file}")), read(recipe, script)?)?;
+        fs::write(
+            provision.join(format!("5{index:02}-{file}")),
+            read(recipe, script)?,
+        )?;
     }
     kit::write(&input.join("units"), kit::UNITS.iter().copied())?;
     kit::write(
@@ -103,7 +128,13 @@ fn lay_out(recipe: &Recipe, name: &str, ids: &Ids, gateway: &Path, input: &Path)
             ("image.json", &recipe.image_json(name).to_string()),
             ("compose.yaml", &recipe.compose_yaml()),
             ("verify", &verify(recipe)),
-            ("env", &format!("CLAWBAKE_ROOT_UUID={}\nCLAWBAKE_ESP_UUID={}\n", ids.root, ids.esp)),
+            (
+                "env",
+                &format!(
+                    "CLAWBAKE_ROOT_UUID={}\nCLAWBAKE_ESP_UUID={}\n",
+                    ids.root, ids.esp
+                ),
+            ),
         ],
     )?;
     let archive = gateway.join(container::ARCHIVE);

@@ -12,7 +12,9 @@ impl Key {
     /// A key of a stage; bump `version` when the code that makes the stage changes its meaning.
     #[must_use]
     pub fn new(stage: &str, version: u32) -> Self {
-        Self::default().with("stage", stage).with("version", &version.to_string())
+        Self::default()
+            .with("stage", stage)
+            .with("version", &version.to_string())
     }
 
     /// Adds one input.
@@ -28,7 +30,9 @@ impl Key {
     /// Adds several inputs, in order.
     #[must_use]
     pub fn with_all<'a>(self, inputs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        inputs.into_iter().fold(self, |key, (name, content)| key.with(name, content))
+        inputs
+            .into_iter()
+            .fold(self, |key, (name, content)| key.with(name, content))
     }
 
     /// 16 hex digits: enough to tell apart what one cache will ever hold.
@@ -43,10 +47,12 @@ impl Key {
 /// Lower-case hexadecimal.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
+            let _ = write!(out, "{byte:02x}");
+            out
+        })
 }
 
 #[cfg(test)]

@@ -18,8 +18,14 @@ pub const WARM: &str = include_str!("../../recipes/base/warm.mjs");
 
 /// Scripts that every image is provisioned with, before the recipe's own.
 pub const PROVISION: &[(&str, &str)] = &[
-    ("10-system.sh", include_str!("../../recipes/base/provision/10-system.sh")),
-    ("20-docker.sh", include_str!("../../recipes/base/provision/20-docker.sh")),
+    (
+        "10-system.sh",
+        include_str!("../../recipes/base/provision/10-system.sh"),
+    ),
+    (
+        "20-docker.sh",
+        include_str!("../../recipes/base/provision/20-docker.sh"),
+    ),
 ];
 
 /// Units that the image carries itself, below `/etc/systemd/system`: they must hold before the first
@@ -49,11 +55,16 @@ pub fn packages(base: Base) -> impl Iterator<Item = &'static str> {
         Base::Debian12 => include_str!("../../recipes/base/debian-12.packages"),
         Base::Debian13 => include_str!("../../recipes/base/debian-13.packages"),
     };
-    list.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
+    list.lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
 /// Writes files below a directory.
-pub fn write<'a>(dir: &Path, files: impl IntoIterator<Item = (&'a str, &'a str)>) -> io::Result<()> {
+pub fn write<'a>(
+    dir: &Path,
+    files: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> io::Result<()> {
     for (name, content) in files {
         let path = dir.join(name);
         if let Some(parent) = path.parent() {

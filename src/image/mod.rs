@@ -59,20 +59,38 @@ impl<'a> Offline<'a> {
     #[must_use]
     pub fn new(recipe: &'a Recipe, cache: &'a Cache) -> Self {
         let http = reqwest::Client::new();
-        Self { recipe, cache, registry: Registry::from_environment(http.clone()), http }
+        Self {
+            recipe,
+            cache,
+            registry: Registry::from_environment(http.clone()),
+            http,
+        }
     }
 
     /// Resolves versions and the state of Debian's archive, and names the image.
     pub async fn plan(&self) -> Result<Plan> {
         let recipe = self.recipe;
-        let (sources, debian) =
-            tokio::try_join!(container::Sources::resolve(recipe, &self.registry), self.debian_archive())?;
+        let (sources, debian) = tokio::try_join!(
+            container::Sources::resolve(recipe, &self.registry),
+            self.debian_archive()
+        )?;
         let containerfile = container::containerfile(recipe, &sources)?;
         let root = root::key(recipe, &debian);
         let gateway = container::key(recipe, &containerfile, &sources, &debian);
         let disk = disk::key(recipe, &root, &gateway)?;
-        let name = image_name(&recipe.family, &recipe.gateway.release.version.to_string(), &disk);
-        Ok(Plan { name, root, gateway, disk, containerfile, sources })
+        let name = image_name(
+            &recipe.family,
+            &recipe.gateway.release.version.to_string(),
+            &disk,
+        );
+        Ok(Plan {
+            name,
+            root,
+            gateway,
+            disk,
+            containerfile,
+            sources,
+        })
     }
 
     /// The digest of what Debian's archive holds for the base today: the root is made anew when it
@@ -80,10 +98,24 @@ impl<'a> Offline<'a> {
     async fn debian_archive(&self) -> Result<String> {
         let suite = self.recipe.base.suite();
         let mut key = Key::new("debian", 1);
-        for dist in [format!("debian/dists/{suite}"), format!("debian-security/dists/{suite}-security")] {
+        for dist in [
+            format!("debian/dists/{suite}"),
+            format!("debian-security/dists/{suite}-security"),
+        ] {
             let url = format!("http://deb.debian.org/{dist}/InRelease");
-            let response = self.http.get(&url).send().await.and_then(reqwest::Response::error_for_status);
-            key = key.with(&dist, &response.with_context(|| format!("fetching {url}"))?.text().await?);
+            let response = self
+                .http
+                .get(&url)
+                .send()
+                .await
+                .and_then(reqwest::Response::error_for_status);
+            key = key.with(
+                &dist,
+                &response
+                    .with_context(|| format!("fetching {url}"))?
+                    .text()
+                    .await?,
+            );
         }
         Ok(key.short())
     }
@@ -95,41 +127,77 @@ impl<'a> Offline<'a> {
             "the offline builder mounts file systems and runs containers: run it as root"
         );
         let (recipe, cache) = (self.recipe, self.cache);
-
-        let stage = progress.stage("gateway image");
-        let gateway = container::make(
-            recipe,
-            &plan.gateway,
-            &plan.containerfile,
-            &plan.sources,
-            &self.registry,
-            cache,
-            &stage,
-        );
-        let (gateway, outcome) = gateway.await?;
-        let version = recipe.gateway.release.version;
-        stage.finish(outcome, format!("{} {version}, {}", recipe.name, size(&gateway.join(container::ARCHIVE))?));
-
-        let stage = progress.stage("root");
-        let (root, outcome) = root::make(recipe, &plan.root, cache, &stage).await?;
-        stage.finish(outcome, format!("{}, {}", recipe.base, size(&root)?));
+        // Neither needs the other, and each waits for the network half of its time.
+        let (gateway, root) =
+            tokio::try_join!(self.gateway(plan, progress), self.root(plan, progress))?;
 
         let stage = progress.stage("disk");
-        let (disk, outcome) =
-            disk::make(recipe, &plan.name, &plan.disk, (&root, &plan.root), &gateway, cache, &stage).await?;
-        stage.finish(outcome, format!("{} GiB, {} used", recipe.disk_gb, size(&disk.join(disk::DISK))?));
+        let (disk, outcome) = disk::make(
+            recipe,
+            &plan.name,
+            &plan.disk,
+            (&root, &plan.root),
+            &gateway,
+            cache,
+            &stage,
+        )
+        .await?;
+        stage.finish(
+            outcome,
+            format!(
+                "{} GiB, {} used",
+                recipe.disk_gb,
+                size(&disk.join(disk::DISK))?
+            ),
+        );
 
         let stage = progress.stage("archive");
         let (archive, outcome) = archive::make(&disk, &plan.disk, cache, &stage).await?;
         stage.finish(outcome, size(&archive)?);
         Ok(Built { archive, disk })
     }
+
+    async fn gateway(&self, plan: &Plan, progress: &Progress) -> Result<PathBuf> {
+        let stage = progress.stage("gateway image");
+        let made = container::make(
+            self.recipe,
+            &plan.gateway,
+            &plan.containerfile,
+            &plan.sources,
+            &self.registry,
+            self.cache,
+            &stage,
+        );
+        let (dir, outcome) = made.await?;
+        let Recipe { name, gateway, .. } = self.recipe;
+        let size = size(&dir.join(container::ARCHIVE))?;
+        stage.finish(
+            outcome,
+            format!("{name} {}, {size}", gateway.release.version),
+        );
+        Ok(dir)
+    }
+
+    async fn root(&self, plan: &Plan, progress: &Progress) -> Result<PathBuf> {
+        let stage = progress.stage("root");
+        let (disk, outcome) = root::make(self.recipe, &plan.root, self.cache, &stage).await?;
+        stage.finish(outcome, format!("{}, {}", self.recipe.base, size(&disk)?));
+        Ok(disk)
+    }
 }
 
 /// `<family>-<version>-<content>`, within Compute Engine's 63 characters.
 fn image_name(family: &str, version: &str, disk: &Key) -> String {
-    let version: String =
-        version.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+    let version: String = version
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() {
+                c.to_ascii_lowercase()
+            } else {
+                '-'
+            }
+        })
+        .collect();
     let content = &disk.short()[..8];
     let mut name = format!("{family}-{version}");
     name.truncate(63 - 1 - content.len());
@@ -139,10 +207,16 @@ fn image_name(family: &str, version: &str, disk: &Key) -> String {
 /// Bytes that a file really takes, for people.
 fn size(path: &Path) -> Result<String> {
     use std::os::unix::fs::MetadataExt as _;
-    let blocks = std::fs::metadata(path).with_context(|| format!("looking at {}", path.display()))?.blocks();
+    let blocks = std::fs::metadata(path)
+        .with_context(|| format!("looking at {}", path.display()))?
+        .blocks();
     #[allow(clippy::cast_precision_loss)] // megabytes with one digit
     let megabytes = (blocks * 512) as f64 / 1e6;
-    Ok(if megabytes < 1000.0 { format!("{megabytes:.0} MB") } else { format!("{:.2} GB", megabytes / 1000.0) })
+    Ok(if megabytes < 1000.0 {
+        format!("{megabytes:.0} MB")
+    } else {
+        format!("{:.2} GB", megabytes / 1000.0)
+    })
 }
 
 #[cfg(test)]

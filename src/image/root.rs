@@ -45,7 +45,14 @@ impl Ids {
         let b = key.clone().with("id", "root").short();
         Self {
             // Version 8, variant 1: a UUID whose bits are ours.
-            root: format!("{}-{}-8{}-8{}-{}", &a[..8], &a[8..12], &a[13..], &b[1..4], &b[4..]),
+            root: format!(
+                "{}-{}-8{}-8{}-{}",
+                &a[..8],
+                &a[8..12],
+                &a[13..],
+                &b[1..4],
+                &b[4..]
+            ),
             esp: format!("{}-{}", a[..4].to_uppercase(), a[4..8].to_uppercase()),
         }
     }
@@ -53,11 +60,20 @@ impl Ids {
 
 fn packages(recipe: &Recipe) -> String {
     let own = recipe.packages.iter().map(ToString::to_string);
-    kit::packages(recipe.base).map(str::to_owned).chain(own).collect::<Vec<_>>().join(",")
+    kit::packages(recipe.base)
+        .map(str::to_owned)
+        .chain(own)
+        .collect::<Vec<_>>()
+        .join(",")
 }
 
 /// Makes the disk, or finds it in the cache.
-pub async fn make(recipe: &Recipe, key: &Key, cache: &Cache, stage: &Stage) -> Result<(PathBuf, Outcome)> {
+pub async fn make(
+    recipe: &Recipe,
+    key: &Key,
+    cache: &Cache,
+    stage: &Stage,
+) -> Result<(PathBuf, Outcome)> {
     let (dir, outcome) = cache
         .stage("root", key, |dir| async move {
             let log = cache.log("root")?;
@@ -81,7 +97,10 @@ async fn build(recipe: &Recipe, ids: &Ids, dir: &Path, log: &Path, stage: &Stage
     let size = layout::root_size(recipe.disk_gb);
     let mut command = Command::new("mkfs.ext4");
     command.args(["-q", "-F", "-L", "clawbake-root", "-U", &ids.root, "-E"]);
-    command.arg(format!("offset={},lazy_itable_init=1,nodiscard", layout::ROOT_OFFSET));
+    command.arg(format!(
+        "offset={},lazy_itable_init=1,nodiscard",
+        layout::ROOT_OFFSET
+    ));
     command.arg(&disk).arg(format!("{}k", size / 1024));
     run::run("making the root file system", &mut command, log, stage).await?;
 
@@ -89,9 +108,21 @@ async fn build(recipe: &Recipe, ids: &Ids, dir: &Path, log: &Path, stage: &Stage
     let script = dir.join("root.sh");
     fs::write(&script, kit::ROOT)?;
     let mut command = Command::new("unshare");
-    command.args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh"]).arg(&script).arg(&disk);
+    command
+        .args([
+            "--mount",
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "--mount-proc",
+            "sh",
+        ])
+        .arg(&script)
+        .arg(&disk);
     command.args([layout::ROOT_OFFSET.to_string(), size.to_string()]);
-    command.args([recipe.base.suite(), &packages(recipe)]).arg(dir);
+    command
+        .args([recipe.base.suite(), &packages(recipe)])
+        .arg(dir);
     run::run("making the root with mmdebstrap", &mut command, log, stage).await?;
 
     boot_loader(ids, dir, &disk, log, stage).await
@@ -110,7 +141,9 @@ async fn boot_loader(ids: &Ids, dir: &Path, disk: &Path, log: &Path, stage: &Sta
     File::create(&esp)?.set_len(layout::ESP_SIZE)?;
     let volume = ids.esp.replace('-', "");
     let mut command = Command::new("mkfs.vfat");
-    command.args(["-F", "32", "-n", "ESP", "-i", &volume]).arg(&esp);
+    command
+        .args(["-F", "32", "-n", "ESP", "-i", &volume])
+        .arg(&esp);
     run::run("making the EFI system partition", &mut command, log, stage).await?;
     let stub = dir.join("grub.cfg");
     fs::write(
@@ -121,7 +154,10 @@ async fn boot_loader(ids: &Ids, dir: &Path, disk: &Path, log: &Path, stage: &Sta
         ),
     )?;
     let mut command = Command::new("mmd");
-    command.arg("-i").arg(&esp).args(["::EFI", "::EFI/BOOT", "::EFI/debian"]);
+    command
+        .arg("-i")
+        .arg(&esp)
+        .args(["::EFI", "::EFI/BOOT", "::EFI/debian"]);
     run::run("making the EFI directories", &mut command, log, stage).await?;
     let files = [
         ("BOOTX64.EFI", "::EFI/BOOT/BOOTX64.EFI"),
@@ -134,7 +170,16 @@ async fn boot_loader(ids: &Ids, dir: &Path, disk: &Path, log: &Path, stage: &Sta
         run::run("filling the EFI system partition", &mut command, log, stage).await?;
     }
     raw.write_all_at(&fs::read(&esp)?, layout::ESP_OFFSET)?;
-    for leftover in ["esp", "boot.img", "core.img", "BOOTX64.EFI", "grubx64.efi", "grub.cfg", "partitions", "root.sh"] {
+    for leftover in [
+        "esp",
+        "boot.img",
+        "core.img",
+        "BOOTX64.EFI",
+        "grubx64.efi",
+        "grub.cfg",
+        "partitions",
+        "root.sh",
+    ] {
         fs::remove_file(dir.join(leftover)).with_context(|| format!("removing {leftover}"))?;
     }
     Ok(())

@@ -30,7 +30,11 @@ pub async fn output(
     log: &Path,
     stage: &Stage,
 ) -> Result<Vec<String>> {
-    let program = command.as_std().get_program().to_string_lossy().into_owned();
+    let program = command
+        .as_std()
+        .get_program()
+        .to_string_lossy()
+        .into_owned();
     let mut file = File::options()
         .create(true)
         .append(true)
@@ -44,12 +48,18 @@ pub async fn output(
         .stderr(writer)
         .kill_on_drop(true)
         .spawn()
-        .with_context(|| format!("{what}: starting {program} (is it installed? see `make deps`)"))?;
+        .with_context(|| {
+            format!("{what}: starting {program} (is it installed? see `make deps`)")
+        })?;
     // The command keeps the pipe's writing end: let go of it, or the end is never seen.
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let mut lines = BufReader::new(Receiver::from_owned_fd(reader.into())?).split(b'\n');
     let mut printed = Vec::new();
-    while let Some(line) = lines.next_segment().await.with_context(|| format!("{what}: reading"))? {
+    while let Some(line) = lines
+        .next_segment()
+        .await
+        .with_context(|| format!("{what}: reading"))?
+    {
         let line = String::from_utf8_lossy(&line).into_owned();
         writeln!(file, "{line}")?;
         if let Some(headline) = line.strip_prefix(HEADLINE) {
@@ -57,10 +67,16 @@ pub async fn output(
         }
         printed.push(line);
     }
-    let status = child.wait().await.with_context(|| format!("{what}: waiting for {program}"))?;
+    let status = child
+        .wait()
+        .await
+        .with_context(|| format!("{what}: waiting for {program}"))?;
     if !status.success() {
         let tail = printed[printed.len().saturating_sub(TAIL)..].join("\n");
-        bail!("{what}: {program} ended with {status}\n{tail}\nthe whole log: {}", log.display());
+        bail!(
+            "{what}: {program} ended with {status}\n{tail}\nthe whole log: {}",
+            log.display()
+        );
     }
     Ok(printed)
 }
@@ -77,10 +93,20 @@ mod tests {
         let stage = Progress::silent().stage("test");
         let mut command = Command::new("sh");
         command.args(["-c", "seq 20; echo broken >&2; exit 3"]);
-        let error = run("counting", &mut command, &log, &stage).await.unwrap_err().to_string();
-        assert!(error.starts_with("counting: sh ended with exit status: 3\n10\n"), "{error}");
+        let error = run("counting", &mut command, &log, &stage)
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.starts_with("counting: sh ended with exit status: 3\n10\n"),
+            "{error}"
+        );
         assert!(error.contains("\n20\nbroken\nthe whole log: "), "{error}");
-        assert!(std::fs::read_to_string(log).unwrap().starts_with("# counting\n1\n2\n"));
+        assert!(
+            std::fs::read_to_string(log)
+                .unwrap()
+                .starts_with("# counting\n1\n2\n")
+        );
     }
 
     #[tokio::test]
@@ -88,7 +114,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let stage = Progress::silent().stage("test");
         let mut command = Command::new("no-such-program");
-        let error = run("looking", &mut command, &dir.path().join("log"), &stage).await.unwrap_err();
-        assert!(format!("{error:#}").contains("starting no-such-program (is it installed? see `make deps`)"));
+        let error = run("looking", &mut command, &dir.path().join("log"), &stage)
+            .await
+            .unwrap_err();
+        assert!(
+            format!("{error:#}")
+                .contains("starting no-such-program (is it installed? see `make deps`)")
+        );
     }
 }

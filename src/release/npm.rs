@@ -45,9 +45,13 @@ struct Packument {
 
 impl Registry {
     /// The public registry, or the one that npm's own environment variable names.
+    #[must_use]
     pub fn from_environment(http: reqwest::Client) -> Self {
         let url = std::env::var(REGISTRY_VARIABLE).unwrap_or_else(|_| REGISTRY.to_owned());
-        Self { http, url: url.trim_end_matches('/').to_owned() }
+        Self {
+            http,
+            url: url.trim_end_matches('/').to_owned(),
+        }
     }
 
     /// The newest version of `name` that `wanted` covers: `22`, `22.12` or `22.12.0`.
@@ -69,9 +73,17 @@ impl Registry {
 
     async fn get<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T> {
         let url = format!("{}/{path}", self.url);
-        let response = self.http.get(&url).send().await.and_then(reqwest::Response::error_for_status);
+        let response = self
+            .http
+            .get(&url)
+            .send()
+            .await
+            .and_then(reqwest::Response::error_for_status);
         let response = response.with_context(|| format!("asking npm for {path}"))?;
-        response.json().await.with_context(|| format!("reading what {url} answered"))
+        response
+            .json()
+            .await
+            .with_context(|| format!("reading what {url} answered"))
     }
 
     /// The tarball of a package, from `dir` if it is there already; its integrity is checked in both
@@ -80,15 +92,26 @@ impl Registry {
         let url = &package.dist.tarball;
         let file = url.rsplit('/').next().unwrap_or_default();
         let path = dir.join(file);
-        if let Ok(bytes) = fs::read(&path) {
-            if integrity(&bytes) == package.dist.integrity {
-                return Ok(path);
-            }
+        if let Ok(bytes) = fs::read(&path)
+            && integrity(&bytes) == package.dist.integrity
+        {
+            return Ok(path);
         }
-        let response = self.http.get(url).send().await.and_then(reqwest::Response::error_for_status);
-        let bytes = response.with_context(|| format!("fetching {url}"))?.bytes().await?;
+        let response = self
+            .http
+            .get(url)
+            .send()
+            .await
+            .and_then(reqwest::Response::error_for_status);
+        let bytes = response
+            .with_context(|| format!("fetching {url}"))?
+            .bytes()
+            .await?;
         if integrity(&bytes) != package.dist.integrity {
-            bail!("{url} is not what npm says it is: its integrity is not {}", package.dist.integrity);
+            bail!(
+                "{url} is not what npm says it is: its integrity is not {}",
+                package.dist.integrity
+            );
         }
         let part = path.with_extension("part");
         fs::write(&part, &bytes).with_context(|| format!("writing {}", part.display()))?;
@@ -99,7 +122,11 @@ impl Registry {
 
 /// A plain `1.2.3`; pre-releases are nobody's newest.
 fn numbers(version: &str) -> Option<[u64; 3]> {
-    let parts: Vec<u64> = version.split('.').map(str::parse).collect::<Result<_, _>>().ok()?;
+    let parts: Vec<u64> = version
+        .split('.')
+        .map(str::parse)
+        .collect::<Result<_, _>>()
+        .ok()?;
     parts.try_into().ok()
 }
 

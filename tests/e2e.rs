@@ -1,0 +1,177 @@
+//! From nothing to a gateway that answers, on this machine: the real gateway, a real image, real VMs.
+//!
+//! One story, because each chapter needs the one before it. It boots three times, which without KVM
+//! takes about 20 minutes: `make e2e`.
+
+mod story;
+
+use std::time::Instant;
+
+use serde_json::Value;
+use story::{Story, hits};
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "one story, told in order")]
+#[ignore = "boots VMs for 20 minutes; `make e2e`"]
+fn from_nothing_to_a_gateway_that_answers() {
+    let story = Story::begin();
+
+    story.chapter("up: engine, secret, image, VM, ready, address");
+    let url = story.clawbake(&["up"]).trim().to_owned();
+    assert!(
+        url.starts_with("http://127."),
+        "{url} is no loopback address"
+    );
+    let first = story.token();
+    assert_eq!(story.ask(&url, None), 401);
+    assert_eq!(story.ask(&url, Some("wrong")), 401);
+    assert_eq!(story.ask(&url, Some(&first)), 200);
+
+    story.chapter("up again: quick, and nothing changes");
+    let (before, started) = (story.resources(), Instant::now());
+    assert_eq!(story.clawbake(&["up"]).trim(), url);
+    assert!(
+        started.elapsed().as_secs() < 60,
+        "took {:?}",
+        started.elapsed()
+    );
+    assert_eq!(story.resources(), before);
+
+    story.chapter("the Control UI in a browser");
+    let page = story.browse(&format!("{url}?token={first}"));
+    assert!(
+        page.contains("<clawdbot-app"),
+        "the UI did not load:\n{page}"
+    );
+    assert!(
+        !page.contains("pairing required"),
+        "the browser would have to be paired"
+    );
+
+    story.chapter(
+        "no secret on this machine's process list, in metadata, user-data or serial output",
+    );
+    assert_eq!(hits(&story.processes(), &first), 0);
+    assert_eq!(
+        hits(
+            &story.gcloud(&[
+                "compute",
+                "instances",
+                "describe",
+                "clawdbot-gateway",
+                "--format=json"
+            ]),
+            &first
+        ),
+        0
+    );
+    assert_eq!(hits(&story.clawbake(&["user-data", "render"]), &first), 0);
+    assert_eq!(hits(&story.clawbake(&["logs"]), &first), 0);
+    assert!(
+        story
+            .clawbake(&["logs", "--gateway"])
+            .contains("listening on"),
+        "the gateway's log does not reach the console"
+    );
+
+    story.chapter("stop by gcloud: state and secrets on the disks");
+    // At its next start the guest itself looks for the secret where only it can look.
+    story.gcloud(&[
+        "compute",
+        "instances",
+        "add-metadata",
+        "clawdbot-gateway",
+        "--metadata-from-file",
+        concat!(
+            "startup-script=",
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/story/look-for-canary.sh"
+        ),
+    ]);
+    story.gcloud(&["compute", "instances", "stop", "clawdbot-gateway"]);
+    let state = story.disk("clawdbot-gateway-state");
+    assert_eq!(state.hits(&first), 0, "the state disk holds the token");
+    assert_eq!(
+        story.disk("clawdbot-gateway").hits(&first),
+        0,
+        "the boot disk holds the token"
+    );
+    let identity = state.read("/.clawdbot/clawdbot.json");
+    let devices = state.read("/.clawdbot/devices/paired.json");
+    assert!(
+        devices.contains("deviceId"),
+        "the browser's pairing is not on the state disk: {devices}"
+    );
+    drop(state);
+
+    story.chapter("a new version of the secret is live after a start; the state is still there");
+    let second = "canary\"quoted'$HOME`id`#7\\n";
+    story.clawbake_with(&["secrets", "set", "clawdbot-gateway-token"], second);
+    assert_eq!(story.clawbake(&["up"]).trim(), url);
+    assert_eq!(story.ask(&url, Some(&first)), 401);
+    assert_eq!(story.ask(&url, Some(second)), 200);
+    let found = story.canary("clawdbot-gateway");
+    assert_eq!(found["journal"], 0, "{found}");
+    assert_eq!(found["processes"], 0, "{found}");
+    assert_eq!(found["disk"], 0, "{found}");
+    assert_eq!(
+        found["control"], 1,
+        "the search itself does not work: {found}"
+    );
+
+    story.chapter("delete leaves the state disk unless it is named");
+    story.clawbake(&["delete"]);
+    assert_eq!(story.names("instances"), Vec::<String>::new());
+    assert_eq!(story.names("disks"), ["clawdbot-gateway-state"]);
+    let state = story.disk("clawdbot-gateway-state");
+    assert_eq!(
+        state.hits(second),
+        0,
+        "the state disk holds the second token"
+    );
+    assert_eq!(state.read("/.clawdbot/clawdbot.json"), identity);
+    assert_eq!(state.read("/.clawdbot/devices/paired.json"), devices);
+    drop(state);
+    let refused = story.refused(&["delete", "--state-disk", "other"], 1);
+    assert!(
+        refused.contains("the state disk of clawdbot-gateway is clawdbot-gateway-state, not other"),
+        "{refused}"
+    );
+    story.clawbake(&["delete", "--state-disk", "clawdbot-gateway-state"]);
+    assert_eq!(story.names("disks"), Vec::<String>::new());
+
+    story.chapter("a secret that the VM may not read fails the launch, by name and role");
+    let policy: Value = serde_json::from_str(&story.gcloud(&[
+        "secrets",
+        "get-iam-policy",
+        "clawdbot-gateway-token",
+        "--format=json",
+    ]))
+    .unwrap();
+    let member = policy["bindings"][0]["members"][0].as_str().unwrap();
+    story.gcloud(&[
+        "secrets",
+        "remove-iam-policy-binding",
+        "clawdbot-gateway-token",
+        "--role=roles/secretmanager.secretAccessor",
+        &format!("--member={member}"),
+    ]);
+    let error = story.refused(&["launch"], 5);
+    assert!(
+        error.contains("clawdbot-gateway-token")
+            && error.contains("roles/secretmanager.secretAccessor"),
+        "{error}"
+    );
+    assert_eq!(hits(&error, second), 0);
+    let seconds = story.seconds_to_failure();
+    assert!(seconds <= 60, "{seconds} s from the phase to its failure");
+    eprintln!("refused {seconds} s after the phase began");
+
+    story.chapter("kill -9 of the engine takes its VMs along; a new one boots them again");
+    story.kill_engine();
+    assert_eq!(story.qemus(), 0);
+    story.clawbake(&["engine", "start"]);
+    assert_eq!(story.qemus(), 1);
+    story.clawbake(&["delete", "--state-disk", "clawdbot-gateway-state"]);
+    story.end();
+}

@@ -1,0 +1,20 @@
+#!/bin/sh
+# Run in the guest at its start, by the guest agent: waits until the gateway is ready, then looks for
+# the gateway's token in the journal, in every process's arguments and on the disks, and counts lines
+# (the journal, processes) or bytes' offsets (disks). The token is read from where the guest has it,
+# so that it never has to be told.
+set -eu
+token=/run/clawbake/secrets/CLAWDBOT_GATEWAY_TOKEN
+report=http://metadata.google.internal/computeMetadata/v1/instance/guest-attributes/canary/found
+
+until systemctl is-active --quiet clawbake-ready.service; do
+  sleep 5
+done
+count() { grep -acF -f "$token" || true; }
+journal=$(journalctl --no-pager --output=export | count)
+processes=$(cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' '\n' | count)
+# Only what was written since the boot can hold it.
+disk=$(find / -xdev -newer /run/clawbake -type f -exec cat {} + 2>/dev/null | count)
+control=$(count <"$token")
+curl -fsS -X PUT -H 'Metadata-Flavor: Google' \
+  -d "{\"journal\":$journal,\"processes\":$processes,\"disk\":$disk,\"control\":$control}" "$report"

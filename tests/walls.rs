@@ -1,0 +1,126 @@
+//! The walls of the house: which room may not know which.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn sources(dir: &Path) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push((path.clone(), fs::read_to_string(&path).unwrap()));
+        }
+    }
+    found
+}
+
+/// Files below `room` that mention one of `strangers`.
+fn mentions(room: &str, strangers: &[&str]) -> Vec<String> {
+    let place = Path::new(env!("CARGO_MANIFEST_DIR")).join(room);
+    let files = if place.is_dir() {
+        sources(&place)
+    } else {
+        vec![(place.clone(), fs::read_to_string(&place).unwrap())]
+    };
+    assert!(!files.is_empty(), "{room} has no sources");
+    files
+        .iter()
+        .flat_map(|(path, text)| {
+            let code = text
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("//"));
+            let code: Vec<_> = code.collect();
+            let found = strangers
+                .iter()
+                .filter(move |stranger| code.iter().any(|line| line.contains(**stranger)));
+            found
+                .map(|stranger| format!("{}: {stranger}", path.display()))
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+#[test]
+fn client_and_engine_do_not_know_each_other() {
+    let manifests = [
+        ("crates/gce/Cargo.toml", "localgce"),
+        ("crates/localgce/Cargo.toml", "gce.workspace"),
+        ("crates/localgce/Cargo.toml", "../gce"),
+    ];
+    for (manifest, stranger) in manifests {
+        let text =
+            fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(manifest)).unwrap();
+        assert!(!text.contains(stranger), "{manifest} names {stranger}");
+    }
+    assert_eq!(
+        mentions("crates/gce/src", &["localgce::"]),
+        Vec::<String>::new()
+    );
+    assert_eq!(
+        mentions("crates/localgce/src", &["use gce", "gce::Client"]),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn what_decides_does_no_io_and_knows_no_cloud() {
+    let strangers = [
+        "gce::",
+        "localgce",
+        "crate::cloud",
+        "crate::fleet",
+        "crate::bake",
+        "crate::image",
+        "tokio::",
+        "reqwest",
+        "std::process",
+    ];
+    for room in [
+        "src/recipe",
+        "src/deployment",
+        "src/userdata",
+        "src/document",
+        "src/names.rs",
+    ] {
+        assert_eq!(mentions(room, &strangers), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn one_place_tells_google_from_the_engine() {
+    for room in [
+        "src/bake",
+        "src/fleet",
+        "src/image",
+        "src/release",
+        "src/journal.rs",
+        "src/userdata",
+    ] {
+        assert_eq!(
+            mentions(room, &["Target::", "localgce", "crate::engine"]),
+            Vec::<String>::new()
+        );
+    }
+}
+
+#[test]
+fn the_command_line_is_a_roof_and_not_a_floor() {
+    for room in [
+        "src/bake",
+        "src/fleet",
+        "src/image",
+        "src/recipe",
+        "src/deployment",
+        "src/userdata",
+        "src/release",
+        "src/cloud.rs",
+        "src/engine.rs",
+    ] {
+        assert_eq!(
+            mentions(room, &["crate::cli", "clap::", "indicatif", "println!"]),
+            Vec::<String>::new()
+        );
+    }
+}
