@@ -1,52 +1,53 @@
-//! The engine.
+//! Google's Compute Engine, Secret Manager and Cloud Storage on this machine, with real VMs.
+//!
+//! ```no_run
+//! # async fn example() -> anyhow::Result<()> {
+//! // In one process, until it gets SIGTERM:
+//! localgce::serve(localgce::Config {
+//!     dir: "/var/lib/localgce".into(),
+//!     listen: ([127, 0, 0, 1], 0).into(),
+//!     connect_command: vec!["/usr/bin/localgce".into(), "connect".into()],
+//! })
+//! .await?;
+//! // In another:
+//! let engine = localgce::Endpoint::read("/var/lib/localgce".as_ref())?.expect("it runs");
+//! println!("{}/compute/v1/projects/{}", engine.url, engine.project);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! ```text
+//! api ──▶ engine ──▶ vm (QEMU), metadata (one server per VM)
+//!   └───────┴──▶ store (SQLite)
+//! ```
 
+mod api;
+mod catalog;
+mod clock;
 pub mod connect;
+mod endpoint;
+mod engine;
+mod key;
 pub mod metadata;
+mod serve;
+mod store;
 pub mod vm;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 pub use connect::connect;
+pub use endpoint::Endpoint;
+pub use serve::serve;
 
 /// How to serve.
-#[derive(Debug, Clone)]
+#[derive(Clone, Debug)]
 pub struct Config {
-    /// Where everything is kept.
+    /// Where everything is kept. One engine at a time.
     pub dir: PathBuf,
-    /// Loopback address.
+    /// A loopback address; with port 0, any that is free.
     pub listen: SocketAddr,
-    /// Program of a guest's connections.
+    /// The program that QEMU starts, with a socket's path behind it, to carry a guest's connection
+    /// to that socket: something that calls [`connect`]. Its first word is an absolute path.
     pub connect_command: Vec<String>,
-}
-/// Where a running engine is.
-#[derive(Debug, Clone)]
-pub struct Endpoint {
-    /// Base URL.
-    pub url: String,
-    /// Bearer token.
-    pub token: String,
-    /// Project.
-    pub project: String,
-    /// Zone.
-    pub zone: String,
-    /// Process.
-    pub pid: u32,
-    /// `KVM` or `TCG`.
-    pub acceleration: String,
-}
-impl Endpoint {
-    /// Reads.
-    pub fn read(_dir: &Path) -> anyhow::Result<Option<Self>> {
-        Ok(None)
-    }
-    /// File with the token alone.
-    #[must_use]
-    pub fn token_file(&self, dir: &Path) -> PathBuf {
-        dir.join("token")
-    }
-}
-/// Serves.
-pub async fn serve(_config: Config) -> anyhow::Result<()> {
-    Ok(())
 }

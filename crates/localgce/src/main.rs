@@ -1,2 +1,44 @@
 //! The engine as a program of its own.
-fn main() {}
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+
+/// Compute Engine, Secret Manager and Cloud Storage on this machine, with real VMs
+#[derive(Parser)]
+#[command(version)]
+enum Arguments {
+    /// Serve until SIGTERM
+    Serve {
+        /// Where everything is kept; where to reach the engine is in endpoint.json there
+        #[arg(long)]
+        dir: PathBuf,
+        /// Loopback address and port; port 0 means any that is free
+        #[arg(long, default_value = "127.0.0.1:0")]
+        listen: SocketAddr,
+    },
+    /// Carry one connection between stdio and a unix socket; QEMU runs this
+    Connect {
+        /// The socket
+        socket: PathBuf,
+    },
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse() {
+        Arguments::Serve { dir, listen } => serve(dir, listen),
+        Arguments::Connect { socket } => localgce::connect(&socket)
+            .with_context(|| format!("carrying a connection to {}", socket.display())),
+    }
+}
+
+#[tokio::main]
+async fn serve(dir: PathBuf, listen: SocketAddr) -> Result<()> {
+    let program = std::env::current_exe().context("finding this program")?;
+    let program = program.into_os_string().into_string().ok();
+    let program = program.context("this program's path is not UTF-8; move it")?;
+    let connect_command = vec![program, "connect".into()];
+    localgce::serve(localgce::Config { dir, listen, connect_command }).await
+}

@@ -1,0 +1,120 @@
+//! Firewall rules.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State};
+use axum::routing::{delete as http_delete, post};
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::super::body::Body;
+use super::{Answer, Error, Place, RequestId, check_new, get, get_of, list_of, networks, new_body};
+use crate::engine::addresses::port_range;
+use crate::engine::{Engine, nothing};
+use crate::key::Kind;
+use crate::store::resources;
+
+pub fn router() -> Router<Arc<Engine>> {
+    Router::new()
+        .route("/global/firewalls", list_of(Kind::Firewall).merge(post(insert)))
+        .route("/global/firewalls/{name}", get_of(Kind::Firewall).merge(http_delete(delete)))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Firewall {
+    #[serde(default)]
+    name: String,
+    description: Option<String>,
+    network: Option<String>,
+    priority: Option<u16>,
+    direction: Option<Direction>,
+    disabled: Option<bool>,
+    source_ranges: Option<Vec<String>>,
+    destination_ranges: Option<Vec<String>>,
+    source_tags: Option<Vec<String>>,
+    target_tags: Option<Vec<String>>,
+    allowed: Option<Vec<Protocol>>,
+    denied: Option<Vec<Protocol>>,
+}
+
+#[derive(Clone, Copy, Deserialize, Serialize, PartialEq)]
+#[serde(rename_all = "UPPERCASE")]
+enum Direction {
+    Ingress,
+    Egress,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Protocol {
+    #[serde(rename = "IPProtocol")]
+    protocol: String,
+    ports: Option<Vec<String>>,
+}
+
+async fn insert(
+    State(engine): State<Arc<Engine>>,
+    Path(place): Path<Place>,
+    Query(request_id): Query<RequestId>,
+    Body(rule): Body<Firewall>,
+) -> Answer {
+    let key = place.new_key(Kind::Firewall, &rule.name)?;
+    let direction = rule.direction.unwrap_or(Direction::Ingress);
+    if rule.allowed.is_some() == rule.denied.is_some() {
+        return Err(Error::invalid("Exactly one of fields allowed and denied must be specified."));
+    }
+    let protocols = rule.allowed.iter().chain(&rule.denied).flatten();
+    for port in protocols.flat_map(|protocol| protocol.ports.iter().flatten()) {
+        if port_range(port).is_none() {
+            return Err(Error::field(
+                "resource.allowed[].ports[]",
+                port,
+                "Must be a port or a range of ports.",
+            ));
+        }
+    }
+    let anywhere = direction == Direction::Ingress && rule.source_tags.is_none();
+    let source_ranges =
+        rule.source_ranges.or_else(|| anywhere.then(|| vec!["0.0.0.0/0".to_owned()]));
+    let body = new_body(
+        &key,
+        json!({
+            "description": rule.description.unwrap_or_default(),
+            "network": networks::find(&place, rule.network.as_deref())?,
+            "priority": rule.priority.unwrap_or(1000),
+            "direction": direction,
+            "disabled": rule.disabled.unwrap_or(false),
+            "sourceRanges": source_ranges,
+            "destinationRanges": rule.destination_ranges,
+            "sourceTags": rule.source_tags,
+            "targetTags": rule.target_tags,
+            "allowed": rule.allowed,
+            "denied": rule.denied,
+            "logConfig": {"enable": false},
+        }),
+    );
+    engine
+        .mutate(&request_id.mutation("insert", &key), |tx| {
+            check_new(tx, &key)?;
+            resources::insert(tx, &key, &body)?;
+            nothing()
+        })
+        .map(Json)
+}
+
+async fn delete(
+    State(engine): State<Arc<Engine>>,
+    Path(place): Path<Place>,
+    Query(request_id): Query<RequestId>,
+) -> Answer {
+    let key = place.key(Kind::Firewall)?;
+    engine
+        .mutate(&request_id.mutation("delete", &key), |tx| {
+            get(tx, &key)?;
+            resources::remove(tx, &key)?;
+            nothing()
+        })
+        .map(Json)
+}

@@ -1,0 +1,312 @@
+//! New instances.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use rusqlite::Connection;
+use serde_json::{Value, json};
+
+use super::super::super::body::Body;
+use super::super::disks::{self, Disk};
+use super::super::{
+    Answer, Error, Place, RequestId, check_name, check_new, fingerprint, labels, machine_types,
+    networks, new_body,
+};
+use super::request::{AttachedDisk, Instance, NetworkInterface, ServiceAccount};
+use super::{metadata, remove, tags_body};
+use crate::catalog::{self, REGION};
+use crate::clock;
+use crate::engine::addresses::{admitted, choose, strings};
+use crate::engine::{Engine, external_address, work};
+use crate::key::{Key, Kind, link};
+use crate::store::resources;
+use crate::vm::INTERNAL_ADDRESS;
+
+pub async fn insert(
+    State(engine): State<Arc<Engine>>,
+    Path(place): Path<Place>,
+    Query(request_id): Query<RequestId>,
+    Body(request): Body<Instance>,
+) -> Answer {
+    let key = place.new_key(Kind::Instance, &request.name)?;
+    check(&request)?;
+    engine
+        .mutate(&request_id.mutation("insert", &key), |tx| {
+            check_new(tx, &key)?;
+            let (body, made) = create(tx, &place, &key, request)?;
+            resources::insert(tx, &key, &body)?;
+            let (engine, key) = (Arc::clone(&engine), key.clone());
+            work(async move {
+                let result = make(&engine, &key, &made).await;
+                if result.is_err() {
+                    // A failed insert leaves nothing behind.
+                    remove(&engine, &key)?;
+                    made.iter().try_for_each(|disk| engine.remove_disk(disk))?;
+                }
+                result
+            })
+        })
+        .map(Json)
+}
+
+async fn make(engine: &Arc<Engine>, key: &Key, disks: &[Key]) -> anyhow::Result<()> {
+    for disk in disks {
+        engine.make_disk(disk).await?;
+    }
+    engine.boot(key).await
+}
+
+fn check(request: &Instance) -> Result<(), Error> {
+    labels::check(request.labels.as_ref())?;
+    metadata::check(&request.metadata)?;
+    request.tags.items.iter().try_for_each(|tag| check_name("resource.tags.items[]", tag))?;
+    let boots = request.disks.iter().filter(|disk| disk.boot).count();
+    if boots != 1 || !request.disks[0].boot {
+        return Err(Error::invalid(
+            "Invalid value for field 'resource.disks': ''. Exactly one disk must be the boot \
+             disk, and it must be the first one.",
+        ));
+    }
+    if request.deletion_protection {
+        return Err(Error::field(
+            "resource.deletionProtection",
+            "true",
+            "This engine does not protect instances against deletion.",
+        ));
+    }
+    if request.network_interfaces.len() != 1 || request.network_interfaces[0].access_configs.len() > 1
+    {
+        return Err(Error::invalid(
+            "Invalid value for field 'resource.networkInterfaces': ''. This engine's instances \
+             have one network interface, with at most one access config.",
+        ));
+    }
+    if request.service_accounts.len() > 1 {
+        return Err(Error::invalid("At most one service account can be specified."));
+    }
+    Ok(())
+}
+
+/// The new instance, and those of its disks that are still to be made.
+fn create(
+    tx: &Connection,
+    place: &Place,
+    key: &Key,
+    request: Instance,
+) -> Result<(Value, Vec<Key>), Error> {
+    let machine_type = request.machine_type.ok_or_else(|| Error::required("resource.machineType"))?;
+    let machine_type = machine_types::find(place, &machine_type)?;
+    let mut made = Vec::new();
+    let mut disks: Vec<Value> = Vec::new();
+    for (index, disk) in request.disks.into_iter().enumerate() {
+        let new = disk.initialize_params.is_some();
+        let body = attach(tx, key, disk, index)?;
+        if disks.iter().any(|other| other["deviceName"] == body["deviceName"]) {
+            let name = body["deviceName"].as_str().unwrap_or_default();
+            return Err(Error::field("resource.disks[].deviceName", name, "It is there twice."));
+        }
+        if new {
+            made.extend(super::source(key, &body));
+        }
+        disks.push(body);
+    }
+    let tags: Vec<_> = request.tags.items.iter().map(String::as_str).collect();
+    let interfaces: Result<Vec<_>, _> = request
+        .network_interfaces
+        .iter()
+        .map(|interface| network_interface(tx, place, interface, &tags))
+        .collect();
+    let scheduling = request.scheduling;
+    let preemptible = scheduling.preemptible.unwrap_or(false);
+    let mut body = new_body(
+        key,
+        json!({
+            "description": request.description,
+            "hostname": request.hostname,
+            "machineType": machine_types::machine_type_link(place, machine_type)?,
+            "status": "PROVISIONING",
+            "cpuPlatform": "QEMU",
+            "minCpuPlatform": request.min_cpu_platform,
+            "disks": disks,
+            "networkInterfaces": interfaces?,
+            "serviceAccounts": service_accounts(place, request.service_accounts)?,
+            "metadata": metadata::body(&request.metadata),
+            "tags": tags_body(&request.tags),
+            "scheduling": {
+                "automaticRestart": scheduling.automatic_restart.unwrap_or(!preemptible),
+                "onHostMaintenance": scheduling.on_host_maintenance.as_deref()
+                    .unwrap_or(if preemptible { "TERMINATE" } else { "MIGRATE" }),
+                "preemptible": preemptible,
+                "provisioningModel":
+                    scheduling.provisioning_model.as_deref().unwrap_or("STANDARD"),
+                "instanceTerminationAction": scheduling.instance_termination_action,
+            },
+            "shieldedInstanceConfig": request.shielded_instance_config,
+            "confidentialInstanceConfig": request.confidential_instance_config,
+            "displayDevice": request.display_device,
+            "reservationAffinity": request.reservation_affinity,
+            "canIpForward": request.can_ip_forward,
+            "deletionProtection": false,
+            "startRestricted": false,
+            "keyRevocationActionType": request.key_revocation_action_type,
+        }),
+    );
+    labels::set(&mut body, &request.labels.unwrap_or_default());
+    body["fingerprint"] = fingerprint(&body).into();
+    Ok((body, made))
+}
+
+/// Gives an instance a disk, which is written down if it is a new one.
+pub fn attach(
+    tx: &Connection,
+    instance: &Key,
+    attached: AttachedDisk,
+    index: usize,
+) -> Result<Value, Error> {
+    for (field, value, only) in [
+        ("mode", &attached.mode, "READ_WRITE"),
+        ("type", &attached.disk_type, "PERSISTENT"),
+    ] {
+        if let Some(value) = value.as_deref().filter(|value| *value != only) {
+            let why = format!("This engine's disks are {only}.");
+            return Err(Error::field(&format!("resource.disks[{index}].{field}"), value, &why));
+        }
+    }
+    let (key, disk) = match (attached.source, attached.initialize_params) {
+        (Some(source), None) => {
+            let key = instance.resolve(Kind::Disk, &source).ok_or_else(|| {
+                let field = format!("resource.disks[{index}].source");
+                Error::field(&field, &source, "The URL is malformed.")
+            })?;
+            if key.zone != instance.zone {
+                let why = "The disk must be in the same zone as the instance.";
+                return Err(Error::field(&format!("resource.disks[{index}].source"), &source, why));
+            }
+            let disk = disks::free(tx, &key)?;
+            if disk["status"] != "READY" {
+                return Err(Error::not_ready(&key.path(), "it is not READY"));
+            }
+            resources::update(tx, &key, |disk| {
+                disk["users"] = json!([instance.link()]);
+                disk["lastAttachTimestamp"] = clock::now().into();
+            })?;
+            (key, disk)
+        }
+        (None, Some(params)) => {
+            let name = params.disk_name.unwrap_or_else(|| match index {
+                0 => instance.name.clone(),
+                index => format!("{}-{index}", instance.name),
+            });
+            let key = instance.sibling(Kind::Disk, &name);
+            let disk = Disk {
+                name,
+                description: params.description,
+                size_gb: params.disk_size_gb.or(attached.disk_size_gb),
+                disk_type: params.disk_type,
+                source_image: params.source_image,
+                labels: params.labels,
+                resource_policies: params.resource_policies,
+                ..Disk::default()
+            };
+            let disk = disks::create(tx, &key, disk, Some(instance))?;
+            (key, disk)
+        }
+        _ => {
+            return Err(Error::invalid(format!(
+                "Invalid value for field 'resource.disks[{index}]': ''. Exactly one of fields \
+                 source and initializeParams must be specified."
+            )));
+        }
+    };
+    let device_name = attached.device_name.unwrap_or_else(|| format!("persistent-disk-{index}"));
+    let mut body = json!({
+        "kind": "compute#attachedDisk",
+        "type": "PERSISTENT",
+        "mode": "READ_WRITE",
+        "source": key.link(),
+        "deviceName": device_name,
+        "index": index,
+        "boot": attached.boot,
+        "autoDelete": attached.auto_delete,
+        "interface": attached.interface.as_deref().unwrap_or("SCSI"),
+        "diskSizeGb": disk["sizeGb"],
+    });
+    for field in ["guestOsFeatures", "architecture"] {
+        if !disk[field].is_null() {
+            body[field] = disk[field].clone();
+        }
+    }
+    Ok(body)
+}
+
+fn network_interface(
+    tx: &Connection,
+    place: &Place,
+    request: &NetworkInterface,
+    tags: &[&str],
+) -> Result<Value, Error> {
+    let network = networks::find(place, request.network.as_deref())?;
+    let project = place.project()?.id;
+    let mut body = json!({
+        "kind": "compute#networkInterface",
+        "name": "nic0",
+        "network": network,
+        "subnetwork":
+            link(&format!("projects/{project}/regions/{REGION}/subnetworks/{}", networks::DEFAULT)),
+        "networkIP": INTERNAL_ADDRESS,
+        "stackType": request.stack_type.as_deref().unwrap_or("IPV4_ONLY"),
+    });
+    if let Some(nic_type) = &request.nic_type {
+        body["nicType"] = nic_type.as_str().into();
+    }
+    if let Some(access) = request.access_configs.first() {
+        body["accessConfigs"] = json!([{
+            "kind": "compute#accessConfig",
+            "type": access.config_type.as_deref().unwrap_or("ONE_TO_ONE_NAT"),
+            "name": access.name.as_deref().unwrap_or("External NAT"),
+            "natIP": choose_address(tx, &network, tags)?,
+            "networkTier": access.network_tier.as_deref().unwrap_or("PREMIUM"),
+        }]);
+    }
+    body["fingerprint"] = fingerprint(&body).into();
+    Ok(body)
+}
+
+/// An address on which the ports that the firewall admits now are free.
+fn choose_address(tx: &Connection, network: &str, tags: &[&str]) -> Result<IpAddr, Error> {
+    let mut others = Vec::new();
+    for (key, instance) in resources::all(tx, Kind::Instance)? {
+        if let Some(address) = external_address(&instance) {
+            others.push((address, ports(tx, &key.project, &instance)?));
+        }
+    }
+    let mut firewalls = Vec::new();
+    for project in &catalog::PROJECTS {
+        firewalls.extend(resources::list(tx, project.id, None, Kind::Firewall)?);
+    }
+    choose(&admitted(&firewalls, network, tags), &others).ok_or_else(|| {
+        Error::conflict("conflict", "no loopback address has all ports free that the firewall admits")
+    })
+}
+
+fn ports(tx: &Connection, project: &str, instance: &Value) -> Result<BTreeSet<u16>, Error> {
+    let firewalls = resources::list(tx, project, None, Kind::Firewall)?;
+    let tags: Vec<_> = strings(&instance["tags"]["items"]).collect();
+    let network = instance["networkInterfaces"][0]["network"].as_str().unwrap_or_default();
+    Ok(admitted(&firewalls, network, &tags))
+}
+
+fn service_accounts(place: &Place, requested: Vec<ServiceAccount>) -> Result<Option<Value>, Error> {
+    let default = place.project()?.default_service_account();
+    let accounts: Vec<_> = requested
+        .into_iter()
+        .map(|account| {
+            let email = if account.email == "default" { default.clone() } else { account.email };
+            json!({"email": email, "scopes": account.scopes})
+        })
+        .collect();
+    Ok((!accounts.is_empty()).then(|| accounts.into()))
+}

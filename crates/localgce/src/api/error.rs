@@ -1,0 +1,170 @@
+//! Refusals in Google's shape and words.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+/// A refusal.
+#[derive(Debug)]
+pub struct Error {
+    /// The HTTP status.
+    pub code: u16,
+    /// The word that clients match on in `errors[].reason`.
+    pub reason: &'static str,
+    /// A sentence for people.
+    pub message: String,
+}
+
+impl Error {
+    fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Self {
+        Self { code, reason, message: message.into() }
+    }
+
+    /// 400: a value that cannot be.
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::new(400, "invalid", message)
+    }
+
+    /// 400: a body that is not of the request's type.
+    pub fn malformed(message: impl Into<String>) -> Self {
+        Self::new(400, "badRequest", message)
+    }
+
+    /// 400: the value of a field cannot be.
+    pub fn field(field: &str, value: &str, why: &str) -> Self {
+        Self::invalid(format!("Invalid value for field '{field}': '{value}'. {why}"))
+    }
+
+    /// 400: a field is missing.
+    pub fn required(field: &str) -> Self {
+        Self::new(400, "required", format!("Required field '{field}' not specified"))
+    }
+
+    /// 400: something else holds the resource.
+    pub fn in_use(path: &str, user: &str) -> Self {
+        Self::new(
+            400,
+            "resourceInUseByAnotherResource",
+            format!("The resource '{path}' is already being used by '{user}'"),
+        )
+    }
+
+    /// 400: the resource is not in a state in which this can be done.
+    pub fn not_ready(path: &str, why: &str) -> Self {
+        Self::new(400, "resourceNotReady", format!("The resource '{path}' is not ready: {why}"))
+    }
+
+    /// 400: what the request asks for does not fit the state of things (Secret Manager).
+    pub fn precondition(message: impl Into<String>) -> Self {
+        Self::new(400, "failedPrecondition", message)
+    }
+
+    /// 401.
+    pub fn unauthenticated(message: impl Into<String>) -> Self {
+        Self::new(401, "authError", message)
+    }
+
+    /// 403.
+    pub fn forbidden(message: impl Into<String>) -> Self {
+        Self::new(403, "forbidden", message)
+    }
+
+    /// 404, by the resource's path.
+    pub fn not_found(path: &str) -> Self {
+        Self::missing(format!("The resource '{path}' was not found"))
+    }
+
+    /// 404, in words.
+    pub fn missing(message: impl Into<String>) -> Self {
+        Self::new(404, "notFound", message)
+    }
+
+    /// 409, by the resource's path.
+    pub fn already_exists(path: &str) -> Self {
+        Self::conflict("alreadyExists", format!("The resource '{path}' already exists"))
+    }
+
+    /// 409, in words.
+    pub fn conflict(reason: &'static str, message: impl Into<String>) -> Self {
+        Self::new(409, reason, message)
+    }
+
+    /// 412: somebody else was quicker.
+    pub fn fingerprint(what: &str) -> Self {
+        Self::new(
+            412,
+            "conditionNotMet",
+            format!("Supplied fingerprint does not match current {what} fingerprint."),
+        )
+    }
+
+    /// 412, in words.
+    pub fn condition(message: impl Into<String>) -> Self {
+        Self::new(412, "conditionNotMet", message)
+    }
+
+    /// The status as gRPC calls it.
+    fn status(&self) -> &'static str {
+        match self.code {
+            400 if self.reason == "failedPrecondition" => "FAILED_PRECONDITION",
+            400 => "INVALID_ARGUMENT",
+            401 => "UNAUTHENTICATED",
+            403 => "PERMISSION_DENIED",
+            404 => "NOT_FOUND",
+            409 => "ALREADY_EXISTS",
+            412 => "FAILED_PRECONDITION",
+            _ => "INTERNAL",
+        }
+    }
+
+    fn respond(&self, error: Value) -> Response {
+        let code = StatusCode::from_u16(self.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        (code, Json(json!({"error": error}))).into_response()
+    }
+}
+
+/// As Compute Engine and Cloud Storage say it.
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let cause = json!({"message": self.message, "domain": "global", "reason": self.reason});
+        let mut error =
+            json!({"code": self.code, "message": self.message, "errors": [cause]});
+        if self.reason == "badRequest" {
+            error["status"] = self.status().into();
+        }
+        self.respond(error)
+    }
+}
+
+/// The engine's own failure.
+impl From<anyhow::Error> for Error {
+    fn from(error: anyhow::Error) -> Self {
+        Self::new(500, "backendError", format!("localgce: {error:#}"))
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        anyhow::Error::from(error).context("using the engine's database").into()
+    }
+}
+
+/// A refusal as Secret Manager says it: with gRPC's status.
+#[derive(Debug)]
+pub struct Status(pub Error);
+
+impl<E: Into<Error>> From<E> for Status {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl IntoResponse for Status {
+    fn into_response(self) -> Response {
+        let Self(error) = self;
+        error.respond(json!({
+            "code": error.code, "message": error.message, "status": error.status(),
+        }))
+    }
+}

@@ -1,0 +1,107 @@
+//! Secret Manager, version 1.
+
+mod iam;
+mod secrets;
+mod versions;
+
+use std::sync::Arc;
+
+use axum::routing::get;
+use axum::{Json, Router};
+use rusqlite::Connection;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::auth::Caller;
+use super::error::{Error, Status};
+use super::list::Page;
+use crate::catalog;
+use crate::engine::Engine;
+use crate::store::secrets as store;
+
+/// What handlers answer.
+type Answer = Result<Json<Value>, Status>;
+
+/// What is below `projects/{project}`. Custom methods such as `:access` are part of a path's last
+/// segment, and told apart by the handlers.
+pub fn router() -> Router<Arc<Engine>> {
+    let secret = get(secrets::get).post(secrets::post).delete(secrets::delete);
+    let version = get(versions::get).post(versions::post);
+    Router::new()
+        .route("/secrets", get(secrets::list).post(secrets::create))
+        .route("/secrets/{secret}", secret)
+        .route("/secrets/{secret}/versions", get(versions::list))
+        .route("/secrets/{secret}/versions/{version}", version)
+}
+
+/// The variable parts of a URL.
+#[derive(Deserialize)]
+struct Place {
+    project: String,
+    secret: Option<String>,
+    version: Option<String>,
+}
+
+impl Place {
+    /// `projects/N`, by the project's number as Google answers.
+    fn project(&self) -> Result<String, Error> {
+        match catalog::project(&self.project) {
+            Some(project) => Ok(format!("projects/{}", project.number)),
+            None => Err(denied("resourcemanager.projects.get", &format!("projects/{}", self.project))),
+        }
+    }
+
+    /// The secret's name, and the custom method.
+    fn secret(&self) -> Result<(String, &str), Error> {
+        let secret = self.secret.as_deref().unwrap_or_default();
+        let (id, method) = secret.split_once(':').unwrap_or((secret, ""));
+        Ok((format!("{}/secrets/{id}", self.project()?), method))
+    }
+
+    /// The version's number or alias, and the custom method.
+    fn version(&self) -> (&str, &str) {
+        let version = self.version.as_deref().unwrap_or_default();
+        version.split_once(':').unwrap_or((version, ""))
+    }
+}
+
+/// Refuses whom the secret's IAM policy does not give this permission. What does not exist is
+/// nobody's but the owner's to know.
+fn allow(
+    tx: &Connection,
+    caller: &Caller,
+    permission: &str,
+    secret: &str,
+    resource: &str,
+) -> Result<(), Error> {
+    let Caller::ServiceAccount(email) = caller else { return Ok(()) };
+    let policy = store::get(tx, secret)?.map(|secret| secret.policy);
+    if policy.is_some_and(|policy| iam::grants(&policy, email, permission)) {
+        Ok(())
+    } else {
+        Err(denied(permission, resource))
+    }
+}
+
+fn denied(permission: &str, resource: &str) -> Error {
+    Error::forbidden(format!(
+        "Permission '{permission}' denied for resource '{resource}' (or it may not exist)."
+    ))
+}
+
+fn no_such_method(method: &str) -> Status {
+    Error::missing(format!("The method {method} was not found on this server.")).into()
+}
+
+fn listing(name: &str, total: usize, page: Page) -> Json<Value> {
+    let mut list = json!({name: page.items, "totalSize": total});
+    if let Some(next) = page.next {
+        list["nextPageToken"] = next.into();
+    }
+    Json(list)
+}
+
+/// Changes with everything that it is made from.
+fn etag(value: &Value) -> String {
+    format!("\"{:08x}\"", crc32c::crc32c(value.to_string().as_bytes()))
+}

@@ -1,0 +1,73 @@
+//! Contents of objects, on their way to a file and as files.
+
+use std::fs::File;
+use std::future::poll_fn;
+use std::io::Read;
+use std::path::Path;
+use std::pin::Pin;
+
+use anyhow::{Context, Result};
+use axum::body::{Body, HttpBody};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use md5::{Digest, Md5};
+use tokio::io::AsyncWriteExt;
+
+/// Appends what arrives to a file, and returns how much it was. When the client breaks off, what
+/// has arrived stays, and an error says so.
+pub async fn append(mut body: Body, path: &Path) -> Result<u64> {
+    let file = tokio::fs::OpenOptions::new().append(true).create(true).open(path).await;
+    let mut file = file.with_context(|| format!("opening {}", path.display()))?;
+    let mut length = 0;
+    let received = loop {
+        let frame = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await;
+        match frame.transpose().context("receiving the object") {
+            Err(error) => break Err(error),
+            Ok(None) => break Ok(()),
+            Ok(Some(frame)) => {
+                let Ok(data) = frame.into_data() else { continue };
+                length += data.len() as u64;
+                file.write_all(&data).await.with_context(|| format!("writing {}", path.display()))?;
+            }
+        }
+    };
+    file.flush().await.with_context(|| format!("writing {}", path.display()))?;
+    received.map(|()| length)
+}
+
+/// The length of a file; 0 when it is not there.
+pub fn length(path: &Path) -> u64 {
+    std::fs::metadata(path).map_or(0, |file| file.len())
+}
+
+/// What Cloud Storage says of a content.
+pub struct Summary {
+    /// Its length in bytes.
+    pub size: u64,
+    /// Base64 of the hash.
+    pub md5: String,
+    /// Base64 of the checksum's big-endian bytes.
+    pub crc32c: String,
+}
+
+/// Reads a file once for its sums.
+pub fn summarize(path: &Path) -> Result<Summary> {
+    let read = || format!("reading {}", path.display());
+    let mut file = File::open(path).with_context(read)?;
+    let (mut md5, mut crc32c, mut size) = (Md5::new(), 0, 0);
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        let length = file.read(&mut buffer).with_context(read)?;
+        if length == 0 {
+            break;
+        }
+        md5.update(&buffer[..length]);
+        crc32c = crc32c::crc32c_append(crc32c, &buffer[..length]);
+        size += length as u64;
+    }
+    Ok(Summary {
+        size,
+        md5: BASE64_STANDARD.encode(md5.finalize()),
+        crc32c: BASE64_STANDARD.encode(crc32c.to_be_bytes()),
+    })
+}

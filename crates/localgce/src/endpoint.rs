@@ -1,0 +1,107 @@
+//! Where a running engine is.
+
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use rustix::fs::{FlockOperation, flock};
+use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
+
+/// Where a running engine is, and how to be let in.
+#[derive(Clone, Deserialize, Serialize)]
+pub struct Endpoint {
+    /// `http://127.0.0.1:PORT`, without a slash at its end.
+    pub url: String,
+    /// The owner's bearer token.
+    pub token: String,
+    /// The project to use.
+    pub project: String,
+    /// The zone to use.
+    pub zone: String,
+    /// The engine's process.
+    pub pid: u32,
+    /// How guests are run: `kvm` or `tcg`.
+    pub acceleration: String,
+}
+
+/// Without the token.
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.debug_struct("Endpoint").field("url", &self.url).field("pid", &self.pid).finish_non_exhaustive()
+    }
+}
+
+impl Endpoint {
+    /// The engine that serves `dir`; none when there is none, or not yet.
+    ///
+    /// # Errors
+    /// When what is in `dir` cannot be read.
+    pub fn read(dir: &Path) -> Result<Option<Self>> {
+        // Without an engine the lock is free, whatever an engine that died has left behind.
+        match File::open(dir.join(LOCK)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error).with_context(|| format!("reading {}", dir.display())),
+            Ok(lock) if flock(&lock, FlockOperation::NonBlockingLockShared).is_ok() => {
+                return Ok(None);
+            }
+            Ok(_) => {}
+        }
+        let path = dir.join(FILE);
+        match std::fs::read(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            text => text
+                .map_err(anyhow::Error::from)
+                .and_then(|text| Ok(serde_json::from_slice(&text)?))
+                .map(Some)
+                .with_context(|| format!("reading {}", path.display())),
+        }
+    }
+
+    /// A file that holds the token alone, for programs that want one.
+    #[must_use]
+    pub fn token_file(&self, dir: &Path) -> PathBuf {
+        dir.join(TOKEN)
+    }
+
+    pub(crate) fn write(&self, dir: &Path) -> Result<()> {
+        write_private(&dir.join(TOKEN), self.token.as_bytes())?;
+        write_private(&dir.join(FILE), &serde_json::to_vec_pretty(self)?)
+    }
+
+    pub(crate) fn remove(dir: &Path) {
+        for name in [FILE, TOKEN] {
+            std::fs::remove_file(dir.join(name)).ok();
+        }
+    }
+}
+
+const FILE: &str = "endpoint.json";
+const LOCK: &str = "lock";
+const TOKEN: &str = "token";
+
+/// Writes a file whole or not at all, for its owner alone.
+fn write_private(path: &Path, content: &[u8]) -> Result<()> {
+    let write = || -> Result<()> {
+        // Temporary files are 0600.
+        let mut file = NamedTempFile::new_in(path.parent().context("a path without a directory")?)?;
+        file.write_all(content)?;
+        file.persist(path)?;
+        Ok(())
+    };
+    write().with_context(|| format!("writing {}", path.display()))
+}
+
+/// Makes this process the only engine of `dir`, for as long as the file is open.
+pub(crate) fn lock(dir: &Path) -> Result<File> {
+    let path = dir.join(LOCK);
+    let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let lock = lock.with_context(|| format!("opening {}", path.display()))?;
+    if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+        bail!("another engine serves {}; stop it first, or use another directory", dir.display());
+    }
+    Ok(lock)
+}

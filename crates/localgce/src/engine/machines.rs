@@ -1,0 +1,309 @@
+//! The machines of instances.
+//!
+//! ```text
+//!  insert, start       QEMU starts        runs          stop, delete            gone
+//! ──────────────▶ PROVISIONING ──▶ STAGING ──▶ RUNNING ──────────────▶ STOPPING ──▶ TERMINATED
+//!                      │              │           │ the guest powers off, QEMU dies    ▲
+//!                      └──────────────┴───────────┴────────────────────────────────────┘
+//! ```
+
+use std::collections::HashMap;
+use std::fs::DirBuilder;
+use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::DirBuilderExt;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use rusqlite::Connection;
+use serde_json::Value;
+use tokio::net::UnixListener;
+use tokio::sync::watch;
+use tokio::task::{AbortHandle, JoinSet};
+
+use super::addresses::{admitted, strings};
+use super::disks::text;
+use super::{Engine, guest, tree};
+use crate::catalog::MACHINE_TYPES;
+use crate::key::{Key, Kind, last, relative};
+use crate::metadata::MetadataServer;
+use crate::store::resources;
+use crate::vm::{Drive, Exit, Forward, Machine, Vm};
+use crate::{api, clock};
+
+/// What a guest gets to power itself off, as on Google.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// The machines that run, by their instance's path.
+#[derive(Default)]
+pub struct Machines(Mutex<HashMap<String, Running>>);
+
+impl Machines {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Running>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Running {
+    vm: Vm,
+    tree: watch::Sender<Arc<Value>>,
+    gone: watch::Receiver<bool>,
+    _metadata: MetadataServer,
+    api: AbortHandle,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.api.abort();
+    }
+}
+
+/// How to stop a machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// By its power button, and if it has not powered off after 90 seconds, by force.
+    Gracefully,
+    /// At once.
+    Now,
+}
+
+impl Engine {
+    /// Boots an instance's machine. If it cannot, the instance is TERMINATED.
+    pub async fn boot(self: &Arc<Self>, key: &Key) -> Result<()> {
+        self.set_status(key, "STAGING")?;
+        let booted = self.start(key).await;
+        if booted.is_err() {
+            self.set_status(key, "TERMINATED")?;
+        }
+        booted
+    }
+
+    async fn start(self: &Arc<Self>, key: &Key) -> Result<()> {
+        let (machine, tree) = self.store.transaction(|tx| {
+            let body = resources::get(tx, key)?.ok_or_else(|| anyhow!("{} is gone", key.path()))?;
+            Ok::<_, anyhow::Error>((self.machine(tx, key, &body)?, metadata_tree(tx, key, &body)?))
+        })?;
+        // Its sockets are open to nobody else.
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&machine.dir)
+            .with_context(|| format!("creating {}", machine.dir.display()))?;
+        let (tree, seen) = watch::channel(Arc::new(tree));
+        let guest =
+            guest::Machine { engine: Arc::clone(self), id: machine.id.to_string(), tree: seen };
+        let socket = machine.dir.join("metadata.sock");
+        let metadata = MetadataServer::bind(&socket, Arc::new(guest)).await.with_context(|| {
+            format!("listening on {} (at most 107 bytes: use a shorter directory)", socket.display())
+        })?;
+        let api = self.serve_guest(&machine)?;
+        let vm = match self.hypervisor.start(&machine).await {
+            Ok(vm) => vm,
+            Err(error) => {
+                api.abort();
+                return Err(error);
+            }
+        };
+        let (gone_sender, gone) = watch::channel(false);
+        let running = Running { vm: vm.clone(), tree, gone, _metadata: metadata, api };
+        self.machines.lock().insert(key.path(), running);
+        self.change(key, |body| {
+            body["status"] = "RUNNING".into();
+            body["lastStartTimestamp"] = clock::now().into();
+        })?;
+        let (engine, key) = (Arc::clone(self), key.clone());
+        tokio::spawn(async move {
+            let exit = vm.wait().await;
+            engine.machines.lock().remove(&key.path());
+            if let Err(error) = engine.ended(&key, &exit) {
+                eprintln!("localgce: recording the end of {}: {error:#}", key.name);
+            }
+            gone_sender.send_replace(true);
+        });
+        Ok(())
+    }
+
+    /// The engine's APIs, inside the machine.
+    fn serve_guest(self: &Arc<Self>, machine: &Machine) -> Result<AbortHandle> {
+        let socket = machine.dir.join("api.sock");
+        std::fs::remove_file(&socket).ok();
+        let listener = UnixListener::bind(&socket)
+            .with_context(|| format!("listening on {}", socket.display()))?;
+        let router = api::router(self);
+        let task = tokio::spawn(async move { axum::serve(listener, router).await.ok() });
+        Ok(task.abort_handle())
+    }
+
+    /// Stops an instance's machine, and returns when it is TERMINATED.
+    pub async fn stop(&self, key: &Key, how: Stop) -> Result<()> {
+        let running = self.running(key);
+        let Some((vm, mut gone)) = running else { return self.set_status(key, "TERMINATED") };
+        let pressed = how == Stop::Gracefully && vm.press_power_button().await.is_ok();
+        let off = pressed
+            && tokio::time::timeout(PATIENCE, gone.wait_for(|gone| *gone)).await.is_ok();
+        if !off {
+            vm.kill().await;
+            gone.wait_for(|gone| *gone).await.ok();
+        }
+        Ok(())
+    }
+
+    /// Presses an instance's reset button.
+    pub async fn reset(&self, key: &Key) -> Result<()> {
+        let (vm, _) = self.running(key).ok_or_else(|| anyhow!("{} does not run", key.name))?;
+        vm.reset().await
+    }
+
+    /// Tells a machine of its instance's new metadata.
+    pub fn publish_metadata(&self, key: &Key) -> Result<()> {
+        let tree = self.store.transaction(|tx| {
+            let body = resources::get(tx, key)?;
+            body.map(|body| metadata_tree(tx, key, &body)).transpose()
+        })?;
+        if let (Some(running), Some(tree)) = (self.machines.lock().get(&key.path()), tree) {
+            running.tree.send_replace(Arc::new(tree));
+        }
+        Ok(())
+    }
+
+    /// Brings back what ran when an earlier engine ended, and gives up what it was in the middle
+    /// of.
+    pub fn resume(self: &Arc<Self>) -> Result<()> {
+        let to_boot = self.store.transaction(|tx| {
+            Self::end_interrupted(tx)?;
+            for kind in [Kind::Disk, Kind::Image] {
+                for (key, body) in resources::all(tx, kind)? {
+                    if ["CREATING", "PENDING"].contains(&text(&body, "status")) {
+                        resources::update(tx, &key, |body| body["status"] = "FAILED".into())?;
+                    }
+                }
+            }
+            let (to_boot, others) = resources::all(tx, Kind::Instance)?
+                .into_iter()
+                .partition::<Vec<_>, _>(|(_, body)| body["status"] == "RUNNING");
+            for (key, _) in others {
+                resources::update(tx, &key, |body| body["status"] = "TERMINATED".into())?;
+            }
+            Ok::<_, rusqlite::Error>(to_boot)
+        })?;
+        for (key, _) in to_boot {
+            let engine = Arc::clone(self);
+            tokio::spawn(async move {
+                if let Err(error) = engine.boot(&key).await {
+                    eprintln!("localgce: booting {} again: {error:#}", key.name);
+                }
+            });
+        }
+        self.sweep_images()
+    }
+
+    /// Powers all machines off. Their instances stay RUNNING, for the next engine to boot.
+    pub async fn close(self: &Arc<Self>) {
+        self.closing.store(true, Ordering::Relaxed);
+        let mut stops = JoinSet::new();
+        let running: Vec<_> = self.machines.lock().keys().cloned().collect();
+        for path in running {
+            let Some(key) = instance(&path) else { continue };
+            let engine = Arc::clone(self);
+            stops.spawn(async move { engine.stop(&key, Stop::Gracefully).await });
+        }
+        stops.join_all().await;
+    }
+
+    fn running(&self, key: &Key) -> Option<(Vm, watch::Receiver<bool>)> {
+        let machines = self.machines.lock();
+        machines.get(&key.path()).map(|running| (running.vm.clone(), running.gone.clone()))
+    }
+
+    fn ended(&self, key: &Key, exit: &Exit) -> Result<()> {
+        if let Exit::Failed(reason) = exit {
+            eprintln!("localgce: the machine of {} failed: {reason}", key.name);
+        }
+        if self.closing.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.change(key, |body| {
+            body["status"] = "TERMINATED".into();
+            body["lastStopTimestamp"] = clock::now().into();
+            if let Exit::Failed(reason) = exit {
+                body["statusMessage"] = reason.clone().into();
+            }
+        })
+    }
+
+    fn set_status(&self, key: &Key, status: &str) -> Result<()> {
+        self.change(key, |body| body["status"] = status.into())
+    }
+
+    fn change(&self, key: &Key, change: impl FnOnce(&mut Value)) -> Result<()> {
+        self.store
+            .transaction(|tx| resources::update(tx, key, change))
+            .with_context(|| format!("recording the state of {}", key.name))
+    }
+
+    fn machine(&self, tx: &Connection, key: &Key, body: &Value) -> Result<Machine> {
+        let type_name = last(text(body, "machineType"));
+        let machine_type = MACHINE_TYPES
+            .iter()
+            .find(|machine_type| machine_type.name == type_name)
+            .with_context(|| format!("there is no machine type {type_name}"))?;
+        let mut drives = Vec::new();
+        for attached in body["disks"].as_array().into_iter().flatten() {
+            let disk = key
+                .resolve(Kind::Disk, text(attached, "source"))
+                .map(|disk| resources::get(tx, &disk))
+                .transpose()?
+                .flatten()
+                .with_context(|| format!("there is no disk {}", text(attached, "source")))?;
+            ensure!(disk["status"] == "READY", "the disk {} is not ready", text(&disk, "name"));
+            drives.push(Drive {
+                device_name: text(attached, "deviceName").into(),
+                path: self.disk_file(text(&disk, "id")),
+                boot: attached["boot"] == true,
+            });
+        }
+        let id = text(body, "id");
+        Ok(Machine {
+            id: id.parse().context("reading the instance's id")?,
+            name: key.name.clone(),
+            cpus: machine_type.cpus,
+            memory_mib: machine_type.memory_mib,
+            drives,
+            forwards: forwards(tx, key, body)?,
+            dir: self.machine_dir(id),
+            uefi: body["shieldedInstanceConfig"]["enableSecureBoot"] == true,
+        })
+    }
+}
+
+/// The ports of an instance that are reachable on this machine, and the address.
+fn forwards(tx: &Connection, key: &Key, body: &Value) -> Result<Vec<Forward>> {
+    let Some(address) = external_address(body) else { return Ok(Vec::new()) };
+    let firewalls = resources::list(tx, &key.project, None, Kind::Firewall)?;
+    let tags: Vec<_> = strings(&body["tags"]["items"]).collect();
+    let network = text(&body["networkInterfaces"][0], "network");
+    let ports = admitted(&firewalls, network, &tags).into_iter();
+    Ok(ports
+        .map(|port| Forward { host: SocketAddr::new(address, port), guest_port: port })
+        .collect())
+}
+
+/// The address that an instance keeps for its life.
+pub fn external_address(body: &Value) -> Option<IpAddr> {
+    body["networkInterfaces"][0]["accessConfigs"][0]["natIP"].as_str()?.parse().ok()
+}
+
+fn metadata_tree(tx: &Connection, key: &Key, body: &Value) -> Result<Value> {
+    let boot = key.resolve(Kind::Disk, text(&body["disks"][0], "source"));
+    let disk = boot.map(|disk| resources::get(tx, &disk)).transpose()?.flatten();
+    let image = disk.as_ref().and_then(|disk| disk["sourceImage"].as_str()).map(relative);
+    Ok(tree::tree(key, body, image))
+}
+
+/// The instance of a path.
+fn instance(path: &str) -> Option<Key> {
+    let anywhere =
+        Key { project: String::new(), zone: None, kind: Kind::Instance, name: String::new() };
+    anywhere.resolve(Kind::Instance, path)
+}

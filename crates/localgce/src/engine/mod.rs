@@ -1,0 +1,82 @@
+//! The engine: what the APIs change, made true. The store says how things ought to be; here are
+//! the disks, the machines and the operations that get them there.
+
+pub mod addresses;
+mod disks;
+mod guest;
+mod machines;
+mod operations;
+mod serial;
+mod tokens;
+mod tree;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use anyhow::{Context, Result};
+use tokio::sync::Notify;
+
+use crate::store::Store;
+use crate::vm::Hypervisor;
+pub use machines::{Stop, external_address};
+pub use operations::{Failure, Mutation, Work, nothing, work};
+pub use serial::Serial;
+use tokens::Tokens;
+pub use tokens::random as random_token;
+
+/// The running engine.
+pub struct Engine {
+    /// What it remembers.
+    pub store: Store,
+    /// Who may call it.
+    pub tokens: Tokens,
+    dir: PathBuf,
+    hypervisor: Hypervisor,
+    machines: machines::Machines,
+    operation_done: Notify,
+    closing: AtomicBool,
+}
+
+impl Engine {
+    /// Opens what is in `dir`. `token` is the owner's.
+    pub fn open(dir: &Path, token: String, hypervisor: Hypervisor) -> Result<Self> {
+        for name in ["objects", "images", "disks", "vms"] {
+            let dir = dir.join(name);
+            std::fs::create_dir_all(&dir).with_context(|| format!("creating {}", dir.display()))?;
+        }
+        Ok(Self {
+            store: Store::open(&dir.join("localgce.db"))?,
+            tokens: Tokens::new(token),
+            dir: dir.to_owned(),
+            hypervisor,
+            machines: machines::Machines::default(),
+            operation_done: Notify::new(),
+            closing: AtomicBool::new(false),
+        })
+    }
+
+    /// The file of an image, by the image's id.
+    pub fn image_file(&self, id: &str) -> PathBuf {
+        self.dir.join("images").join(format!("{id}.qcow2"))
+    }
+
+    /// The file of a disk, by the disk's id.
+    pub fn disk_file(&self, id: &str) -> PathBuf {
+        self.dir.join("disks").join(format!("{id}.qcow2"))
+    }
+
+    /// The content of an object, by its generation.
+    pub fn object_file(&self, generation: u64) -> PathBuf {
+        self.dir.join("objects").join(generation.to_string())
+    }
+
+    /// What has arrived of an upload, by the upload's id.
+    pub fn upload_file(&self, id: &str) -> PathBuf {
+        self.dir.join("objects").join(format!("{id}.part"))
+    }
+
+    /// Where a machine has its sockets and logs, by the instance's id.
+    pub fn machine_dir(&self, id: &str) -> PathBuf {
+        self.dir.join("vms").join(id)
+    }
+}

@@ -1,0 +1,80 @@
+//! Access tokens: the owner's, and the short-lived ones of service accounts.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::api::auth::Caller;
+use crate::metadata::AccessToken;
+
+/// As long as Google's live.
+const LIFE: Duration = Duration::from_secs(3600);
+
+/// Near its end a token is not given out any more, as on Google's metadata server.
+const MARGIN: Duration = Duration::from_secs(300);
+
+/// Tokens and whose they are.
+pub struct Tokens {
+    owner: String,
+    issued: Mutex<HashMap<String, Issued>>,
+}
+
+struct Issued {
+    email: String,
+    end: Instant,
+}
+
+impl Tokens {
+    pub(super) fn new(owner: String) -> Self {
+        Self { owner, issued: Mutex::default() }
+    }
+
+    /// Whose token it is.
+    pub fn caller(&self, token: &str) -> Option<Caller> {
+        if token == self.owner {
+            return Some(Caller::Owner);
+        }
+        let issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
+        let token = issued.get(token).filter(|token| token.end > Instant::now())?;
+        Some(Caller::ServiceAccount(token.email.clone()))
+    }
+
+    /// A token for a service account.
+    pub fn issue(&self, email: &str) -> AccessToken {
+        let now = Instant::now();
+        let mut issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
+        issued.retain(|_, token| token.end > now);
+        let fresh = issued
+            .iter()
+            .find(|(_, token)| token.email == email && token.end > now + MARGIN)
+            .map(|(token, issued)| (token.clone(), issued.end));
+        let (access_token, end) = fresh.unwrap_or_else(|| {
+            let (token, end) = (random(), now + LIFE);
+            issued.insert(token.clone(), Issued { email: email.into(), end });
+            (token, end)
+        });
+        AccessToken { access_token, expires_in: (end - now).as_secs() }
+    }
+}
+
+/// A token that nobody guesses: 244 random bits.
+pub fn random() -> String {
+    let half = || uuid::Uuid::new_v4().simple();
+    format!("ya29.{}{}", half(), half())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Caller, Tokens};
+
+    #[test]
+    fn a_token_is_its_accounts_and_nobody_elses() {
+        let tokens = Tokens::new("owner".into());
+        let (a, b) = (tokens.issue("a"), tokens.issue("b"));
+        assert_eq!(tokens.caller("owner"), Some(Caller::Owner));
+        assert_eq!(tokens.caller(&a.access_token), Some(Caller::ServiceAccount("a".into())));
+        assert_eq!(tokens.caller(&b.access_token), Some(Caller::ServiceAccount("b".into())));
+        assert_eq!(tokens.caller(""), None);
+        assert_eq!(tokens.issue("a").access_token, a.access_token);
+    }
+}

@@ -1,0 +1,64 @@
+//! An engine's life, from start to end.
+
+use std::os::unix::fs::DirBuilderExt;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::engine::Engine;
+use crate::vm::Hypervisor;
+use crate::{Config, Endpoint, api, catalog, endpoint};
+
+/// Serves until SIGTERM or SIGINT, then powers the VMs off. The next engine on the same directory
+/// boots them again.
+///
+/// # Errors
+/// When another engine serves the directory, the address is no loopback address or in use, or QEMU
+/// is not installed.
+pub async fn serve(config: Config) -> Result<()> {
+    let Config { dir, listen, connect_command } = config;
+    ensure!(
+        listen.ip().is_loopback(),
+        "{} is no loopback address; this engine is for one machine, listen on 127.0.0.1",
+        listen.ip()
+    );
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&dir)
+        .with_context(|| format!("creating {}", dir.display()))?;
+    let dir = std::path::absolute(&dir).context("finding the engine's directory")?;
+    let _lock = endpoint::lock(&dir)?;
+    // An engine that was killed has left its own.
+    Endpoint::remove(&dir);
+    let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
+
+    let hypervisor = Hypervisor::detect(connect_command).await?;
+    let listener =
+        TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
+    let endpoint = Endpoint {
+        url: format!("http://{}", listener.local_addr().context("finding the port")?),
+        token: crate::engine::random_token(),
+        project: catalog::PROJECTS[0].id.into(),
+        zone: catalog::ZONES[0].into(),
+        pid: std::process::id(),
+        acceleration: hypervisor.acceleration().to_string(),
+    };
+    let engine = Arc::new(Engine::open(&dir, endpoint.token.clone(), hypervisor)?);
+    engine.resume()?;
+    let router = api::router(&engine);
+    let server = tokio::spawn(async move { axum::serve(listener, router).await });
+    endpoint.write(&dir)?;
+
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    server.abort();
+    engine.close().await;
+    Endpoint::remove(&dir);
+    Ok(())
+}

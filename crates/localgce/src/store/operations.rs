@@ -1,0 +1,33 @@
+//! Which operation a request with an id has started.
+
+use rusqlite::{Connection, OptionalExtension, Result, params};
+
+/// A request that was served before.
+pub struct Served {
+    /// The path of what it was about.
+    pub target: String,
+    /// What it did.
+    pub verb: String,
+    /// The operation's name.
+    pub operation: String,
+}
+
+/// The request of this id, if it was served.
+pub fn served(connection: &Connection, request_id: &str) -> Result<Option<Served>> {
+    connection
+        .query_row(
+            "SELECT target, verb, operation FROM request WHERE id = ?",
+            [request_id],
+            |row| Ok(Served { target: row.get(0)?, verb: row.get(1)?, operation: row.get(2)? }),
+        )
+        .optional()
+}
+
+/// Remembers a request.
+pub fn remember(connection: &Connection, request_id: &str, served: &Served) -> Result<()> {
+    connection.execute(
+        "INSERT INTO request (id, target, verb, operation) VALUES (?, ?, ?, ?)",
+        params![request_id, served.target, served.verb, served.operation],
+    )?;
+    Ok(())
+}

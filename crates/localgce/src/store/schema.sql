@@ -1,0 +1,61 @@
+PRAGMA journal_mode = WAL;
+PRAGMA foreign_keys = ON;
+PRAGMA busy_timeout = 5000;
+
+-- Compute Engine's resources; the body is what the API answers.
+CREATE TABLE IF NOT EXISTS resource (
+    path TEXT PRIMARY KEY,
+    parent TEXT NOT NULL,
+    name TEXT NOT NULL,
+    body TEXT NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS resource_parent ON resource (parent, name);
+
+-- Requests that were served, by the id that the client gave them.
+CREATE TABLE IF NOT EXISTS request (
+    id TEXT PRIMARY KEY,
+    target TEXT NOT NULL,
+    verb TEXT NOT NULL,
+    operation TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS guest_attribute (
+    instance TEXT NOT NULL,
+    namespace TEXT NOT NULL,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (instance, namespace, key)
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS secret (
+    name TEXT PRIMARY KEY,
+    body TEXT NOT NULL,
+    policy TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS secret_version (
+    secret TEXT NOT NULL REFERENCES secret (name) ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    payload BLOB,
+    PRIMARY KEY (secret, number)
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS bucket (
+    name TEXT PRIMARY KEY,
+    body TEXT NOT NULL
+) STRICT;
+-- The content is in the file objects/<generation>.
+CREATE TABLE IF NOT EXISTS object (
+    bucket TEXT NOT NULL REFERENCES bucket (name),
+    name TEXT NOT NULL,
+    generation INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (bucket, name)
+) STRICT;
+-- Uploads under way; what has arrived is in the file objects/<id>.part.
+CREATE TABLE IF NOT EXISTS upload (
+    id TEXT PRIMARY KEY,
+    bucket TEXT NOT NULL,
+    name TEXT NOT NULL,
+    metadata TEXT NOT NULL
+) STRICT;
