@@ -16,7 +16,11 @@ set -eu
 root=$1
 [ -e "$root/usr/libexec/docker/cli-plugins/docker-compose" ] && exit 0
 echo 'deb http://deb.debian.org/debian trixie main' >"$root/etc/apt/sources.list.d/trixie.list"
-chroot "$root" sh -c 'apt-get update -q && cd /tmp && apt-get download -q docker-compose/trixie && dpkg-deb -x docker-compose_*.deb plugin'
+export APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" # the host's apt, the target's sources and keys
+apt-get update -q
+cd "$root/tmp"
+apt-get download -q docker-compose/trixie
+dpkg-deb -x docker-compose_*.deb plugin
 install -D "$root/tmp/plugin/usr/libexec/docker/cli-plugins/docker-compose" "$root/usr/libexec/docker/cli-plugins/docker-compose"
 rm -rf "$root/tmp/plugin" "$root"/tmp/docker-compose_*.deb "$root/etc/apt/sources.list.d/trixie.list"
 HOOK

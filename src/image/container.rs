@@ -4,7 +4,7 @@
 //! registry is needed: the base is a Debian root, Node comes from npm.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -23,8 +23,6 @@ use crate::release::{Package, Registry};
 pub const ARCHIVE: &str = "gateway.tar";
 /// What the warm start took: `{seconds, peak_kib}`.
 pub const WARM_START: &str = "warm.json";
-/// The container's user, as `useradd` in the Containerfile makes it.
-const UID: u32 = 1000;
 /// npm of the Node 22 line; what it installs does not depend on Node's own.
 const NPM: &str = "10";
 /// Debian packages of the container's root.
@@ -125,6 +123,9 @@ pub fn containerfile(recipe: &Recipe, sources: &Sources) -> Result<String> {
     );
     context.insert("package", &gateway.release.npm);
     context.insert("command", &gateway.command);
+    let variable = |(name, value): (_, &String)| json!({"name": name, "value": quoted(value)});
+    let variables: Vec<_> = gateway.env.iter().map(variable).collect();
+    context.insert("env", &variables);
     context.insert(
         "labels",
         &[
@@ -140,6 +141,15 @@ pub fn containerfile(recipe: &Recipe, sources: &Sources) -> Result<String> {
     );
     tera::Tera::one_off(&template, &context, false)
         .with_context(|| format!("rendering the recipe's {file}"))
+}
+
+/// A word as a Containerfile's `ENV` reads it back unchanged.
+fn quoted(text: &str) -> String {
+    let escaped = text
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('$', "\\$");
+    format!("\"{escaped}\"")
 }
 
 fn package_json(recipe: &Recipe) -> serde_json::Value {
@@ -277,155 +287,65 @@ impl Build<'_> {
 
     /// Builds, warms and saves the image.
     async fn image(&self) -> Result<()> {
-        let context = self.dir.join("context");
-        let npm_cache = self.cache.shared("npm")?;
-        let name = format!("docker.io/{}", self.recipe.container_image());
-        self.stage.note(format!(
-            "installing {} from npm",
-            self.recipe.gateway.release.npm
-        ));
-        let mut build = self.buildah("build");
-        build.args(["--isolation=chroot", "--layers=false", "--pull-never"]);
-        if Path::new(CERTIFICATES).exists() {
-            build.arg(format!("--volume={CERTIFICATES}:{CERTIFICATES}:ro"));
-        }
-        build.arg(format!("--volume={}:/run/npm-cache", npm_cache.display()));
-        build.args(["--tag", &name]).arg(&context);
-        run::run(
+        let gateway = &self.recipe.gateway;
+        seed(self.recipe, &self.dir.join("seed"))?;
+        let (script, warm) = (self.dir.join("container.sh"), self.dir.join("warm.mjs"));
+        kit::write(
+            self.dir,
+            [("container.sh", kit::CONTAINER), ("warm.mjs", kit::WARM)],
+        )?;
+        let mut command = Command::new("unshare");
+        command.args([
+            "--mount",
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "--mount-proc",
+            "sh",
+        ]);
+        command.arg(&script).arg(self.dir);
+        command.arg(format!("docker.io/{}", self.recipe.container_image()));
+        command.arg(self.cache.shared("npm")?);
+        command.arg(if gateway.container.warm {
+            warm.as_os_str()
+        } else {
+            "".as_ref()
+        });
+        command.arg(format!("http://127.0.0.1:{}/", gateway.ports.inner));
+        command.arg(&*gateway.token_env).args(&gateway.command);
+        let printed = run::output(
             "building the gateway's container image",
-            &mut build,
+            &mut command,
             self.log,
             self.stage,
         )
         .await?;
-
-        if self.recipe.gateway.container.warm {
-            self.warm(&name).await?;
+        if let Some(start) = printed
+            .iter()
+            .rev()
+            .find_map(|line| line.strip_prefix(WARM_MARKER))
+        {
+            fs::write(self.dir.join(WARM_START), start)?;
         }
-        self.stage.note("saving the container image");
-        let mut push = self.buildah("push");
-        push.arg(&name).arg(format!(
-            "docker-archive:{}:{name}",
-            self.dir.join(ARCHIVE).display()
-        ));
-        run::run(
-            "saving the gateway's container image",
-            &mut push,
-            self.log,
-            self.stage,
-        )
-        .await?;
-        let mut unmount = self.buildah("rm");
-        unmount.arg("--all");
-        run::run(
-            "removing the working container",
-            &mut unmount,
-            self.log,
-            self.stage,
-        )
-        .await?;
-        for leftover in ["context", "storage", "run", "home"] {
+        for leftover in ["context", "storage", "run", "seed", "home"] {
             let path = self.dir.join(leftover);
             if path.exists() {
                 fs::remove_dir_all(&path)
                     .with_context(|| format!("removing {}", path.display()))?;
             }
         }
-        Ok(())
-    }
-
-    /// Starts the gateway twice in its container: once to fill its caches, once to see that they are
-    /// full. It has a network namespace of its own, so it can neither collide nor phone home.
-    async fn warm(&self, name: &str) -> Result<()> {
-        let gateway = &self.recipe.gateway;
-        let mut from = self.buildah("from");
-        from.args(["--pull-never", name]);
-        let printed = run::output(
-            "making a container to warm",
-            &mut from,
-            self.log,
-            self.stage,
-        )
-        .await?;
-        let container = printed.last().context("buildah named no container")?;
-        let home = self.dir.join("home");
-        let script = self.dir.join("warm.mjs");
-        fs::write(&script, kit::WARM)?;
-        let mut started = String::new();
-        for note in [
-            "starting the gateway to warm its caches",
-            "starting it again, warm",
-        ] {
-            self.stage.note(note);
-            seed_home(self.recipe, &home)?;
-            let mut command = Command::new("unshare");
-            command.args([
-                "--net",
-                "sh",
-                "-c",
-                "ip link set lo up && exec \"$@\"",
-                "sh",
-                "buildah",
-            ]);
-            command.args(self.storage());
-            command.args(["run", "--isolation=chroot", &format!("--user={UID}:{UID}")]);
-            command.arg(format!("--volume={}:/home/node", home.display()));
-            command.arg(format!("--volume={}:/run/warm.mjs:ro", script.display()));
-            command.args([
-                "--env",
-                "HOME=/home/node",
-                "--env",
-                &format!("{}=warm", gateway.token_env),
-            ]);
-            for (name, value) in &gateway.env {
-                command.args(["--env", &format!("{name}={value}")]);
-            }
-            command.args([container, "--", "node", "/run/warm.mjs", "600"]);
-            command
-                .arg(format!("http://127.0.0.1:{}/", gateway.ports.inner))
-                .args(&gateway.command);
-            let printed = run::output(note, &mut command, self.log, self.stage).await?;
-            let marked = printed
-                .iter()
-                .rev()
-                .find_map(|line| line.strip_prefix("clawbake-warm: "));
-            marked
-                .context("the gateway was started, but nothing was measured")?
-                .clone_into(&mut started);
+        for leftover in ["container.sh", "warm.mjs"] {
+            fs::remove_file(self.dir.join(leftover))?;
         }
-        fs::write(self.dir.join(WARM_START), &started)?;
-        fs::remove_file(&script)?;
-        let mut commit = self.buildah("commit");
-        commit.args(["--rm", container, name]);
-        run::run("keeping the warm caches", &mut commit, self.log, self.stage).await
-    }
-
-    /// buildah with a storage of this stage's own, so that nothing of the user's is touched.
-    fn buildah(&self, verb: &str) -> Command {
-        let mut command = Command::new("buildah");
-        command.args(self.storage()).arg(verb);
-        command
-    }
-
-    fn storage(&self) -> [String; 6] {
-        let dir = |name: &str| self.dir.join(name).display().to_string();
-        [
-            "--root".into(),
-            dir("storage"),
-            "--runroot".into(),
-            dir("run"),
-            "--storage-driver".into(),
-            "overlay".into(),
-        ]
+        Ok(())
     }
 }
 
-/// Where Debian keeps its certificates; the container's are at the same place.
-const CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
+/// What `warm.mjs` puts before its measurement.
+const WARM_MARKER: &str = "clawbake-warm: ";
 
-/// An empty home directory as a fresh state disk would have it.
-fn seed_home(recipe: &Recipe, home: &Path) -> Result<()> {
-    let _ = fs::remove_dir_all(home);
+/// A home directory as a fresh state disk would have it.
+fn seed(recipe: &Recipe, home: &Path) -> Result<()> {
     let state = &recipe.gateway.state;
     for dir in &state.dirs {
         fs::create_dir_all(home.join(&**dir))?;
@@ -433,15 +353,15 @@ fn seed_home(recipe: &Recipe, home: &Path) -> Result<()> {
     for seed in &state.seeds {
         fs::write(home.join(&*seed.path), seed.content.to_string())?;
     }
-    own(home).with_context(|| format!("giving {} to uid {UID}", home.display()))
+    Ok(())
 }
 
-fn own(path: &Path) -> std::io::Result<()> {
-    chown(path, Some(UID), Some(UID))?;
-    if path.is_dir() {
-        for entry in fs::read_dir(path)? {
-            own(&entry?.path())?;
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_survive_the_containerfile() {
+        assert_eq!(quoted(r#"a "b" $HOME \"#), r#""a \"b\" \$HOME \\""#);
     }
-    Ok(())
 }

@@ -7,6 +7,8 @@ use crate::recipe::Base;
 
 /// Makes the root of a base.
 pub const ROOT: &str = include_str!("../../recipes/base/root.sh");
+/// Builds the gateway's container.
+pub const CONTAINER: &str = include_str!("../../recipes/base/container.sh");
 /// Enters the root and runs [`INSIDE`].
 pub const OFFLINE: &str = include_str!("../../recipes/base/offline.sh");
 /// The bake as seen from inside the image.
