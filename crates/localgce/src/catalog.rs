@@ -17,15 +17,26 @@ impl Project {
 
 /// The user's own project first, then the one where public images live.
 pub const PROJECTS: [Project; 2] = [
-    Project { id: "clawbake-local", number: 417_203_886_551 },
-    Project { id: "debian-cloud", number: 461_097_999_984 },
+    Project {
+        id: "clawbake-local",
+        number: 417_203_886_551,
+    },
+    Project {
+        id: "debian-cloud",
+        number: 461_097_999_984,
+    },
 ];
 
 /// The only region.
 pub const REGION: &str = "us-central1";
 
 /// Its zones.
-pub const ZONES: [&str; 4] = ["us-central1-a", "us-central1-b", "us-central1-c", "us-central1-f"];
+pub const ZONES: [&str; 4] = [
+    "us-central1-a",
+    "us-central1-b",
+    "us-central1-c",
+    "us-central1-f",
+];
 
 /// A project by its id or its number.
 pub fn project(id_or_number: &str) -> Option<&'static Project> {
@@ -52,7 +63,11 @@ impl MachineType {
 }
 
 const fn machine_type(name: &'static str, cpus: u32, memory_mib: u32) -> MachineType {
-    MachineType { name, cpus, memory_mib }
+    MachineType {
+        name,
+        cpus,
+        memory_mib,
+    }
 }
 
 /// Sizes from <https://cloud.google.com/compute/docs/machine-resource>.

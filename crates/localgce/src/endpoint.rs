@@ -31,7 +31,10 @@ pub struct Endpoint {
 /// Without the token.
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.debug_struct("Endpoint").field("url", &self.url).field("pid", &self.pid).finish_non_exhaustive()
+        f.debug_struct("Endpoint")
+            .field("url", &self.url)
+            .field("pid", &self.pid)
+            .finish_non_exhaustive()
     }
 }
 
@@ -98,10 +101,18 @@ fn write_private(path: &Path, content: &[u8]) -> Result<()> {
 /// Makes this process the only engine of `dir`, for as long as the file is open.
 pub(crate) fn lock(dir: &Path) -> Result<File> {
     let path = dir.join(LOCK);
-    let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let lock = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&path);
     let lock = lock.with_context(|| format!("opening {}", path.display()))?;
     if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
-        bail!("another engine serves {}; stop it first, or use another directory", dir.display());
+        bail!(
+            "another engine serves {}; stop it first, or use another directory",
+            dir.display()
+        );
     }
     Ok(lock)
 }

@@ -58,7 +58,11 @@ pub struct Key {
 impl Key {
     /// `projects/P/zones/Z/disks/D`.
     pub fn path(&self) -> String {
-        format!("{}/{}", parent(&self.project, self.zone.as_deref(), self.kind), self.name)
+        format!(
+            "{}/{}",
+            parent(&self.project, self.zone.as_deref(), self.kind),
+            self.name
+        )
     }
 
     /// The path as a URL.
@@ -68,7 +72,11 @@ impl Key {
 
     /// The name of another resource in the same place.
     pub fn sibling(&self, kind: Kind, name: &str) -> Self {
-        Self { kind, name: name.into(), ..self.clone() }
+        Self {
+            kind,
+            name: name.into(),
+            ..self.clone()
+        }
     }
 
     /// The resource that a URL, a path or a bare name means to one who stands at `self`.
@@ -86,7 +94,12 @@ impl Key {
             [name] if !name.is_empty() => (self.zone.clone(), *name),
             _ => return None,
         };
-        Some(Self { project: project.into(), zone, kind, name: name.into() })
+        Some(Self {
+            project: project.into(),
+            zone,
+            kind,
+            name: name.into(),
+        })
     }
 }
 
@@ -108,7 +121,9 @@ pub fn zone_link(project: &str, zone: &str) -> String {
 
 /// A URL without its server and version; anything else as it is.
 pub fn relative(reference: &str) -> &str {
-    reference.split_once("/compute/v1/").map_or(reference, |(_, path)| path)
+    reference
+        .split_once("/compute/v1/")
+        .map_or(reference, |(_, path)| path)
 }
 
 /// The last part of a path.
@@ -136,7 +151,11 @@ mod tests {
             "https://compute.googleapis.com/compute/v1/projects/clawbake-local/zones/us-central1-a/disks/d",
             &disk.link(),
         ] {
-            assert_eq!(here.resolve(Kind::Disk, reference), Some(disk.clone()), "{reference}");
+            assert_eq!(
+                here.resolve(Kind::Disk, reference),
+                Some(disk.clone()),
+                "{reference}"
+            );
         }
         for reference in ["", "global/images/d", "projects/other/global/disks/d"] {
             assert_eq!(here.resolve(Kind::Disk, reference), None, "{reference}");

@@ -40,5 +40,10 @@ async fn serve(dir: PathBuf, listen: SocketAddr) -> Result<()> {
     let program = program.into_os_string().into_string().ok();
     let program = program.context("this program's path is not UTF-8; move it")?;
     let connect_command = vec![program, "connect".into()];
-    localgce::serve(localgce::Config { dir, listen, connect_command }).await
+    localgce::serve(localgce::Config {
+        dir,
+        listen,
+        connect_command,
+    })
+    .await
 }

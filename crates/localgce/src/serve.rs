@@ -7,18 +7,23 @@ use anyhow::{Context, Result, ensure};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Stop};
 use crate::vm::Hypervisor;
 use crate::{Config, Endpoint, api, catalog, endpoint};
 
 /// Serves until SIGTERM or SIGINT, then powers the VMs off. The next engine on the same directory
-/// boots them again.
+/// boots them again. A second signal pulls
+/// their plugs.
 ///
 /// # Errors
 /// When another engine serves the directory, the address is no loopback address or in use, or QEMU
 /// is not installed.
 pub async fn serve(config: Config) -> Result<()> {
-    let Config { dir, listen, connect_command } = config;
+    let Config {
+        dir,
+        listen,
+        connect_command,
+    } = config;
     ensure!(
         listen.ip().is_loopback(),
         "{} is no loopback address; this engine is for one machine, listen on 127.0.0.1",
@@ -37,10 +42,14 @@ pub async fn serve(config: Config) -> Result<()> {
     let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
 
     let hypervisor = Hypervisor::detect(connect_command).await?;
-    let listener =
-        TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("listening on {listen}"))?;
     let endpoint = Endpoint {
-        url: format!("http://{}", listener.local_addr().context("finding the port")?),
+        url: format!(
+            "http://{}",
+            listener.local_addr().context("finding the port")?
+        ),
         token: crate::engine::random_token(),
         project: catalog::PROJECTS[0].id.into(),
         zone: catalog::ZONES[0].into(),
@@ -53,12 +62,18 @@ pub async fn serve(config: Config) -> Result<()> {
     let server = tokio::spawn(async move { axum::serve(listener, router).await });
     endpoint.write(&dir)?;
 
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    let mut signals = async || {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    signals().await;
     server.abort();
-    engine.close().await;
+    tokio::select! {
+        () = engine.close(Stop::Gracefully) => {}
+        () = signals() => engine.close(Stop::Now).await,
+    }
     Endpoint::remove(&dir);
     Ok(())
 }

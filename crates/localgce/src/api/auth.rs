@@ -25,15 +25,23 @@ pub async fn authenticate(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = header.and_then(|value| value.strip_prefix("Bearer ")).map(str::trim);
+    let header = request
+        .headers()
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    let token = header
+        .and_then(|value| value.strip_prefix("Bearer "))
+        .map(str::trim);
     match token.map(|token| engine.tokens.caller(token)) {
         Some(Some(caller)) => {
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
         Some(None) => refuse(&request, "Request had invalid authentication credentials."),
-        None => refuse(&request, "Request is missing required authentication credential."),
+        None => refuse(
+            &request,
+            "Request is missing required authentication credential.",
+        ),
     }
 }
 
@@ -42,7 +50,11 @@ fn refuse(request: &Request, what: &str) -> Response {
         "{what} Expected OAuth 2 access token, login cookie or other valid authentication \
          credential. See https://developers.google.com/identity/sign-in/web/devconsole-project."
     ));
-    if is_grpc(request) { Status(error).into_response() } else { error.into_response() }
+    if is_grpc(request) {
+        Status(error).into_response()
+    } else {
+        error.into_response()
+    }
 }
 
 /// Whether the request is to an API whose errors have gRPC's status.

@@ -27,7 +27,11 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     async fn from_request(request: Request, _: &S) -> Result<Self, Response> {
         let grpc = is_grpc(&request);
         read(request).await.map(Self).map_err(|error| {
-            if grpc { Status(error).into_response() } else { error.into_response() }
+            if grpc {
+                Status(error).into_response()
+            } else {
+                error.into_response()
+            }
         })
     }
 }
@@ -64,13 +68,20 @@ fn drop_kinds(value: &mut Value) {
 
 /// Serde's words quote the value, and that may be a secret: only what is known to be none is kept.
 fn explain(error: &str) -> String {
-    let named = |start: &str| error.strip_prefix(start)?.split_once('`').map(|(name, _)| name);
+    let named = |start: &str| {
+        error
+            .strip_prefix(start)?
+            .split_once('`')
+            .map(|(name, _)| name)
+    };
     let why = if let Some(name) = named("unknown field `") {
         format!("Unknown name \"{name}\": Cannot find field.")
     } else if let Some(name) = named("missing field `") {
         format!("Required field \"{name}\" is missing.")
     } else {
-        let expected = error.rsplit_once("expected ").map_or("another type", |(_, rest)| rest);
+        let expected = error
+            .rsplit_once("expected ")
+            .map_or("another type", |(_, rest)| rest);
         format!("Invalid value, expected {expected}.")
     };
     format!("Invalid JSON payload received. {why}")
@@ -127,9 +138,20 @@ mod tests {
     #[test]
     fn bodies_are_strict_and_their_errors_discreet() {
         let refusal = |text: &str| parse::<Request>(text.as_bytes()).unwrap_err().message;
-        assert_eq!(parse::<Request>(b"{\"size\":\"7\"}").unwrap().size, Int64(7));
-        assert_eq!(parse::<Request>(b"{\"size\":7,\"kind\":\"a#b\"}").unwrap().size, Int64(7));
-        assert!(refusal("{\"size\":7,\"sise\":1}").ends_with("Unknown name \"sise\": Cannot find field."));
+        assert_eq!(
+            parse::<Request>(b"{\"size\":\"7\"}").unwrap().size,
+            Int64(7)
+        );
+        assert_eq!(
+            parse::<Request>(b"{\"size\":7,\"kind\":\"a#b\"}")
+                .unwrap()
+                .size,
+            Int64(7)
+        );
+        assert!(
+            refusal("{\"size\":7,\"sise\":1}")
+                .ends_with("Unknown name \"sise\": Cannot find field.")
+        );
         assert!(refusal("{}").ends_with("Required field \"size\" is missing."));
         assert!(refusal("{\"size\":\"hunter2\"}").ends_with("Invalid value, expected an int64."));
     }

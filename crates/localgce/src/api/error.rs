@@ -18,7 +18,11 @@ pub struct Error {
 
 impl Error {
     fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { code, reason, message: message.into() }
+        Self {
+            code,
+            reason,
+            message: message.into(),
+        }
     }
 
     /// 400: a value that cannot be.
@@ -33,12 +37,18 @@ impl Error {
 
     /// 400: the value of a field cannot be.
     pub fn field(field: &str, value: &str, why: &str) -> Self {
-        Self::invalid(format!("Invalid value for field '{field}': '{value}'. {why}"))
+        Self::invalid(format!(
+            "Invalid value for field '{field}': '{value}'. {why}"
+        ))
     }
 
     /// 400: a field is missing.
     pub fn required(field: &str) -> Self {
-        Self::new(400, "required", format!("Required field '{field}' not specified"))
+        Self::new(
+            400,
+            "required",
+            format!("Required field '{field}' not specified"),
+        )
     }
 
     /// 400: something else holds the resource.
@@ -52,7 +62,11 @@ impl Error {
 
     /// 400: the resource is not in a state in which this can be done.
     pub fn not_ready(path: &str, why: &str) -> Self {
-        Self::new(400, "resourceNotReady", format!("The resource '{path}' is not ready: {why}"))
+        Self::new(
+            400,
+            "resourceNotReady",
+            format!("The resource '{path}' is not ready: {why}"),
+        )
     }
 
     /// 400: what the request asks for does not fit the state of things (Secret Manager).
@@ -82,7 +96,10 @@ impl Error {
 
     /// 409, by the resource's path.
     pub fn already_exists(path: &str) -> Self {
-        Self::conflict("alreadyExists", format!("The resource '{path}' already exists"))
+        Self::conflict(
+            "alreadyExists",
+            format!("The resource '{path}' already exists"),
+        )
     }
 
     /// 409, in words.
@@ -118,7 +135,7 @@ impl Error {
         }
     }
 
-    fn respond(&self, error: Value) -> Response {
+    fn respond(&self, error: &Value) -> Response {
         let code = StatusCode::from_u16(self.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         (code, Json(json!({"error": error}))).into_response()
     }
@@ -128,12 +145,11 @@ impl Error {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let cause = json!({"message": self.message, "domain": "global", "reason": self.reason});
-        let mut error =
-            json!({"code": self.code, "message": self.message, "errors": [cause]});
+        let mut error = json!({"code": self.code, "message": self.message, "errors": [cause]});
         if self.reason == "badRequest" {
             error["status"] = self.status().into();
         }
-        self.respond(error)
+        self.respond(&error)
     }
 }
 
@@ -146,7 +162,9 @@ impl From<anyhow::Error> for Error {
 
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
-        anyhow::Error::from(error).context("using the engine's database").into()
+        anyhow::Error::from(error)
+            .context("using the engine's database")
+            .into()
     }
 }
 
@@ -163,7 +181,7 @@ impl<E: Into<Error>> From<E> for Status {
 impl IntoResponse for Status {
     fn into_response(self) -> Response {
         let Self(error) = self;
-        error.respond(json!({
+        error.respond(&json!({
             "code": error.code, "message": error.message, "status": error.status(),
         }))
     }

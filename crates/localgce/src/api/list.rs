@@ -32,24 +32,37 @@ pub struct Page {
 impl ListQuery {
     /// The page of `items` that the client asked for.
     pub fn page(&self, mut items: Vec<Value>) -> Result<Page, Error> {
-        if let Some(filter) = self.filter.as_deref().filter(|filter| !filter.trim().is_empty()) {
+        if let Some(filter) = self
+            .filter
+            .as_deref()
+            .filter(|filter| !filter.trim().is_empty())
+        {
             let terms = parse(filter)?;
             items.retain(|item| terms.iter().all(|term| term.holds(item)));
         }
         match self.order_by.as_deref() {
             None | Some("" | "name") => {}
             Some("creationTimestamp desc") => {
-                items.sort_by(|a, b| text(b, "creationTimestamp").cmp(&text(a, "creationTimestamp")));
+                items.sort_by(|a, b| {
+                    text(b, "creationTimestamp").cmp(&text(a, "creationTimestamp"))
+                });
             }
             Some(order) => {
-                return Err(Error::field("orderBy", order, "Use name or creationTimestamp desc."));
+                return Err(Error::field(
+                    "orderBy",
+                    order,
+                    "Use name or creationTimestamp desc.",
+                ));
             }
         }
         let start = self.start()?.min(items.len());
         let end = start.saturating_add(self.max_results.unwrap_or(PAGE).clamp(1, PAGE));
         let next = (end < items.len()).then(|| BASE64_URL_SAFE_NO_PAD.encode(end.to_string()));
         items.truncate(end);
-        Ok(Page { items: items.split_off(start), next })
+        Ok(Page {
+            items: items.split_off(start),
+            next,
+        })
     }
 
     fn start(&self) -> Result<usize, Error> {
@@ -82,8 +95,14 @@ impl Term {
 
 /// A field by its path, as text.
 fn text(item: &Value, path: &str) -> Option<String> {
-    let value = path.split('.').try_fold(item, |value, name| value.get(name))?;
-    Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+    let value = path
+        .split('.')
+        .try_fold(item, |value, name| value.get(name))?;
+    Some(
+        value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned),
+    )
 }
 
 /// `a = b`, `a eq b`, `a != b`, `a ne b`, and several of them by AND or in parentheses.
@@ -94,16 +113,26 @@ fn parse(filter: &str) -> Result<Vec<Term>, Error> {
         .split(" AND ")
         .map(|term| {
             let term = term.trim().trim_start_matches('(').trim_end_matches(')');
-            let operators =
-                [("!=", false), (" ne ", false), (" eq ", true), ("=", true), (":", true)];
+            let operators = [
+                ("!=", false),
+                (" ne ", false),
+                (" eq ", true),
+                ("=", true),
+                (":", true),
+            ];
             let (field, wanted, equal) = operators
                 .iter()
                 .find_map(|(operator, equal)| {
-                    term.split_once(operator).map(|(field, wanted)| (field, wanted, *equal))
+                    term.split_once(operator)
+                        .map(|(field, wanted)| (field, wanted, *equal))
                 })
                 .ok_or_else(|| Error::invalid("Invalid list filter expression."))?;
             let wanted = wanted.trim().trim_matches(['"', '\'']).to_owned();
-            Ok(Term { field: field.trim().to_owned(), wanted, equal })
+            Ok(Term {
+                field: field.trim().to_owned(),
+                wanted,
+                equal,
+            })
         })
         .collect()
 }
@@ -119,11 +148,21 @@ mod tests {
                 "labels": {"app": format!("a{}", n / 3)}, "creationTimestamp": format!("0{n}")})
         });
         let page = query.page(items.collect()).unwrap();
-        (page.items.iter().map(|i| i["name"].as_str().unwrap().into()).collect(), page.next)
+        (
+            page.items
+                .iter()
+                .map(|i| i["name"].as_str().unwrap().into())
+                .collect(),
+            page.next,
+        )
     }
 
     fn filtered(filter: &str) -> Vec<String> {
-        names(&ListQuery { filter: Some(filter.into()), ..ListQuery::default() }).0
+        names(&ListQuery {
+            filter: Some(filter.into()),
+            ..ListQuery::default()
+        })
+        .0
     }
 
     #[test]
@@ -138,12 +177,31 @@ mod tests {
 
     #[test]
     fn pages_join_to_the_whole() {
-        let first = ListQuery { max_results: Some(3), ..ListQuery::default() };
+        let first = ListQuery {
+            max_results: Some(3),
+            ..ListQuery::default()
+        };
         let (mut all, next) = names(&first);
-        let (rest, end) = names(&ListQuery { page_token: next, ..first });
+        let (rest, end) = names(&ListQuery {
+            page_token: next,
+            ..first
+        });
         all.extend(rest);
-        assert_eq!((all, end), (vec!["i1".into(), "i2".into(), "i3".into(), "i4".into()], None));
+        assert_eq!(
+            (all, end),
+            (
+                vec!["i1".into(), "i2".into(), "i3".into(), "i4".into()],
+                None
+            )
+        );
         let newest = Some("creationTimestamp desc".into());
-        assert_eq!(names(&ListQuery { order_by: newest, ..ListQuery::default() }).0[0], "i4");
+        assert_eq!(
+            names(&ListQuery {
+                order_by: newest,
+                ..ListQuery::default()
+            })
+            .0[0],
+            "i4"
+        );
     }
 }

@@ -1,5 +1,8 @@
 //! Google's APIs over HTTP. One file per resource.
 
+// The fields have Google's names.
+#![allow(clippy::struct_field_names)]
+
 pub mod auth;
 pub mod body;
 mod compute;

@@ -45,17 +45,27 @@ pub fn port_range(text: &str) -> Option<(u16, u16)> {
 /// The first address on which all of `ports` are free, and not kept for one of `others`.
 pub fn choose(ports: &BTreeSet<u16>, others: &[(IpAddr, BTreeSet<u16>)]) -> Option<IpAddr> {
     let own = (2..=u8::MAX).map(|last| Ipv4Addr::new(127, 18, 0, last));
-    std::iter::once(Ipv4Addr::LOCALHOST).chain(own).map(IpAddr::V4).find(|address| {
-        let kept = others
-            .iter()
-            .any(|(other, theirs)| other == address && !theirs.is_disjoint(ports));
-        !kept && ports.iter().all(|port| TcpListener::bind((*address, *port)).is_ok())
-    })
+    std::iter::once(Ipv4Addr::LOCALHOST)
+        .chain(own)
+        .map(IpAddr::V4)
+        .find(|address| {
+            let kept = others
+                .iter()
+                .any(|(other, theirs)| other == address && !theirs.is_disjoint(ports));
+            !kept
+                && ports
+                    .iter()
+                    .all(|port| TcpListener::bind((*address, *port)).is_ok())
+        })
 }
 
 /// The strings of an array.
 pub fn strings(array: &Value) -> impl Iterator<Item = &str> {
-    array.as_array().into_iter().flatten().filter_map(Value::as_str)
+    array
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
 }
 
 #[cfg(test)]
@@ -80,7 +90,9 @@ mod tests {
     fn loopback_is_let_in_where_iap_is() {
         let ports = |changes: Value| {
             let network = "projects/p/global/networks/default";
-            admitted(&[rule(&changes)], network, &["gateway"]).into_iter().collect::<Vec<_>>()
+            admitted(&[rule(&changes)], network, &["gateway"])
+                .into_iter()
+                .collect::<Vec<_>>()
         };
         assert_eq!(ports(json!({})), [80, 81, 18789]);
         assert_eq!(ports(json!({"targetTags": ["gateway"]})), [80, 81, 18789]);
@@ -103,6 +115,9 @@ mod tests {
         assert_eq!(first.to_string(), "127.18.0.2");
         let second = choose(&port, &[(first, port.clone())]).unwrap();
         assert_eq!(second.to_string(), "127.18.0.3");
-        assert_eq!(choose(&BTreeSet::new(), &[]).unwrap().to_string(), "127.0.0.1");
+        assert_eq!(
+            choose(&BTreeSet::new(), &[]).unwrap().to_string(),
+            "127.0.0.1"
+        );
     }
 }

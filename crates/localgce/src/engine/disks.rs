@@ -19,12 +19,15 @@ impl Engine {
             .transaction(|tx| resources::get(tx, key))?
             .ok_or_else(|| anyhow!("{} is gone", key.path()))?;
         let file = self.disk_file(text(&body, "id"));
-        let size_gb: u64 = text(&body, "sizeGb").parse().context("reading the disk's size")?;
+        let size_gb: u64 = text(&body, "sizeGb")
+            .parse()
+            .context("reading the disk's size")?;
         match body["sourceImageId"].as_str() {
             Some(image) => disk::overlay(&self.image_file(image), &file, size_gb).await?,
             None => disk::blank(&file, size_gb).await?,
         }
-        self.store.transaction(|tx| resources::update(tx, key, |disk| disk["status"] = "READY".into()))?;
+        self.store
+            .transaction(|tx| resources::update(tx, key, |disk| disk["status"] = "READY".into()))?;
         Ok(())
     }
 
@@ -45,9 +48,13 @@ impl Engine {
     pub fn sweep_images(&self) -> Result<()> {
         let needed = self.store.transaction(needed_images)?;
         let dir = self.dir.join("images");
-        for entry in std::fs::read_dir(&dir).with_context(|| format!("listing {}", dir.display()))? {
+        for entry in
+            std::fs::read_dir(&dir).with_context(|| format!("listing {}", dir.display()))?
+        {
             let name = entry?.file_name().to_string_lossy().into_owned();
-            let Some(id) = name.strip_suffix(".qcow2") else { continue };
+            let Some(id) = name.strip_suffix(".qcow2") else {
+                continue;
+            };
             if id.parse::<u64>().is_ok() && !needed.contains(id) {
                 std::fs::remove_file(dir.join(&name)).ok();
             }
@@ -61,7 +68,9 @@ fn needed_images(tx: &Connection) -> Result<HashSet<String>, rusqlite::Error> {
         let bodies = resources::all(tx, kind)?.into_iter();
         Ok(bodies.filter_map(move |(_, body)| body[field].as_str().map(str::to_owned)))
     };
-    Ok(ids(Kind::Image, "id")?.chain(ids(Kind::Disk, "sourceImageId")?).collect())
+    Ok(ids(Kind::Image, "id")?
+        .chain(ids(Kind::Disk, "sourceImageId")?)
+        .collect())
 }
 
 /// A field of a body, empty where there is none.

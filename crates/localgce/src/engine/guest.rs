@@ -30,7 +30,10 @@ impl Guest for Machine {
 
     fn guest_attribute(&self, namespace: &str, key: &str) -> Option<String> {
         let store = &self.engine.store;
-        store.transaction(|tx| attributes::get(tx, &self.id, namespace, key)).ok().flatten()
+        store
+            .transaction(|tx| attributes::get(tx, &self.id, namespace, key))
+            .ok()
+            .flatten()
     }
 
     fn set_guest_attribute(

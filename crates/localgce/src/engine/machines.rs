@@ -82,7 +82,10 @@ impl Engine {
     async fn start(self: &Arc<Self>, key: &Key) -> Result<()> {
         let (machine, tree) = self.store.transaction(|tx| {
             let body = resources::get(tx, key)?.ok_or_else(|| anyhow!("{} is gone", key.path()))?;
-            Ok::<_, anyhow::Error>((self.machine(tx, key, &body)?, metadata_tree(tx, key, &body)?))
+            Ok::<_, anyhow::Error>((
+                self.machine(tx, key, &body)?,
+                metadata_tree(tx, key, &body)?,
+            ))
         })?;
         // Its sockets are open to nobody else.
         DirBuilder::new()
@@ -91,12 +94,20 @@ impl Engine {
             .create(&machine.dir)
             .with_context(|| format!("creating {}", machine.dir.display()))?;
         let (tree, seen) = watch::channel(Arc::new(tree));
-        let guest =
-            guest::Machine { engine: Arc::clone(self), id: machine.id.to_string(), tree: seen };
+        let guest = guest::Machine {
+            engine: Arc::clone(self),
+            id: machine.id.to_string(),
+            tree: seen,
+        };
         let socket = machine.dir.join("metadata.sock");
-        let metadata = MetadataServer::bind(&socket, Arc::new(guest)).await.with_context(|| {
-            format!("listening on {} (at most 107 bytes: use a shorter directory)", socket.display())
-        })?;
+        let metadata = MetadataServer::bind(&socket, Arc::new(guest))
+            .await
+            .with_context(|| {
+                format!(
+                    "listening on {} (at most 107 bytes: use a shorter directory)",
+                    socket.display()
+                )
+            })?;
         let api = self.serve_guest(&machine)?;
         let vm = match self.hypervisor.start(&machine).await {
             Ok(vm) => vm,
@@ -106,7 +117,13 @@ impl Engine {
             }
         };
         let (gone_sender, gone) = watch::channel(false);
-        let running = Running { vm: vm.clone(), tree, gone, _metadata: metadata, api };
+        let running = Running {
+            vm: vm.clone(),
+            tree,
+            gone,
+            _metadata: metadata,
+            api,
+        };
         self.machines.lock().insert(key.path(), running);
         self.change(key, |body| {
             body["status"] = "RUNNING".into();
@@ -138,10 +155,14 @@ impl Engine {
     /// Stops an instance's machine, and returns when it is TERMINATED.
     pub async fn stop(&self, key: &Key, how: Stop) -> Result<()> {
         let running = self.running(key);
-        let Some((vm, mut gone)) = running else { return self.set_status(key, "TERMINATED") };
+        let Some((vm, mut gone)) = running else {
+            return self.set_status(key, "TERMINATED");
+        };
         let pressed = how == Stop::Gracefully && vm.press_power_button().await.is_ok();
         let off = pressed
-            && tokio::time::timeout(PATIENCE, gone.wait_for(|gone| *gone)).await.is_ok();
+            && tokio::time::timeout(PATIENCE, gone.wait_for(|gone| *gone))
+                .await
+                .is_ok();
         if !off {
             vm.kill().await;
             gone.wait_for(|gone| *gone).await.ok();
@@ -151,7 +172,9 @@ impl Engine {
 
     /// Presses an instance's reset button.
     pub async fn reset(&self, key: &Key) -> Result<()> {
-        let (vm, _) = self.running(key).ok_or_else(|| anyhow!("{} does not run", key.name))?;
+        let (vm, _) = self
+            .running(key)
+            .ok_or_else(|| anyhow!("{} does not run", key.name))?;
         vm.reset().await
     }
 
@@ -181,7 +204,9 @@ impl Engine {
             }
             let (to_boot, others) = resources::all(tx, Kind::Instance)?
                 .into_iter()
-                .partition::<Vec<_>, _>(|(_, body)| body["status"] == "RUNNING");
+                .partition::<Vec<_>, _>(|(_, body)| {
+                    ["RUNNING", "STAGING"].contains(&text(body, "status"))
+                });
             for (key, _) in others {
                 resources::update(tx, &key, |body| body["status"] = "TERMINATED".into())?;
             }
@@ -199,21 +224,23 @@ impl Engine {
     }
 
     /// Powers all machines off. Their instances stay RUNNING, for the next engine to boot.
-    pub async fn close(self: &Arc<Self>) {
+    pub async fn close(self: &Arc<Self>, how: Stop) {
         self.closing.store(true, Ordering::Relaxed);
         let mut stops = JoinSet::new();
         let running: Vec<_> = self.machines.lock().keys().cloned().collect();
         for path in running {
             let Some(key) = instance(&path) else { continue };
             let engine = Arc::clone(self);
-            stops.spawn(async move { engine.stop(&key, Stop::Gracefully).await });
+            stops.spawn(async move { engine.stop(&key, how).await });
         }
         stops.join_all().await;
     }
 
     fn running(&self, key: &Key) -> Option<(Vm, watch::Receiver<bool>)> {
         let machines = self.machines.lock();
-        machines.get(&key.path()).map(|running| (running.vm.clone(), running.gone.clone()))
+        machines
+            .get(&key.path())
+            .map(|running| (running.vm.clone(), running.gone.clone()))
     }
 
     fn ended(&self, key: &Key, exit: &Exit) -> Result<()> {
@@ -256,7 +283,11 @@ impl Engine {
                 .transpose()?
                 .flatten()
                 .with_context(|| format!("there is no disk {}", text(attached, "source")))?;
-            ensure!(disk["status"] == "READY", "the disk {} is not ready", text(&disk, "name"));
+            ensure!(
+                disk["status"] == "READY",
+                "the disk {} is not ready",
+                text(&disk, "name")
+            );
             drives.push(Drive {
                 device_name: text(attached, "deviceName").into(),
                 path: self.disk_file(text(&disk, "id")),
@@ -279,31 +310,49 @@ impl Engine {
 
 /// The ports of an instance that are reachable on this machine, and the address.
 fn forwards(tx: &Connection, key: &Key, body: &Value) -> Result<Vec<Forward>> {
-    let Some(address) = external_address(body) else { return Ok(Vec::new()) };
+    let Some(address) = external_address(body) else {
+        return Ok(Vec::new());
+    };
     let firewalls = resources::list(tx, &key.project, None, Kind::Firewall)?;
     let tags: Vec<_> = strings(&body["tags"]["items"]).collect();
     let network = text(&body["networkInterfaces"][0], "network");
     let ports = admitted(&firewalls, network, &tags).into_iter();
     Ok(ports
-        .map(|port| Forward { host: SocketAddr::new(address, port), guest_port: port })
+        .map(|port| Forward {
+            host: SocketAddr::new(address, port),
+            guest_port: port,
+        })
         .collect())
 }
 
 /// The address that an instance keeps for its life.
 pub fn external_address(body: &Value) -> Option<IpAddr> {
-    body["networkInterfaces"][0]["accessConfigs"][0]["natIP"].as_str()?.parse().ok()
+    body["networkInterfaces"][0]["accessConfigs"][0]["natIP"]
+        .as_str()?
+        .parse()
+        .ok()
 }
 
 fn metadata_tree(tx: &Connection, key: &Key, body: &Value) -> Result<Value> {
     let boot = key.resolve(Kind::Disk, text(&body["disks"][0], "source"));
-    let disk = boot.map(|disk| resources::get(tx, &disk)).transpose()?.flatten();
-    let image = disk.as_ref().and_then(|disk| disk["sourceImage"].as_str()).map(relative);
+    let disk = boot
+        .map(|disk| resources::get(tx, &disk))
+        .transpose()?
+        .flatten();
+    let image = disk
+        .as_ref()
+        .and_then(|disk| disk["sourceImage"].as_str())
+        .map(relative);
     Ok(tree::tree(key, body, image))
 }
 
 /// The instance of a path.
 fn instance(path: &str) -> Option<Key> {
-    let anywhere =
-        Key { project: String::new(), zone: None, kind: Kind::Instance, name: String::new() };
+    let anywhere = Key {
+        project: String::new(),
+        zone: None,
+        kind: Kind::Instance,
+        name: String::new(),
+    };
     anywhere.resolve(Kind::Instance, path)
 }

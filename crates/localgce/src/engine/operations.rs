@@ -16,7 +16,7 @@ use crate::store::operations::{Served, remember, served};
 use crate::store::{new_id, resources};
 
 /// How long `wait` waits at most, as Google's does.
-const WAIT: Duration = Duration::from_secs(120);
+const WAIT: Duration = Duration::from_mins(2);
 
 /// Whose operations they are: only the owner starts any.
 const USER: &str = "owner@localgce.internal";
@@ -59,7 +59,11 @@ pub struct Failure {
 impl Failure {
     /// By what the client gave.
     pub fn invalid(error: &anyhow::Error) -> Self {
-        Self { status: 400, code: "INVALID_ARGUMENT", message: format!("{error:#}") }
+        Self {
+            status: 400,
+            code: "INVALID_ARGUMENT",
+            message: format!("{error:#}"),
+        }
     }
 
     fn interrupted() -> Self {
@@ -73,7 +77,11 @@ impl Failure {
 
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
-        Self { status: 500, code: "INTERNAL_ERROR", message: format!("{error:#}") }
+        Self {
+            status: 500,
+            code: "INTERNAL_ERROR",
+            message: format!("{error:#}"),
+        }
     }
 }
 
@@ -117,7 +125,10 @@ impl Engine {
 
     fn finish(&self, key: &Key, result: Result<(), Failure>) {
         let finish = |operation: &mut Value| conclude(operation, result);
-        if let Err(error) = self.store.transaction(|tx| resources::update(tx, key, finish)) {
+        if let Err(error) = self
+            .store
+            .transaction(|tx| resources::update(tx, key, finish))
+        {
             eprintln!("localgce: recording the end of {}: {error}", key.name);
         }
         self.operation_done.notify_waiters();
@@ -134,9 +145,7 @@ impl Engine {
                 .store
                 .transaction(|tx| resources::get(tx, key))?
                 .ok_or_else(|| Error::not_found(&key.path()))?;
-            if operation["status"] == "DONE"
-                || tokio::time::timeout_at(end, done).await.is_err()
-            {
+            if operation["status"] == "DONE" || tokio::time::timeout_at(end, done).await.is_err() {
                 return Ok(operation);
             }
         }
@@ -156,13 +165,25 @@ impl Engine {
 }
 
 fn replay(tx: &Connection, mutation: &Mutation) -> Result<Option<Value>, Error> {
-    let Some(id) = &mutation.request_id else { return Ok(None) };
+    let Some(id) = &mutation.request_id else {
+        return Ok(None);
+    };
     if uuid::Uuid::parse_str(id).is_ok_and(|id| id.is_nil()) || uuid::Uuid::parse_str(id).is_err() {
-        return Err(Error::field("requestId", id, "Must be a UUID other than zero."));
+        return Err(Error::field(
+            "requestId",
+            id,
+            "Must be a UUID other than zero.",
+        ));
     }
-    let Some(first) = served(tx, id)? else { return Ok(None) };
+    let Some(first) = served(tx, id)? else {
+        return Ok(None);
+    };
     if first.target != mutation.target.path() || first.verb != mutation.verb {
-        return Err(Error::field("requestId", id, "It was used for another request."));
+        return Err(Error::field(
+            "requestId",
+            id,
+            "It was used for another request.",
+        ));
     }
     let key = mutation.target.sibling(Kind::Operation, &first.operation);
     Ok(resources::get(tx, &key)?)
@@ -172,7 +193,11 @@ fn replay(tx: &Connection, mutation: &Mutation) -> Result<Option<Value>, Error> 
 fn operation_name() -> String {
     let random = new_id();
     let (head, tail) = (random >> 32, random & 0xffff_ffff);
-    format!("operation-{}-{:013x}-{head:08x}-{tail:08x}", clock::unix_millis(), new_id() >> 12)
+    format!(
+        "operation-{}-{:013x}-{head:08x}-{tail:08x}",
+        clock::unix_millis(),
+        new_id() >> 12
+    )
 }
 
 fn body(key: &Key, mutation: &Mutation, target: Option<&Value>) -> Value {
@@ -215,4 +240,3 @@ fn conclude(operation: &mut Value, result: Result<(), Failure>) {
         .into();
     }
 }
-

@@ -26,7 +26,11 @@ impl Engine {
         let path = self.machine_dir(id).join("serial.log");
         let mut log = match File::open(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                return Ok(Serial { contents: String::new(), start: 0, next: 0 });
+                return Ok(Serial {
+                    contents: String::new(),
+                    start: 0,
+                    next: 0,
+                });
             }
             log => log.with_context(|| format!("opening {}", path.display()))?,
         };
@@ -39,10 +43,16 @@ impl Engine {
         let start = wanted.max(length.saturating_sub(KEPT));
         log.seek(SeekFrom::Start(start)).with_context(read)?;
         let mut bytes = Vec::new();
-        log.take(length - start).read_to_end(&mut bytes).with_context(read)?;
+        log.take(length - start)
+            .read_to_end(&mut bytes)
+            .with_context(read)?;
         bytes.truncate(bytes.len() - unfinished(&bytes));
         let next = start + bytes.len() as u64;
-        Ok(Serial { contents: String::from_utf8_lossy(&bytes).into_owned(), start, next })
+        Ok(Serial {
+            contents: String::from_utf8_lossy(&bytes).into_owned(),
+            start,
+            next,
+        })
     }
 }
 

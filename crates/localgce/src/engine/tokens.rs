@@ -8,10 +8,10 @@ use crate::api::auth::Caller;
 use crate::metadata::AccessToken;
 
 /// As long as Google's live.
-const LIFE: Duration = Duration::from_secs(3600);
+const LIFE: Duration = Duration::from_hours(1);
 
 /// Near its end a token is not given out any more, as on Google's metadata server.
-const MARGIN: Duration = Duration::from_secs(300);
+const MARGIN: Duration = Duration::from_mins(5);
 
 /// Tokens and whose they are.
 pub struct Tokens {
@@ -26,7 +26,10 @@ struct Issued {
 
 impl Tokens {
     pub(super) fn new(owner: String) -> Self {
-        Self { owner, issued: Mutex::default() }
+        Self {
+            owner,
+            issued: Mutex::default(),
+        }
     }
 
     /// Whose token it is.
@@ -35,7 +38,9 @@ impl Tokens {
             return Some(Caller::Owner);
         }
         let issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
-        let token = issued.get(token).filter(|token| token.end > Instant::now())?;
+        let token = issued
+            .get(token)
+            .filter(|token| token.end > Instant::now())?;
         Some(Caller::ServiceAccount(token.email.clone()))
     }
 
@@ -50,10 +55,19 @@ impl Tokens {
             .map(|(token, issued)| (token.clone(), issued.end));
         let (access_token, end) = fresh.unwrap_or_else(|| {
             let (token, end) = (random(), now + LIFE);
-            issued.insert(token.clone(), Issued { email: email.into(), end });
+            issued.insert(
+                token.clone(),
+                Issued {
+                    email: email.into(),
+                    end,
+                },
+            );
             (token, end)
         });
-        AccessToken { access_token, expires_in: (end - now).as_secs() }
+        AccessToken {
+            access_token,
+            expires_in: (end - now).as_secs(),
+        }
     }
 }
 
@@ -72,8 +86,14 @@ mod tests {
         let tokens = Tokens::new("owner".into());
         let (a, b) = (tokens.issue("a"), tokens.issue("b"));
         assert_eq!(tokens.caller("owner"), Some(Caller::Owner));
-        assert_eq!(tokens.caller(&a.access_token), Some(Caller::ServiceAccount("a".into())));
-        assert_eq!(tokens.caller(&b.access_token), Some(Caller::ServiceAccount("b".into())));
+        assert_eq!(
+            tokens.caller(&a.access_token),
+            Some(Caller::ServiceAccount("a".into()))
+        );
+        assert_eq!(
+            tokens.caller(&b.access_token),
+            Some(Caller::ServiceAccount("b".into()))
+        );
         assert_eq!(tokens.caller(""), None);
         assert_eq!(tokens.issue("a").access_token, a.access_token);
     }

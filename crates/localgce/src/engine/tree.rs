@@ -11,8 +11,13 @@ use crate::vm::{INTERNAL_ADDRESS, MAC_ADDRESS};
 /// the path of the boot disk's image.
 pub fn tree(key: &Key, body: &Value, image: Option<&str>) -> Value {
     let zone = key.zone.as_deref().unwrap_or_default();
-    let number = catalog::project(&key.project).map(|project| project.number).unwrap_or_default();
-    let id: u64 = body["id"].as_str().and_then(|id| id.parse().ok()).unwrap_or_default();
+    let number = catalog::project(&key.project)
+        .map(|project| project.number)
+        .unwrap_or_default();
+    let id: u64 = body["id"]
+        .as_str()
+        .and_then(|id| id.parse().ok())
+        .unwrap_or_default();
     json!({
         "instance": {
             "attributes": attributes(&body["metadata"]),
@@ -105,7 +110,13 @@ fn network_interfaces(body: &Value, number: u64) -> Vec<Value> {
 
 /// Booleans are TRUE and FALSE here.
 fn scheduling(scheduling: &Value) -> Value {
-    let boolean = |name: &str| if scheduling[name] == true { "TRUE" } else { "FALSE" };
+    let boolean = |name: &str| {
+        if scheduling[name] == true {
+            "TRUE"
+        } else {
+            "FALSE"
+        }
+    };
     json!({
         "automaticRestart": boolean("automaticRestart"),
         "onHostMaintenance": scheduling["onHostMaintenance"],
@@ -121,7 +132,10 @@ fn service_accounts(body: &Value) -> Map<String, Value> {
             "email": account["email"],
             "scopes": account["scopes"],
         });
-        accounts.insert(account["email"].as_str().unwrap_or_default().into(), entry.clone());
+        accounts.insert(
+            account["email"].as_str().unwrap_or_default().into(),
+            entry.clone(),
+        );
         accounts.insert("default".into(), entry);
     }
     accounts

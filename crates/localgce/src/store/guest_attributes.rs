@@ -36,7 +36,11 @@ pub fn list(connection: &Connection, instance: &str) -> Result<Vec<Attribute>> {
              ORDER BY namespace, key",
         )?
         .query_map([instance], |row| {
-            Ok(Attribute { namespace: row.get(0)?, key: row.get(1)?, value: row.get(2)? })
+            Ok(Attribute {
+                namespace: row.get(0)?,
+                key: row.get(1)?,
+                value: row.get(2)?,
+            })
         })?
         .collect()
 }

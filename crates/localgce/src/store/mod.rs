@@ -22,7 +22,11 @@ impl Store {
     /// Opens the database, or makes it. Only its owner may read it: it holds secrets.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
         let open = || -> anyhow::Result<_> {
-            OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+            OpenOptions::new()
+                .append(true)
+                .create(true)
+                .mode(0o600)
+                .open(path)?;
             std::fs::set_permissions(path, Permissions::from_mode(0o600))?;
             let connection = Connection::open(path)?;
             connection.execute_batch(include_str!("schema.sql"))?;

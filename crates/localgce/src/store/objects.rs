@@ -33,7 +33,9 @@ pub fn insert_bucket(connection: &Connection, name: &str, body: &Value) -> Resul
 /// A bucket.
 pub fn bucket(connection: &Connection, name: &str) -> Result<Option<Value>> {
     connection
-        .query_row("SELECT body FROM bucket WHERE name = ?", [name], |row| row.get(0))
+        .query_row("SELECT body FROM bucket WHERE name = ?", [name], |row| {
+            row.get(0)
+        })
         .optional()
 }
 
@@ -66,7 +68,12 @@ pub fn get(connection: &Connection, bucket: &str, name: &str) -> Result<Option<O
         .query_row(
             "SELECT generation, body FROM object WHERE bucket = ? AND name = ?",
             [bucket, name],
-            |row| Ok(Object { generation: row.get(0)?, body: row.get(1)? }),
+            |row| {
+                Ok(Object {
+                    generation: row.get(0)?,
+                    body: row.get(1)?,
+                })
+            },
         )
         .optional()
 }
@@ -81,7 +88,10 @@ pub fn list(connection: &Connection, bucket: &str) -> Result<Vec<Value>> {
 
 /// Removes an object.
 pub fn remove(connection: &Connection, bucket: &str, name: &str) -> Result<()> {
-    connection.execute("DELETE FROM object WHERE bucket = ? AND name = ?", [bucket, name])?;
+    connection.execute(
+        "DELETE FROM object WHERE bucket = ? AND name = ?",
+        [bucket, name],
+    )?;
     Ok(())
 }
 
@@ -97,9 +107,17 @@ pub fn insert_upload(connection: &Connection, id: &str, upload: &Upload) -> Resu
 /// An upload under way.
 pub fn upload(connection: &Connection, id: &str) -> Result<Option<Upload>> {
     connection
-        .query_row("SELECT bucket, name, metadata FROM upload WHERE id = ?", [id], |row| {
-            Ok(Upload { bucket: row.get(0)?, name: row.get(1)?, metadata: row.get(2)? })
-        })
+        .query_row(
+            "SELECT bucket, name, metadata FROM upload WHERE id = ?",
+            [id],
+            |row| {
+                Ok(Upload {
+                    bucket: row.get(0)?,
+                    name: row.get(1)?,
+                    metadata: row.get(2)?,
+                })
+            },
+        )
         .optional()
 }
 

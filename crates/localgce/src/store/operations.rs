@@ -18,7 +18,13 @@ pub fn served(connection: &Connection, request_id: &str) -> Result<Option<Served
         .query_row(
             "SELECT target, verb, operation FROM request WHERE id = ?",
             [request_id],
-            |row| Ok(Served { target: row.get(0)?, verb: row.get(1)?, operation: row.get(2)? }),
+            |row| {
+                Ok(Served {
+                    target: row.get(0)?,
+                    verb: row.get(1)?,
+                    operation: row.get(2)?,
+                })
+            },
         )
         .optional()
 }

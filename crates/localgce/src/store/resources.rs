@@ -22,7 +22,11 @@ pub fn insert(connection: &Connection, key: &Key, body: &Value) -> Result<()> {
 /// A resource's body.
 pub fn get(connection: &Connection, key: &Key) -> Result<Option<Value>> {
     connection
-        .query_row("SELECT body FROM resource WHERE path = ?", [key.path()], |row| row.get(0))
+        .query_row(
+            "SELECT body FROM resource WHERE path = ?",
+            [key.path()],
+            |row| row.get(0),
+        )
         .optional()
 }
 
@@ -66,7 +70,15 @@ pub fn all(connection: &Connection, kind: Kind) -> Result<Vec<(Key, Value)>> {
             for body in list(connection, project.id, zone, kind)? {
                 let name = body["name"].as_str().unwrap_or_default().to_owned();
                 let zone = zone.map(str::to_owned);
-                found.push((Key { project: project.id.into(), zone, kind, name }, body));
+                found.push((
+                    Key {
+                        project: project.id.into(),
+                        zone,
+                        kind,
+                        name,
+                    },
+                    body,
+                ));
             }
         }
     }

@@ -31,9 +31,16 @@ pub fn insert(connection: &Connection, name: &str, body: &Value) -> Result<()> {
 /// A secret.
 pub fn get(connection: &Connection, name: &str) -> Result<Option<Secret>> {
     connection
-        .query_row("SELECT body, policy FROM secret WHERE name = ?", [name], |row| {
-            Ok(Secret { body: row.get(0)?, policy: row.get(1)? })
-        })
+        .query_row(
+            "SELECT body, policy FROM secret WHERE name = ?",
+            [name],
+            |row| {
+                Ok(Secret {
+                    body: row.get(0)?,
+                    policy: row.get(1)?,
+                })
+            },
+        )
         .optional()
 }
 
@@ -90,7 +97,12 @@ pub fn version(connection: &Connection, secret: &str, number: u32) -> Result<Opt
         .query_row(
             "SELECT body, payload FROM secret_version WHERE secret = ? AND number = ?",
             params![secret, number],
-            |row| Ok(Version { body: row.get(0)?, payload: row.get(1)? }),
+            |row| {
+                Ok(Version {
+                    body: row.get(0)?,
+                    payload: row.get(1)?,
+                })
+            },
         )
         .optional()
 }

@@ -29,10 +29,19 @@ const LARGEST: u64 = 65536;
 pub fn router() -> Router<Arc<Engine>> {
     Router::new()
         .route("/aggregated/disks", aggregated_list_of(Kind::Disk))
-        .route("/zones/{zone}/disks", list_of(Kind::Disk).merge(post(insert)))
-        .route("/zones/{zone}/disks/{name}", get_of(Kind::Disk).merge(http_delete(delete)))
+        .route(
+            "/zones/{zone}/disks",
+            list_of(Kind::Disk).merge(post(insert)),
+        )
+        .route(
+            "/zones/{zone}/disks/{name}",
+            get_of(Kind::Disk).merge(http_delete(delete)),
+        )
         .route("/zones/{zone}/disks/{name}/resize", post(resize))
-        .route("/zones/{zone}/disks/{name}/setLabels", labels::setter(Kind::Disk))
+        .route(
+            "/zones/{zone}/disks/{name}/setLabels",
+            labels::setter(Kind::Disk),
+        )
 }
 
 /// A disk that is to be.
@@ -96,13 +105,21 @@ pub fn create(
 ) -> Result<Value, Error> {
     check_new(tx, key)?;
     labels::check(request.labels.as_ref())?;
-    let image = request.source_image.as_deref().map(|image| images::usable(tx, key, image));
+    let image = request
+        .source_image
+        .as_deref()
+        .map(|image| images::usable(tx, key, image));
     let image = image.transpose()?;
-    let field = |image: &Option<Value>, field: &str| image.as_ref().map(|image| image[field].clone());
+    let field =
+        |image: &Option<Value>, field: &str| image.as_ref().map(|image| image[field].clone());
     let smallest: u64 = field(&image, "diskSizeGb")
         .and_then(|size| size.as_str()?.parse().ok())
         .unwrap_or_default();
-    let default = if image.is_some() { smallest } else { DEFAULT_SIZE };
+    let default = if image.is_some() {
+        smallest
+    } else {
+        DEFAULT_SIZE
+    };
     let size = request.size_gb.map_or(default, |size| size.0);
     if size < smallest {
         return Err(Error::field(
@@ -183,7 +200,11 @@ async fn resize(
     engine
         .mutate(&request_id.mutation("resize", &key), |tx| {
             let disk = get(tx, &key)?;
-            let present: u64 = disk["sizeGb"].as_str().unwrap_or_default().parse().unwrap_or(0);
+            let present: u64 = disk["sizeGb"]
+                .as_str()
+                .unwrap_or_default()
+                .parse()
+                .unwrap_or(0);
             if size <= present {
                 return Err(Error::field(
                     "sizeGb",
@@ -210,8 +231,15 @@ pub fn refuse_while_running(tx: &Connection, key: &Key, disk: &Value) -> Result<
     if disk["status"] != "READY" {
         return Err(Error::not_ready(&key.path(), "it is not READY"));
     }
-    for user in disk["users"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-        let Some(instance) = key.resolve(Kind::Instance, user) else { continue };
+    for user in disk["users"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+    {
+        let Some(instance) = key.resolve(Kind::Instance, user) else {
+            continue;
+        };
         if resources::get(tx, &instance)?.is_some_and(|i| i["status"] != "TERMINATED") {
             return Err(Error::in_use(&key.path(), &instance.path()));
         }

@@ -17,8 +17,14 @@ use crate::store::resources;
 
 pub fn router() -> Router<Arc<Engine>> {
     Router::new()
-        .route("/global/firewalls", list_of(Kind::Firewall).merge(post(insert)))
-        .route("/global/firewalls/{name}", get_of(Kind::Firewall).merge(http_delete(delete)))
+        .route(
+            "/global/firewalls",
+            list_of(Kind::Firewall).merge(post(insert)),
+        )
+        .route(
+            "/global/firewalls/{name}",
+            get_of(Kind::Firewall).merge(http_delete(delete)),
+        )
 }
 
 #[derive(Deserialize)]
@@ -63,7 +69,9 @@ async fn insert(
     let key = place.new_key(Kind::Firewall, &rule.name)?;
     let direction = rule.direction.unwrap_or(Direction::Ingress);
     if rule.allowed.is_some() == rule.denied.is_some() {
-        return Err(Error::invalid("Exactly one of fields allowed and denied must be specified."));
+        return Err(Error::invalid(
+            "Exactly one of fields allowed and denied must be specified.",
+        ));
     }
     let protocols = rule.allowed.iter().chain(&rule.denied).flatten();
     for port in protocols.flat_map(|protocol| protocol.ports.iter().flatten()) {
@@ -76,8 +84,9 @@ async fn insert(
         }
     }
     let anywhere = direction == Direction::Ingress && rule.source_tags.is_none();
-    let source_ranges =
-        rule.source_ranges.or_else(|| anywhere.then(|| vec!["0.0.0.0/0".to_owned()]));
+    let source_ranges = rule
+        .source_ranges
+        .or_else(|| anywhere.then(|| vec!["0.0.0.0/0".to_owned()]));
     let body = new_body(
         &key,
         json!({

@@ -14,7 +14,10 @@ use crate::key::Kind;
 use crate::store::guest_attributes as attributes;
 
 pub fn router() -> Router<Arc<Engine>> {
-    Router::new().route("/zones/{zone}/instances/{name}/getGuestAttributes", get(get_attributes))
+    Router::new().route(
+        "/zones/{zone}/instances/{name}/getGuestAttributes",
+        get(get_attributes),
+    )
 }
 
 #[derive(Deserialize)]
@@ -33,7 +36,9 @@ async fn get_attributes(
     let all = engine.store.transaction(|tx| {
         let instance = super::get(tx, &key)?;
         if !enabled(&instance) {
-            return Err(Error::forbidden("Guest attributes endpoint access is disabled."));
+            return Err(Error::forbidden(
+                "Guest attributes endpoint access is disabled.",
+            ));
         }
         let id = instance["id"].as_str().unwrap_or_default();
         Ok(attributes::list(tx, id)?)
@@ -44,8 +49,14 @@ async fn get_attributes(
     });
     let missing = |path: &str| Error::not_found(&format!("{}/guestAttributes/{path}", key.path()));
     if let Some(variable) = query.variable_key {
-        let found = all.iter().find(|a| format!("{}/{}", a.namespace, a.key) == variable);
-        answer["variableValue"] = found.ok_or_else(|| missing(&variable))?.value.clone().into();
+        let found = all
+            .iter()
+            .find(|a| format!("{}/{}", a.namespace, a.key) == variable);
+        answer["variableValue"] = found
+            .ok_or_else(|| missing(&variable))?
+            .value
+            .clone()
+            .into();
         answer["variableKey"] = variable.into();
         return Ok(Json(answer));
     }
@@ -66,7 +77,14 @@ async fn get_attributes(
 }
 
 fn enabled(instance: &Value) -> bool {
-    let items = instance["metadata"]["items"].as_array().into_iter().flatten();
+    let items = instance["metadata"]["items"]
+        .as_array()
+        .into_iter()
+        .flatten();
     let mut items = items.filter(|item| item["key"] == "enable-guest-attributes");
-    items.any(|item| item["value"].as_str().is_some_and(|v| v.eq_ignore_ascii_case("true")))
+    items.any(|item| {
+        item["value"]
+            .as_str()
+            .is_some_and(|v| v.eq_ignore_ascii_case("true"))
+    })
 }

@@ -13,11 +13,12 @@ use serde_json::{Value, json};
 
 use super::super::body::{Body, Int64, prune};
 use super::labels::{self, Labels};
-use super::{Answer, Error, Place, RequestId, check_name, check_new, get, get_of, list_of, new_body};
+use super::{
+    Answer, Error, Place, RequestId, check_name, check_new, get, get_of, list_of, new_body,
+};
 use crate::engine::{Engine, nothing, work};
 use crate::key::{Key, Kind, relative};
 use crate::store::resources;
-use source::Source;
 
 pub fn router() -> Router<Arc<Engine>> {
     let image = get_of(Kind::Image).patch(patch).delete(delete);
@@ -26,8 +27,14 @@ pub fn router() -> Router<Arc<Engine>> {
         .route("/global/images/{name}", image)
         .route("/global/images/family/{name}", http_get(get_from_family))
         .route("/global/images/{name}/deprecate", post(deprecate))
-        .route("/global/images/{name}/setLabels", labels::setter(Kind::Image))
-        .route("/zones/{zone}/imageFamilyViews/{name}", http_get(family_view))
+        .route(
+            "/global/images/{name}/setLabels",
+            labels::setter(Kind::Image),
+        )
+        .route(
+            "/zones/{zone}/imageFamilyViews/{name}",
+            http_get(family_view),
+        )
 }
 
 #[derive(Deserialize)]
@@ -114,7 +121,7 @@ async fn insert(
                     "status": "PENDING",
                     "diskSizeGb": source.size_gb(),
                     "archiveSizeBytes": source.archive_size(),
-                    "guestOsFeatures": source.features(image.guest_os_features),
+                    "guestOsFeatures": source.features(image.guest_os_features.as_deref()),
                     "architecture": image.architecture.as_deref().unwrap_or("X86_64"),
                     "licenses": image.licenses,
                     "storageLocations": image.storage_locations.as_deref().unwrap_or(&["us".into()]),
@@ -123,7 +130,7 @@ async fn insert(
             source.describe(&mut body);
             labels::set(&mut body, &image.labels.unwrap_or_default());
             resources::insert(tx, &key, &body)?;
-            source::make(&engine, &key, &body, source)
+            Ok(source::make(&engine, &key, &body, source))
         })
         .map(Json)
 }
@@ -134,7 +141,10 @@ async fn get_from_family(State(engine): State<Arc<Engine>>, Path(place): Path<Pl
 }
 
 async fn family_view(State(engine): State<Arc<Engine>>, Path(place): Path<Place>) -> Answer {
-    let key = Key { zone: None, ..place.key(Kind::Image)? };
+    let key = Key {
+        zone: None,
+        ..place.key(Kind::Image)?
+    };
     let image = engine.store.transaction(|tx| newest(tx, &key))?;
     Ok(Json(json!({"image": image})))
 }
@@ -147,7 +157,10 @@ fn newest(tx: &Connection, key: &Key) -> Result<Value, Error> {
         .filter(|i| i["family"] == key.name && i["status"] == "READY" && active(i))
         .max_by_key(|image| image["creationTimestamp"].as_str().map(str::to_owned))
         .ok_or_else(|| {
-            Error::not_found(&format!("projects/{}/global/images/family/{}", key.project, key.name))
+            Error::not_found(&format!(
+                "projects/{}/global/images/family/{}",
+                key.project, key.name
+            ))
         })
 }
 
@@ -157,25 +170,27 @@ fn state(image: &Value) -> Option<&str> {
 
 /// The image that a disk asks for by name, link or family, if a disk may be made of it.
 pub fn usable(tx: &Connection, disk: &Key, reference: &str) -> Result<Value, Error> {
-    let place = Key { zone: None, ..disk.sibling(Kind::Image, "") };
+    let place = Key {
+        zone: None,
+        ..disk.sibling(Kind::Image, "")
+    };
     let path = relative(reference);
-    let image = match family(&place, path) {
-        Some(family) => newest(tx, &family)?,
-        None => {
-            let key = place.resolve(Kind::Image, path).ok_or_else(|| {
-                Error::field("sourceImage", reference, "The URL is malformed.")
-            })?;
-            get(tx, &key)?
-        }
+    let image = if let Some(family) = family(&place, path) {
+        newest(tx, &family)?
+    } else {
+        let malformed = || Error::field("sourceImage", reference, "The URL is malformed.");
+        get(tx, &place.resolve(Kind::Image, path).ok_or_else(malformed)?)?
     };
     let name = relative(image["selfLink"].as_str().unwrap_or_default());
     if image["status"] != "READY" {
         return Err(Error::not_ready(name, "it is not READY"));
     }
     match state(&image) {
-        Some(state @ ("OBSOLETE" | "DELETED")) => {
-            Err(Error::field("sourceImage", name, &format!("The image is {state}.")))
-        }
+        Some(state @ ("OBSOLETE" | "DELETED")) => Err(Error::field(
+            "sourceImage",
+            name,
+            &format!("The image is {state}."),
+        )),
         _ => Ok(image),
     }
 }
@@ -192,7 +207,10 @@ fn family(place: &Key, path: &str) -> Option<Key> {
         | ["zones", _, "imageFamilyViews", name]
         | ["family", name] => {
             let project = crate::catalog::project(project)?.id.to_owned();
-            Some(Key { project, ..place.sibling(Kind::Image, name) })
+            Some(Key {
+                project,
+                ..place.sibling(Kind::Image, name)
+            })
         }
         _ => None,
     }
@@ -210,9 +228,10 @@ async fn patch(
         .mutate(&request_id.mutation("patch", &key), |tx| {
             get(tx, &key)?;
             resources::update(tx, &key, |image| {
-                for (field, text) in
-                    [("family", request.family), ("description", request.description)]
-                {
+                for (field, text) in [
+                    ("family", request.family),
+                    ("description", request.description),
+                ] {
                     if let Some(text) = text {
                         image[field] = text.into();
                     }

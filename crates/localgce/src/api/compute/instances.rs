@@ -15,8 +15,7 @@ use serde_json::{Value, json};
 
 use super::super::body::Body;
 use super::{
-    Answer, Error, Place, RequestId, aggregated_list_of, disks, fingerprint, get, get_of, labels,
-    list_of,
+    Answer, Error, Place, RequestId, aggregated_list_of, fingerprint, get, get_of, labels, list_of,
 };
 use crate::clock;
 use crate::engine::{Engine, Stop, nothing, work};
@@ -28,7 +27,10 @@ pub fn router() -> Router<Arc<Engine>> {
     let path = |verb: &str| format!("/zones/{{zone}}/instances/{{name}}{verb}");
     Router::new()
         .route("/aggregated/instances", aggregated_list_of(Kind::Instance))
-        .route("/zones/{zone}/instances", list_of(Kind::Instance).merge(post(insert::insert)))
+        .route(
+            "/zones/{zone}/instances",
+            list_of(Kind::Instance).merge(post(insert::insert)),
+        )
         .route(&path(""), get_of(Kind::Instance).merge(http_delete(delete)))
         .route(&path("/start"), post(start))
         .route(&path("/stop"), post(stop))
@@ -49,7 +51,11 @@ struct StopQuery {
 
 impl StopQuery {
     fn how(&self) -> Stop {
-        if self.no_graceful_shutdown { Stop::Now } else { Stop::Gracefully }
+        if self.no_graceful_shutdown {
+            Stop::Now
+        } else {
+            Stop::Gracefully
+        }
     }
 }
 
@@ -131,7 +137,10 @@ async fn delete(
     engine
         .mutate(&request_id.mutation("delete", &key), |tx| {
             let instance = get(tx, &key)?;
-            if matches!(instance["status"].as_str(), Some("PROVISIONING" | "STAGING")) {
+            if matches!(
+                instance["status"].as_str(),
+                Some("PROVISIONING" | "STAGING")
+            ) {
                 return Err(busy(&key, &instance));
             }
             resources::update(tx, &key, |i| i["status"] = "STOPPING".into())?;
@@ -148,9 +157,13 @@ async fn delete(
 fn remove(engine: &Engine, key: &Key) -> anyhow::Result<()> {
     let mut doomed = Vec::new();
     engine.store.transaction(|tx| {
-        let Some(instance) = resources::get(tx, key)? else { return Ok(()) };
+        let Some(instance) = resources::get(tx, key)? else {
+            return Ok(());
+        };
         for attached in instance["disks"].as_array().into_iter().flatten() {
-            let Some(disk) = source(key, attached) else { continue };
+            let Some(disk) = source(key, attached) else {
+                continue;
+            };
             release(tx, &disk)?;
             if attached["autoDelete"] == true {
                 doomed.push(disk);
@@ -206,9 +219,16 @@ async fn attach_disk(
             refuse_unless_stopped(&key, &instance)?;
             let mut disks = instance["disks"].as_array().cloned().unwrap_or_default();
             let body = insert::attach(tx, &key, attached, disks.len())?;
-            if disks.iter().any(|disk| disk["deviceName"] == body["deviceName"]) {
+            if disks
+                .iter()
+                .any(|disk| disk["deviceName"] == body["deviceName"])
+            {
                 let name = body["deviceName"].as_str().unwrap_or_default();
-                return Err(Error::field("deviceName", name, "Device name is already in use."));
+                return Err(Error::field(
+                    "deviceName",
+                    name,
+                    "Device name is already in use.",
+                ));
             }
             disks.push(body);
             resources::update(tx, &key, |instance| instance["disks"] = disks.into())?;
@@ -235,10 +255,12 @@ async fn detach_disk(
             let instance = get(tx, &key)?;
             refuse_unless_stopped(&key, &instance)?;
             let mut disks = instance["disks"].as_array().cloned().unwrap_or_default();
-            let index =
-                disks.iter().position(|disk| disk["deviceName"] == *device_name).ok_or_else(
-                    || Error::field("deviceName", &device_name, "No attached disk found."),
-                )?;
+            let index = disks
+                .iter()
+                .position(|disk| disk["deviceName"] == *device_name)
+                .ok_or_else(|| {
+                    Error::field("deviceName", &device_name, "No attached disk found.")
+                })?;
             if let Some(disk) = source(&key, &disks.remove(index)) {
                 release(tx, &disk)?;
             }

@@ -1,6 +1,5 @@
 //! Labels of all resources that have any.
 
-
 use std::sync::Arc;
 
 use axum::Json;
@@ -30,7 +29,9 @@ pub fn check(labels: Option<&Labels>) -> Result<(), Error> {
     let part = |c: char| c.is_lowercase() || c.is_numeric() || c == '_' || c == '-';
     for (key, value) in labels.into_iter().flatten() {
         let good = key.starts_with(char::is_lowercase)
-            && [key, value].iter().all(|text| text.chars().count() <= 63 && text.chars().all(part));
+            && [key, value]
+                .iter()
+                .all(|text| text.chars().count() <= 63 && text.chars().all(part));
         if !good {
             return Err(Error::field(
                 "resource.labels",

@@ -22,7 +22,9 @@ pub fn router() -> Router<Arc<Engine>> {
 pub fn find(place: &Place, reference: &str) -> Result<&'static MachineType, Error> {
     let name = last(reference);
     let path = format!("{}/{name}", parent(place)?);
-    let found = MACHINE_TYPES.iter().find(|machine_type| machine_type.name == name);
+    let found = MACHINE_TYPES
+        .iter()
+        .find(|machine_type| machine_type.name == name);
     found.ok_or_else(|| Error::not_found(&path))
 }
 
@@ -32,9 +34,11 @@ pub fn machine_type_link(place: &Place, machine_type: &MachineType) -> Result<St
 }
 
 async fn list(Path(place): Path<Place>, Query(query): Query<ListQuery>) -> Answer {
-    let all = MACHINE_TYPES.iter().map(|machine_type| body(&place, machine_type));
+    let all = MACHINE_TYPES
+        .iter()
+        .map(|machine_type| body(&place, machine_type));
     let page = query.page(all.collect::<Result<_, _>>()?)?;
-    listing("compute#machineTypeList", &parent(&place)?, page)
+    Ok(listing("compute#machineTypeList", &parent(&place)?, page))
 }
 
 async fn get_one(Path(place): Path<Place>) -> Answer {
@@ -44,11 +48,18 @@ async fn get_one(Path(place): Path<Place>) -> Answer {
 
 fn parent(place: &Place) -> Result<String, Error> {
     let zone = place.zone()?.unwrap_or_default();
-    Ok(format!("projects/{}/zones/{zone}/machineTypes", place.project()?.id))
+    Ok(format!(
+        "projects/{}/zones/{zone}/machineTypes",
+        place.project()?.id
+    ))
 }
 
 fn body(place: &Place, machine_type: &MachineType) -> Result<Value, Error> {
-    let MachineType { name, cpus, memory_mib } = machine_type;
+    let MachineType {
+        name,
+        cpus,
+        memory_mib,
+    } = machine_type;
     Ok(json!({
         "kind": "compute#machineType",
         "id": format!("{}", 1000 * cpus + memory_mib / 1024),

@@ -64,9 +64,9 @@ impl Place {
     fn zone(&self) -> Result<Option<&str>, Error> {
         let project = self.project()?.id;
         match self.zone.as_deref() {
-            Some(zone) if !catalog::ZONES.contains(&zone) => {
-                Err(Error::not_found(&format!("projects/{project}/zones/{zone}")))
-            }
+            Some(zone) if !catalog::ZONES.contains(&zone) => Err(Error::not_found(&format!(
+                "projects/{project}/zones/{zone}"
+            ))),
             zone => Ok(zone),
         }
     }
@@ -96,16 +96,22 @@ struct RequestId {
 
 impl RequestId {
     fn mutation(self, verb: &'static str, target: &Key) -> Mutation {
-        Mutation { target: target.clone(), verb, request_id: self.request_id }
+        Mutation {
+            target: target.clone(),
+            verb,
+            request_id: self.request_id,
+        }
     }
 }
 
 /// GET of one resource.
 fn get_of(kind: Kind) -> MethodRouter<Arc<Engine>> {
-    http_get(move |State(engine): State<Arc<Engine>>, Path(place): Path<Place>| async move {
-        let key = place.key(kind)?;
-        engine.store.transaction(|tx| get(tx, &key)).map(Json)
-    })
+    http_get(
+        move |State(engine): State<Arc<Engine>>, Path(place): Path<Place>| async move {
+            let key = place.key(kind)?;
+            engine.store.transaction(|tx| get(tx, &key)).map(Json)
+        },
+    )
 }
 
 /// GET of a collection.
@@ -121,18 +127,17 @@ fn list_of(kind: Kind) -> MethodRouter<Arc<Engine>> {
                 .map_err(Error::from)?;
             let path = key::parent(project, zone, kind);
             let list_kind = format!("{}List", kind.kind());
-            listing(&list_kind, &path, query.page(items)?)
+            Ok::<_, Error>(listing(&list_kind, &path, query.page(items)?))
         },
     )
 }
 
-fn listing(kind: &str, path: &str, page: Page) -> Answer {
-    let mut list =
-        json!({"kind": kind, "id": path, "items": page.items, "selfLink": link(path)});
+fn listing(kind: &str, path: &str, page: Page) -> Json<Value> {
+    let mut list = json!({"kind": kind, "id": path, "items": page.items, "selfLink": link(path)});
     if let Some(next) = page.next {
         list["nextPageToken"] = next.into();
     }
-    Ok(Json(list))
+    Json(list)
 }
 
 /// GET of a collection in all zones.
@@ -145,8 +150,9 @@ fn aggregated_list_of(kind: Kind) -> MethodRouter<Arc<Engine>> {
             let mut items = serde_json::Map::new();
             for zone in catalog::ZONES {
                 let scope = format!("zones/{zone}");
-                let found =
-                    engine.store.transaction(|tx| resources::list(tx, project, Some(zone), kind))?;
+                let found = engine
+                    .store
+                    .transaction(|tx| resources::list(tx, project, Some(zone), kind))?;
                 let found = query.page(found)?.items;
                 let scoped = if found.is_empty() {
                     json!({"warning": {

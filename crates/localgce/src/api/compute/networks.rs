@@ -8,11 +8,12 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 
 use super::{Answer, Error, ListQuery, Place, listing};
+use crate::catalog::REGION;
 use crate::engine::Engine;
 use crate::key::{last, link};
 
 /// The only network's name.
-pub const DEFAULT: &str = "default";
+const DEFAULT: &str = "default";
 
 pub fn router() -> Router<Arc<Engine>> {
     Router::new()
@@ -24,12 +25,34 @@ pub fn router() -> Router<Arc<Engine>> {
 pub fn find(place: &Place, reference: Option<&str>) -> Result<String, Error> {
     let name = last(reference.unwrap_or(DEFAULT));
     let path = format!("projects/{}/global/networks/{name}", place.project()?.id);
-    if name == DEFAULT { Ok(link(&path)) } else { Err(Error::not_found(&path)) }
+    if name == DEFAULT {
+        Ok(link(&path))
+    } else {
+        Err(Error::not_found(&path))
+    }
+}
+
+/// The link of the subnetwork that a resource asks for by name or link: the default network's.
+pub fn find_subnetwork(place: &Place, reference: Option<&str>) -> Result<String, Error> {
+    let name = last(reference.unwrap_or(DEFAULT));
+    let path = format!(
+        "projects/{}/regions/{REGION}/subnetworks/{name}",
+        place.project()?.id
+    );
+    if name == DEFAULT {
+        Ok(link(&path))
+    } else {
+        Err(Error::not_found(&path))
+    }
 }
 
 async fn list(Path(place): Path<Place>, Query(query): Query<ListQuery>) -> Answer {
     let path = format!("projects/{}/global/networks", place.project()?.id);
-    listing("compute#networkList", &path, query.page(vec![body(&place)?])?)
+    Ok(listing(
+        "compute#networkList",
+        &path,
+        query.page(vec![body(&place)?])?,
+    ))
 }
 
 async fn get_one(Path(place): Path<Place>) -> Answer {

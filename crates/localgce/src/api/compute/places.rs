@@ -43,7 +43,11 @@ async fn project(Path(place): Path<Place>) -> Answer {
 async fn regions(Path(place): Path<Place>, Query(query): Query<ListQuery>) -> Answer {
     let project = place.project()?;
     let path = format!("projects/{}/regions", project.id);
-    listing("compute#regionList", &path, query.page(vec![region_body(project)])?)
+    Ok(listing(
+        "compute#regionList",
+        &path,
+        query.page(vec![region_body(project)])?,
+    ))
 }
 
 async fn region(Path(place): Path<Place>) -> Answer {
@@ -52,7 +56,10 @@ async fn region(Path(place): Path<Place>) -> Answer {
         Some(REGION) => Ok(Json(region_body(project))),
         name => {
             let name = name.unwrap_or_default();
-            Err(Error::not_found(&format!("projects/{}/regions/{name}", project.id)))
+            Err(Error::not_found(&format!(
+                "projects/{}/regions/{name}",
+                project.id
+            )))
         }
     }
 }
@@ -60,7 +67,11 @@ async fn region(Path(place): Path<Place>) -> Answer {
 async fn zones(Path(place): Path<Place>, Query(query): Query<ListQuery>) -> Answer {
     let project = place.project()?;
     let zones = ZONES.map(|zone| zone_body(project, zone)).to_vec();
-    listing("compute#zoneList", &format!("projects/{}/zones", project.id), query.page(zones)?)
+    Ok(listing(
+        "compute#zoneList",
+        &format!("projects/{}/zones", project.id),
+        query.page(zones)?,
+    ))
 }
 
 async fn zone(Path(place): Path<Place>) -> Answer {
@@ -83,7 +94,10 @@ fn region_body(project: &Project) -> Value {
 }
 
 fn zone_body(project: &Project, zone: &str) -> Value {
-    let number = ZONES.iter().position(|name| *name == zone).unwrap_or_default();
+    let number = ZONES
+        .iter()
+        .position(|name| *name == zone)
+        .unwrap_or_default();
     json!({
         "kind": "compute#zone",
         "id": (2000 + number).to_string(),

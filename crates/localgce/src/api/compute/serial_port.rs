@@ -34,8 +34,18 @@ async fn get_output(
     let serial = match query.port.unwrap_or(1) {
         1 => engine.serial(id, query.start)?,
         // The machines have one port; on Google the others say nothing either, unless written to.
-        2..=4 => Serial { contents: String::new(), start: 0, next: 0 },
-        port => return Err(Error::field("port", &port.to_string(), "Must be 1, 2, 3 or 4.")),
+        2..=4 => Serial {
+            contents: String::new(),
+            start: 0,
+            next: 0,
+        },
+        port => {
+            return Err(Error::field(
+                "port",
+                &port.to_string(),
+                "Must be 1, 2, 3 or 4.",
+            ));
+        }
     };
     Ok(Json(json!({
         "kind": "compute#serialPortOutput",

@@ -75,7 +75,11 @@ pub fn set_policy(
         allow(tx, caller, "secretmanager.secrets.setIamPolicy", name, name)?;
         let present = with_etag(find(tx, name)?.policy);
         let mut policy = request.policy;
-        if policy.etag.take().is_some_and(|etag| present["etag"] != *etag) {
+        if policy
+            .etag
+            .take()
+            .is_some_and(|etag| present["etag"] != *etag)
+        {
             return Err(Error::conflict(
                 "aborted",
                 "There were concurrent policy changes. Please retry the whole read-modify-write \
@@ -109,13 +113,19 @@ pub fn test_permissions(
             Caller::ServiceAccount(email) => grants(&policy, email, permission),
         })
         .collect();
-    Ok(Json(if held.is_empty() { json!({}) } else { json!({"permissions": held}) }))
+    Ok(Json(if held.is_empty() {
+        json!({})
+    } else {
+        json!({"permissions": held})
+    }))
 }
 
 /// A policy as it is answered. Its etag is base64, as bytes are in JSON.
 fn with_etag(mut policy: Value) -> Value {
     use base64::Engine as _;
-    policy["etag"] = base64::prelude::BASE64_STANDARD.encode(etag(&policy)).into();
+    policy["etag"] = base64::prelude::BASE64_STANDARD
+        .encode(etag(&policy))
+        .into();
     policy
 }
 

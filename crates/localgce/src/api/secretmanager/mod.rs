@@ -25,7 +25,9 @@ type Answer = Result<Json<Value>, Status>;
 /// What is below `projects/{project}`. Custom methods such as `:access` are part of a path's last
 /// segment, and told apart by the handlers.
 pub fn router() -> Router<Arc<Engine>> {
-    let secret = get(secrets::get).post(secrets::post).delete(secrets::delete);
+    let secret = get(secrets::get)
+        .post(secrets::post)
+        .delete(secrets::delete);
     let version = get(versions::get).post(versions::post);
     Router::new()
         .route("/secrets", get(secrets::list).post(secrets::create))
@@ -47,7 +49,10 @@ impl Place {
     fn project(&self) -> Result<String, Error> {
         match catalog::project(&self.project) {
             Some(project) => Ok(format!("projects/{}", project.number)),
-            None => Err(denied("resourcemanager.projects.get", &format!("projects/{}", self.project))),
+            None => Err(denied(
+                "resourcemanager.projects.get",
+                &format!("projects/{}", self.project),
+            )),
         }
     }
 
@@ -74,7 +79,9 @@ fn allow(
     secret: &str,
     resource: &str,
 ) -> Result<(), Error> {
-    let Caller::ServiceAccount(email) = caller else { return Ok(()) };
+    let Caller::ServiceAccount(email) = caller else {
+        return Ok(());
+    };
     let policy = store::get(tx, secret)?.map(|secret| secret.policy);
     if policy.is_some_and(|policy| iam::grants(&policy, email, permission)) {
         Ok(())

@@ -61,10 +61,16 @@ pub async fn create(
             )));
         }
         let replication = match secret.replication {
-            Some(Replication { automatic: Some(automatic), user_managed: None }) => {
+            Some(Replication {
+                automatic: Some(automatic),
+                user_managed: None,
+            }) => {
                 json!({"automatic": automatic})
             }
-            Some(Replication { automatic: None, user_managed: Some(managed) }) => {
+            Some(Replication {
+                automatic: None,
+                user_managed: Some(managed),
+            }) => {
                 json!({"userManaged": managed})
             }
             _ => {
@@ -79,7 +85,10 @@ pub async fn create(
         }
         let mut body =
             json!({"name": name, "replication": replication, "createTime": clock::now()});
-        for (field, map) in [("labels", secret.labels), ("annotations", secret.annotations)] {
+        for (field, map) in [
+            ("labels", secret.labels),
+            ("annotations", secret.annotations),
+        ] {
             if !map.is_empty() {
                 body[field] = json!(map);
             }

@@ -111,14 +111,28 @@ pub async fn get(
     let resource = format!("{secret}/versions/{alias}");
     let answer = engine.store.transaction(|tx| match method {
         "" => {
-            allow(tx, &caller, "secretmanager.versions.get", &secret, &resource)?;
+            allow(
+                tx,
+                &caller,
+                "secretmanager.versions.get",
+                &secret,
+                &resource,
+            )?;
             Ok(find(tx, &secret, alias)?.1.body)
         }
         "access" => {
-            allow(tx, &caller, "secretmanager.versions.access", &secret, &resource)?;
+            allow(
+                tx,
+                &caller,
+                "secretmanager.versions.access",
+                &secret,
+                &resource,
+            )?;
             access(tx, &secret, alias)
         }
-        method => Err(Error::missing(format!("The method {method} was not found on this server."))),
+        method => Err(Error::missing(format!(
+            "The method {method} was not found on this server."
+        ))),
     })?;
     Ok(Json(answer))
 }
@@ -158,7 +172,13 @@ pub async fn post(
     };
     let permission = format!("secretmanager.versions.{method}");
     let body = engine.store.transaction(|tx| {
-        allow(tx, &caller, &permission, &secret, &format!("{secret}/versions/{alias}"))?;
+        allow(
+            tx,
+            &caller,
+            &permission,
+            &secret,
+            &format!("{secret}/versions/{alias}"),
+        )?;
         let (number, mut version) = find(tx, &secret, alias)?;
         if version.payload.is_none() {
             let name = version.body["name"].as_str().unwrap_or_default();

@@ -87,7 +87,9 @@ pub async fn list(State(engine): State<Arc<Engine>>, Query(query): Query<ListQue
 }
 
 pub async fn get(State(engine): State<Arc<Engine>>, Path(place): Path<Place>) -> Answer {
-    let bucket = engine.store.transaction(|tx| store::bucket(tx, &place.bucket))?;
+    let bucket = engine
+        .store
+        .transaction(|tx| store::bucket(tx, &place.bucket))?;
     bucket.map(Json).ok_or_else(no_bucket)
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::pin::Pin;
 
 use anyhow::{Context, Result};
-use axum::body::{Body, HttpBody};
+use axum::body::{Body, Bytes, HttpBody};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use md5::{Digest, Md5};
@@ -16,23 +16,48 @@ use tokio::io::AsyncWriteExt;
 /// Appends what arrives to a file, and returns how much it was. When the client breaks off, what
 /// has arrived stays, and an error says so.
 pub async fn append(mut body: Body, path: &Path) -> Result<u64> {
-    let file = tokio::fs::OpenOptions::new().append(true).create(true).open(path).await;
+    let file = tokio::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path)
+        .await;
     let mut file = file.with_context(|| format!("opening {}", path.display()))?;
     let mut length = 0;
     let received = loop {
-        let frame = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await;
-        match frame.transpose().context("receiving the object") {
+        match next(&mut body).await.context("receiving the object") {
             Err(error) => break Err(error),
             Ok(None) => break Ok(()),
-            Ok(Some(frame)) => {
-                let Ok(data) = frame.into_data() else { continue };
+            Ok(Some(data)) => {
                 length += data.len() as u64;
-                file.write_all(&data).await.with_context(|| format!("writing {}", path.display()))?;
+                file.write_all(&data)
+                    .await
+                    .with_context(|| format!("writing {}", path.display()))?;
             }
         }
     };
-    file.flush().await.with_context(|| format!("writing {}", path.display()))?;
+    file.flush()
+        .await
+        .with_context(|| format!("writing {}", path.display()))?;
     received.map(|()| length)
+}
+
+/// Reads what a client sends for nothing: it listens to a refusal only when it has sent all.
+pub async fn discard(mut body: Body) {
+    while let Ok(Some(_)) = next(&mut body).await {}
+}
+
+/// The next piece of a body, or none at its end.
+async fn next(body: &mut Body) -> Result<Option<Bytes>, axum::Error> {
+    loop {
+        let frame = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await;
+        let Some(frame) = frame.transpose()? else {
+            return Ok(None);
+        };
+        // Else it is trailers.
+        if let Ok(data) = frame.into_data() {
+            return Ok(Some(data));
+        }
+    }
 }
 
 /// The length of a file; 0 when it is not there.

@@ -24,11 +24,23 @@ type Answer = Result<Json<Value>, Error>;
 pub fn router() -> Router<Arc<Engine>> {
     Router::new()
         .route("/storage/v1/b", get(buckets::list).post(buckets::insert))
-        .route("/storage/v1/b/{bucket}", get(buckets::get).merge(delete(buckets::delete)))
+        .route(
+            "/storage/v1/b/{bucket}",
+            get(buckets::get).merge(delete(buckets::delete)),
+        )
         .route("/storage/v1/b/{bucket}/o", get(objects::list))
-        .route("/storage/v1/b/{bucket}/o/{*object}", get(objects::get).delete(objects::delete))
-        .route("/download/storage/v1/b/{bucket}/o/{*object}", get(objects::download))
-        .route("/upload/storage/v1/b/{bucket}/o", post(uploads::begin).put(uploads::resume))
+        .route(
+            "/storage/v1/b/{bucket}/o/{*object}",
+            get(objects::get).delete(objects::delete),
+        )
+        .route(
+            "/download/storage/v1/b/{bucket}/o/{*object}",
+            get(objects::download),
+        )
+        .route(
+            "/upload/storage/v1/b/{bucket}/o",
+            post(uploads::begin).put(uploads::resume),
+        )
 }
 
 /// The variable parts of a URL.

@@ -34,7 +34,11 @@ pub async fn list(
         store::bucket(tx, &place.bucket)?.ok_or_else(no_bucket)?;
         Ok::<_, Error>(store::list(tx, &place.bucket)?)
     })?;
-    objects.retain(|object| object["name"].as_str().is_some_and(|name| name.starts_with(&prefix)));
+    objects.retain(|object| {
+        object["name"]
+            .as_str()
+            .is_some_and(|name| name.starts_with(&prefix))
+    });
     Ok(listing("storage#objects", query.page(objects)?))
 }
 
@@ -61,9 +65,9 @@ pub async fn download(
 ) -> Result<Response, Error> {
     let object = find(&engine, &place)?;
     let file = engine.object_file(object.generation);
-    let file = tokio::fs::File::open(&file)
-        .await
-        .map_err(|error| anyhow::Error::from(error).context(format!("opening {}", file.display())))?;
+    let file = tokio::fs::File::open(&file).await.map_err(|error| {
+        anyhow::Error::from(error).context(format!("opening {}", file.display()))
+    })?;
     let text = |field: &str| object.body[field].as_str().unwrap_or_default().to_owned();
     let hashes = format!("crc32c={},md5={}", text("crc32c"), text("md5Hash"));
     let headers = [
@@ -80,7 +84,9 @@ pub async fn delete(
     Path(place): Path<Place>,
 ) -> Result<StatusCode, Error> {
     let object = find(&engine, &place)?;
-    engine.store.transaction(|tx| store::remove(tx, &place.bucket, &place.object))?;
+    engine
+        .store
+        .transaction(|tx| store::remove(tx, &place.bucket, &place.object))?;
     std::fs::remove_file(engine.object_file(object.generation)).ok();
     Ok(StatusCode::NO_CONTENT)
 }

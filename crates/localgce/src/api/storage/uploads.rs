@@ -59,7 +59,7 @@ pub async fn begin(
 ) -> Result<Response, Error> {
     engine
         .store
-        .transaction(|tx| Ok::<_, Error>(store::bucket(tx, &place.bucket)?.ok_or_else(no_bucket)?))?;
+        .transaction(|tx| store::bucket(tx, &place.bucket)?.ok_or_else(no_bucket))?;
     match query.upload_type.as_deref() {
         Some("media") => media(&engine, place, query, request).await,
         Some("resumable") => begin_resumable(&engine, place, query, request).await,
@@ -90,7 +90,11 @@ async fn media(
         std::fs::remove_file(&file).ok();
     }
     arrived?;
-    let upload = Upload { bucket: place.bucket, name, metadata: json!(metadata) };
+    let upload = Upload {
+        bucket: place.bucket,
+        name,
+        metadata: json!(metadata),
+    };
     finish(engine, &id, upload).await
 }
 
@@ -105,26 +109,38 @@ async fn begin_resumable(
         .await
         .map_err(|error| Error::malformed(format!("reading the object's metadata: {error}")))?;
     let mut metadata: Metadata = body::parse(if bytes.is_empty() { b"{}" } else { &bytes })?;
-    let name = query.name.or(metadata.name.take()).ok_or_else(|| Error::required("name"))?;
+    let name = query
+        .name
+        .or(metadata.name.take())
+        .ok_or_else(|| Error::required("name"))?;
     if metadata.content_type.is_none() {
         let given = header(&parts.headers, "x-upload-content-type");
         metadata.content_type = given.map(str::to_owned);
     }
     metadata.if_generation_match = query.if_generation_match;
     let id = new_id().to_string();
-    let upload = Upload { bucket: place.bucket, name, metadata: json!(metadata) };
-    engine.store.transaction(|tx| store::insert_upload(tx, &id, &upload))?;
+    let upload = Upload {
+        bucket: place.bucket,
+        name,
+        metadata: json!(metadata),
+    };
+    engine
+        .store
+        .transaction(|tx| store::insert_upload(tx, &id, &upload))?;
     let location = session_url(&parts.headers, &parts.uri, &upload.bucket, &id);
     Ok((StatusCode::OK, [(LOCATION, location), (X_UPLOAD, id)]).into_response())
 }
 
-const X_UPLOAD: axum::http::HeaderName = axum::http::HeaderName::from_static("x-guploader-uploadid");
+const X_UPLOAD: axum::http::HeaderName =
+    axum::http::HeaderName::from_static("x-guploader-uploadid");
 
 /// Where the client goes on: the server that it talks to, and this is the one link of which that
 /// is true. The client put the address into Host itself.
 fn session_url(headers: &HeaderMap, uri: &Uri, bucket: &str, id: &str) -> String {
     let host = uri.authority().map(|host| host.as_str().to_owned());
-    let host = host.or_else(|| header(headers, "host").map(str::to_owned)).unwrap_or_default();
+    let host = host
+        .or_else(|| header(headers, "host").map(str::to_owned))
+        .unwrap_or_default();
     format!("http://{host}/upload/storage/v1/b/{bucket}/o?uploadType=resumable&upload_id={id}")
 }
 
@@ -134,7 +150,9 @@ pub async fn resume(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Error> {
-    let id = query.upload_id.ok_or_else(|| Error::required("upload_id"))?;
+    let id = query
+        .upload_id
+        .ok_or_else(|| Error::required("upload_id"))?;
     let upload = engine
         .store
         .transaction(|tx| store::upload(tx, &id))?
@@ -142,12 +160,16 @@ pub async fn resume(
     let file = engine.upload_file(&id);
     let there = content::length(&file);
     let range = match header(&headers, CONTENT_RANGE.as_str()) {
-        None => ContentRange { first: Some(0), total: None },
+        None => ContentRange {
+            first: Some(0),
+            total: None,
+        },
         Some(text) => ContentRange::parse(text)
             .ok_or_else(|| Error::field("Content-Range", text, "It is no range."))?,
     };
     if let Some(first) = range.first {
         if first > there {
+            content::discard(body).await;
             return Err(Error::field(
                 "Content-Range",
                 &first.to_string(),
@@ -169,17 +191,27 @@ pub async fn resume(
     let mut answer = StatusCode::PERMANENT_REDIRECT.into_response();
     if there > 0 {
         let range = format!("bytes=0-{}", there - 1);
-        answer.headers_mut().insert(RANGE, range.parse().map_err(anyhow::Error::from)?);
+        answer
+            .headers_mut()
+            .insert(RANGE, range.parse().map_err(anyhow::Error::from)?);
     }
     Ok(answer)
 }
 
 fn truncate(file: &std::path::Path, length: u64) -> Result<(), Error> {
     let truncate = || {
-        let options = std::fs::OpenOptions::new().write(true).create(true).truncate(false).open(file);
+        let options = std::fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(file);
         options?.set_len(length)
     };
-    truncate().map_err(|error| anyhow::Error::from(error).context("resuming the upload").into())
+    truncate().map_err(|error| {
+        anyhow::Error::from(error)
+            .context("resuming the upload")
+            .into()
+    })
 }
 
 /// `bytes 0-9/100`, `bytes 0-9/*`, `bytes */100`, `bytes */*`.
@@ -192,7 +224,11 @@ struct ContentRange {
 impl ContentRange {
     fn parse(text: &str) -> Option<Self> {
         let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;
-        let total = if total == "*" { None } else { Some(total.parse().ok()?) };
+        let total = if total == "*" {
+            None
+        } else {
+            Some(total.parse().ok()?)
+        };
         let first = match range {
             "*" => None,
             range => {
@@ -214,11 +250,18 @@ async fn finish(engine: &Arc<Engine>, id: &str, upload: Upload) -> Result<Respon
         .await
         .map_err(anyhow::Error::from)??;
     let refusal = ["crc32c", "md5Hash"].into_iter().find(|&field| {
-        let sum = if field == "crc32c" { &summary.crc32c } else { &summary.md5 };
+        let sum = if field == "crc32c" {
+            &summary.crc32c
+        } else {
+            &summary.md5
+        };
         text(&upload.metadata, field).is_some_and(|given| given != sum)
     });
     let generation = clock::unix_millis() * 1000 + new_id() % 1000;
-    let object = Object { generation, body: object_body(&upload, generation, &summary) };
+    let object = Object {
+        generation,
+        body: object_body(&upload, generation, &summary),
+    };
     let result = engine.store.transaction(|tx| {
         store::remove_upload(tx, id)?;
         if let Some(field) = refusal {
@@ -253,7 +296,11 @@ async fn finish(engine: &Arc<Engine>, id: &str, upload: Upload) -> Result<Respon
 }
 
 fn object_body(upload: &Upload, generation: u64, summary: &Summary) -> Value {
-    let Upload { bucket, name, metadata } = upload;
+    let Upload {
+        bucket,
+        name,
+        metadata,
+    } = upload;
     let now = clock::now();
     let link = format!("b/{bucket}/o/{}", encode(name));
     let mut body = json!({
@@ -289,7 +336,13 @@ fn object_body(upload: &Upload, generation: u64, summary: &Summary) -> Value {
 fn encode(name: &str) -> String {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(byte);
     name.bytes()
-        .map(|byte| if plain(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .map(|byte| {
+            if plain(&byte) {
+                char::from(byte).to_string()
+            } else {
+                format!("%{byte:02X}")
+            }
+        })
         .collect()
 }
 
@@ -304,7 +357,10 @@ mod tests {
     #[test]
     fn ranges() {
         let range = |first, total| Some(ContentRange { first, total });
-        assert_eq!(ContentRange::parse("bytes 0-9/100"), range(Some(0), Some(100)));
+        assert_eq!(
+            ContentRange::parse("bytes 0-9/100"),
+            range(Some(0), Some(100))
+        );
         assert_eq!(ContentRange::parse("bytes 5-9/*"), range(Some(5), None));
         assert_eq!(ContentRange::parse("bytes */100"), range(None, Some(100)));
         assert_eq!(ContentRange::parse("bytes */*"), range(None, None));

@@ -44,7 +44,7 @@ impl Source {
     }
 
     /// The features that the request gives, or else those of the source.
-    pub fn features(&self, given: Option<Vec<GuestOsFeature>>) -> Value {
+    pub fn features(&self, given: Option<&[GuestOsFeature]>) -> Value {
         match self {
             _ if given.is_some() => json!(given),
             Self::Archive { .. } => Value::Null,
@@ -65,16 +65,23 @@ impl Source {
 }
 
 /// The one source that a request names.
-pub fn find(
-    engine: &Engine,
-    tx: &Connection,
-    key: &Key,
-    request: &Image,
-) -> Result<Source, Error> {
-    if let Some(source_type) = request.source_type.as_deref().filter(|source| *source != "RAW") {
-        return Err(Error::field("resource.sourceType", source_type, "Must be RAW."));
+pub fn find(engine: &Engine, tx: &Connection, key: &Key, request: &Image) -> Result<Source, Error> {
+    if let Some(source_type) = request
+        .source_type
+        .as_deref()
+        .filter(|source| *source != "RAW")
+    {
+        return Err(Error::field(
+            "resource.sourceType",
+            source_type,
+            "Must be RAW.",
+        ));
     }
-    match (&request.raw_disk, &request.source_disk, &request.source_image) {
+    match (
+        &request.raw_disk,
+        &request.source_disk,
+        &request.source_image,
+    ) {
         (Some(archive), None, None) => find_archive(engine, tx, &archive.source),
         (None, Some(reference), None) => {
             let disk = key
@@ -108,18 +115,33 @@ fn find_archive(engine: &Engine, tx: &Connection, url: &str) -> Result<Source, E
         )
     })?;
     let object = objects::get(tx, bucket, &name)?.ok_or_else(|| {
-        Error::missing(format!("The resource '{url}' was not found: no such object in Cloud Storage"))
+        Error::missing(format!(
+            "The resource '{url}' was not found: no such object in Cloud Storage"
+        ))
     })?;
-    let bytes = object.body["size"].as_str().and_then(|size| size.parse().ok()).unwrap_or_default();
-    Ok(Source::Archive { file: engine.object_file(object.generation), bytes })
+    let bytes = object.body["size"]
+        .as_str()
+        .and_then(|size| size.parse().ok())
+        .unwrap_or_default();
+    Ok(Source::Archive {
+        file: engine.object_file(object.generation),
+        bytes,
+    })
 }
 
 /// Bucket and object of a Cloud Storage URL, in any of the forms that Google takes.
 fn bucket_and_object(url: &str) -> Option<(&str, String)> {
-    let path = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let path = url
+        .strip_prefix("https://")
+        .or_else(|| url.strip_prefix("http://"));
     let path = path.or_else(|| url.strip_prefix("gs://"))?;
     let rest = match path.split_once('/')? {
-        ("storage.googleapis.com" | "storage.cloud.google.com" | "commondatastorage.googleapis.com", rest) => rest,
+        (
+            "storage.googleapis.com"
+            | "storage.cloud.google.com"
+            | "commondatastorage.googleapis.com",
+            rest,
+        ) => rest,
         ("www.googleapis.com", rest) => rest.strip_prefix("storage/v1/b/")?,
         _ if url.starts_with("gs://") => path,
         _ => return None,
@@ -132,18 +154,18 @@ fn bucket_and_object(url: &str) -> Option<(&str, String)> {
 }
 
 /// Makes the image's file. An image that cannot be made is FAILED.
-pub fn make(engine: &Arc<Engine>, key: &Key, image: &Value, source: Source) -> Result<Work, Error> {
+pub fn make(engine: &Arc<Engine>, key: &Key, image: &Value, source: Source) -> Work {
     let file = engine.image_file(image["id"].as_str().unwrap_or_default());
     let (engine, key) = (Arc::clone(engine), key.clone());
-    Ok(Box::pin(async move {
+    Box::pin(async move {
         let made = match &source {
             Source::Archive { file: archive, .. } => {
                 disk::from_archive(archive, &file).await.map(Some)
             }
             Source::Disk { file: disk, .. } => disk::copy(disk, &file).await.map(|()| None),
-            Source::Image { file: image, .. } => {
-                std::fs::hard_link(image, &file).context("linking the image").map(|()| None)
-            }
+            Source::Image { file: image, .. } => std::fs::hard_link(image, &file)
+                .context("linking the image")
+                .map(|()| None),
         };
         engine
             .store
@@ -160,7 +182,7 @@ pub fn make(engine: &Arc<Engine>, key: &Key, image: &Value, source: Source) -> R
             })
             .map_err(anyhow::Error::from)?;
         made.map(|_| ()).map_err(|error| Failure::invalid(&error))
-    }))
+    })
 }
 
 #[cfg(test)]
@@ -175,9 +197,19 @@ mod tests {
             "https://www.googleapis.com/storage/v1/b/b/o/dir%2Fo.tar.gz",
             "gs://b/dir/o.tar.gz",
         ] {
-            assert_eq!(bucket_and_object(url), Some(("b", "dir/o.tar.gz".into())), "{url}");
+            assert_eq!(
+                bucket_and_object(url),
+                Some(("b", "dir/o.tar.gz".into())),
+                "{url}"
+            );
         }
-        for url in ["", "b/o", "https://example.com/b/o", "gs://b", "https://storage.googleapis.com/b/"] {
+        for url in [
+            "",
+            "b/o",
+            "https://example.com/b/o",
+            "gs://b",
+            "https://storage.googleapis.com/b/",
+        ] {
             assert_eq!(bucket_and_object(url), None, "{url}");
         }
     }

@@ -17,11 +17,11 @@ use super::super::{
 };
 use super::request::{AttachedDisk, Instance, NetworkInterface, ServiceAccount};
 use super::{metadata, remove, tags_body};
-use crate::catalog::{self, REGION};
+use crate::catalog;
 use crate::clock;
 use crate::engine::addresses::{admitted, choose, strings};
 use crate::engine::{Engine, external_address, work};
-use crate::key::{Key, Kind, link};
+use crate::key::{Key, Kind};
 use crate::store::resources;
 use crate::vm::INTERNAL_ADDRESS;
 
@@ -62,7 +62,11 @@ async fn make(engine: &Arc<Engine>, key: &Key, disks: &[Key]) -> anyhow::Result<
 fn check(request: &Instance) -> Result<(), Error> {
     labels::check(request.labels.as_ref())?;
     metadata::check(&request.metadata)?;
-    request.tags.items.iter().try_for_each(|tag| check_name("resource.tags.items[]", tag))?;
+    request
+        .tags
+        .items
+        .iter()
+        .try_for_each(|tag| check_name("resource.tags.items[]", tag))?;
     let boots = request.disks.iter().filter(|disk| disk.boot).count();
     if boots != 1 || !request.disks[0].boot {
         return Err(Error::invalid(
@@ -77,7 +81,8 @@ fn check(request: &Instance) -> Result<(), Error> {
             "This engine does not protect instances against deletion.",
         ));
     }
-    if request.network_interfaces.len() != 1 || request.network_interfaces[0].access_configs.len() > 1
+    if request.network_interfaces.len() != 1
+        || request.network_interfaces[0].access_configs.len() > 1
     {
         return Err(Error::invalid(
             "Invalid value for field 'resource.networkInterfaces': ''. This engine's instances \
@@ -85,7 +90,9 @@ fn check(request: &Instance) -> Result<(), Error> {
         ));
     }
     if request.service_accounts.len() > 1 {
-        return Err(Error::invalid("At most one service account can be specified."));
+        return Err(Error::invalid(
+            "At most one service account can be specified.",
+        ));
     }
     Ok(())
 }
@@ -97,16 +104,25 @@ fn create(
     key: &Key,
     request: Instance,
 ) -> Result<(Value, Vec<Key>), Error> {
-    let machine_type = request.machine_type.ok_or_else(|| Error::required("resource.machineType"))?;
+    let machine_type = request
+        .machine_type
+        .ok_or_else(|| Error::required("resource.machineType"))?;
     let machine_type = machine_types::find(place, &machine_type)?;
     let mut made = Vec::new();
     let mut disks: Vec<Value> = Vec::new();
     for (index, disk) in request.disks.into_iter().enumerate() {
         let new = disk.initialize_params.is_some();
         let body = attach(tx, key, disk, index)?;
-        if disks.iter().any(|other| other["deviceName"] == body["deviceName"]) {
+        if disks
+            .iter()
+            .any(|other| other["deviceName"] == body["deviceName"])
+        {
             let name = body["deviceName"].as_str().unwrap_or_default();
-            return Err(Error::field("resource.disks[].deviceName", name, "It is there twice."));
+            return Err(Error::field(
+                "resource.disks[].deviceName",
+                name,
+                "It is there twice.",
+            ));
         }
         if new {
             made.extend(super::source(key, &body));
@@ -172,7 +188,11 @@ pub fn attach(
     ] {
         if let Some(value) = value.as_deref().filter(|value| *value != only) {
             let why = format!("This engine's disks are {only}.");
-            return Err(Error::field(&format!("resource.disks[{index}].{field}"), value, &why));
+            return Err(Error::field(
+                &format!("resource.disks[{index}].{field}"),
+                value,
+                &why,
+            ));
         }
     }
     let (key, disk) = match (attached.source, attached.initialize_params) {
@@ -183,7 +203,11 @@ pub fn attach(
             })?;
             if key.zone != instance.zone {
                 let why = "The disk must be in the same zone as the instance.";
-                return Err(Error::field(&format!("resource.disks[{index}].source"), &source, why));
+                return Err(Error::field(
+                    &format!("resource.disks[{index}].source"),
+                    &source,
+                    why,
+                ));
             }
             let disk = disks::free(tx, &key)?;
             if disk["status"] != "READY" {
@@ -221,7 +245,9 @@ pub fn attach(
             )));
         }
     };
-    let device_name = attached.device_name.unwrap_or_else(|| format!("persistent-disk-{index}"));
+    let device_name = attached
+        .device_name
+        .unwrap_or_else(|| format!("persistent-disk-{index}"));
     let mut body = json!({
         "kind": "compute#attachedDisk",
         "type": "PERSISTENT",
@@ -249,13 +275,12 @@ fn network_interface(
     tags: &[&str],
 ) -> Result<Value, Error> {
     let network = networks::find(place, request.network.as_deref())?;
-    let project = place.project()?.id;
+    let subnetwork = networks::find_subnetwork(place, request.subnetwork.as_deref())?;
     let mut body = json!({
         "kind": "compute#networkInterface",
         "name": "nic0",
         "network": network,
-        "subnetwork":
-            link(&format!("projects/{project}/regions/{REGION}/subnetworks/{}", networks::DEFAULT)),
+        "subnetwork": subnetwork,
         "networkIP": INTERNAL_ADDRESS,
         "stackType": request.stack_type.as_deref().unwrap_or("IPV4_ONLY"),
     });
@@ -288,14 +313,19 @@ fn choose_address(tx: &Connection, network: &str, tags: &[&str]) -> Result<IpAdd
         firewalls.extend(resources::list(tx, project.id, None, Kind::Firewall)?);
     }
     choose(&admitted(&firewalls, network, tags), &others).ok_or_else(|| {
-        Error::conflict("conflict", "no loopback address has all ports free that the firewall admits")
+        Error::conflict(
+            "conflict",
+            "no loopback address has all ports free that the firewall admits",
+        )
     })
 }
 
 fn ports(tx: &Connection, project: &str, instance: &Value) -> Result<BTreeSet<u16>, Error> {
     let firewalls = resources::list(tx, project, None, Kind::Firewall)?;
     let tags: Vec<_> = strings(&instance["tags"]["items"]).collect();
-    let network = instance["networkInterfaces"][0]["network"].as_str().unwrap_or_default();
+    let network = instance["networkInterfaces"][0]["network"]
+        .as_str()
+        .unwrap_or_default();
     Ok(admitted(&firewalls, network, &tags))
 }
 
@@ -304,7 +334,11 @@ fn service_accounts(place: &Place, requested: Vec<ServiceAccount>) -> Result<Opt
     let accounts: Vec<_> = requested
         .into_iter()
         .map(|account| {
-            let email = if account.email == "default" { default.clone() } else { account.email };
+            let email = if account.email == "default" {
+                default.clone()
+            } else {
+                account.email
+            };
             json!({"email": email, "scopes": account.scopes})
         })
         .collect();

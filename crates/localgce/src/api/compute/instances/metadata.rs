@@ -60,7 +60,11 @@ pub fn check(metadata: &Metadata) -> Result<(), Error> {
     }
     if total > TOTAL_LIMIT {
         let size = total.to_string();
-        return Err(Error::field("metadata", &size, "Total size is larger than 524288 bytes"));
+        return Err(Error::field(
+            "metadata",
+            &size,
+            "Total size is larger than 524288 bytes",
+        ));
     }
     Ok(())
 }
@@ -89,9 +93,16 @@ mod tests {
         let item = |key: &str, size: usize| json!({"key": key, "value": "x".repeat(size)});
         assert_eq!(refusal(json!([item("user-data", 262_144)])), None);
         let big = refusal(json!([item("user-data", 262_145)])).unwrap();
-        assert!(big.contains("262144 bytes") && !big.contains("xxx"), "{big}");
+        assert!(
+            big.contains("262144 bytes") && !big.contains("xxx"),
+            "{big}"
+        );
         assert!(refusal(json!([item("a b", 1)])).unwrap().contains("regex"));
-        assert!(refusal(json!([item("a", 1), item("a", 1)])).unwrap().contains("duplicate"));
+        assert!(
+            refusal(json!([item("a", 1), item("a", 1)]))
+                .unwrap()
+                .contains("duplicate")
+        );
         let three = json!([item("a", 262_144), item("b", 262_144), item("c", 1)]);
         assert!(refusal(three).unwrap().contains("Total"));
     }

@@ -129,8 +129,6 @@ pub struct Scheduling {
     pub instance_termination_action: Option<String>,
 }
 
-// Google's words, and its number of them.
-#[allow(clippy::struct_field_names)]
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ShieldedInstanceConfig {

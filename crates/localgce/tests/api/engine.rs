@@ -1,0 +1,176 @@
+//! An engine as a process of its own, and a client that is no part of this project.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use localgce::Endpoint;
+use reqwest::{Client, Method, StatusCode};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// The URL of all that the tests make.
+pub const ZONE: &str = "/compute/v1/projects/clawbake-local/zones/us-central1-a";
+pub const GLOBAL: &str = "/compute/v1/projects/clawbake-local/global";
+
+/// Where a guest finds its instance's metadata.
+pub const METADATA: &str = "http://metadata.google.internal/computeMetadata/v1/instance";
+
+/// A running engine.
+pub struct Engine {
+    pub dir: TempDir,
+    pub endpoint: Endpoint,
+    pub http: Client,
+    process: Child,
+}
+
+pub fn spawn(dir: &Path) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_localgce"))
+        .args(["serve", "--dir"])
+        .arg(dir)
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("starting localgce")
+}
+
+impl Engine {
+    pub async fn start() -> Self {
+        Self::start_in(tempfile::tempdir().unwrap()).await
+    }
+
+    async fn start_in(dir: TempDir) -> Self {
+        let mut process = spawn(dir.path());
+        let end = Instant::now() + Duration::from_mins(1);
+        let endpoint = loop {
+            if let Some(endpoint) = Endpoint::read(dir.path()).unwrap() {
+                break endpoint;
+            }
+            assert_eq!(process.try_wait().unwrap(), None, "the engine ended");
+            assert!(Instant::now() < end, "the engine does not listen");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        };
+        Self {
+            dir,
+            endpoint,
+            http: Client::new(),
+            process,
+        }
+    }
+
+    /// Stops it by SIGTERM, and again for its machines, and starts another one in its place.
+    pub async fn restart(mut self) -> Self {
+        let pid = self.process.id().to_string();
+        let end = Instant::now() + Duration::from_secs(30);
+        while self.process.try_wait().unwrap().is_none() {
+            assert!(Instant::now() < end, "the engine does not stop");
+            assert!(Command::new("kill").arg(&pid).status().unwrap().success());
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        let elsewhere = tempfile::tempdir().unwrap();
+        Self::start_in(std::mem::replace(&mut self.dir, elsewhere)).await
+    }
+
+    pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let url = format!("{}{path}", self.endpoint.url);
+        self.http
+            .request(method, url)
+            .bearer_auth(&self.endpoint.token)
+    }
+
+    /// Sends a request, and returns what came back.
+    pub async fn call(&self, method: Method, path: &str, body: &Value) -> (StatusCode, Value) {
+        answer(self.request(method, path).json(body)).await
+    }
+
+    pub async fn get(&self, path: &str) -> Value {
+        let (status, body) = answer(self.request(Method::GET, path)).await;
+        assert_eq!(status, 200, "GET {path}: {body}");
+        body
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Value {
+        let (status, body) = self.call(Method::POST, path, body).await;
+        assert_eq!(status, 200, "POST {path}: {body}");
+        body
+    }
+
+    /// What a request that fails is told: code, reason or status, message.
+    pub async fn refusal(&self, method: Method, path: &str, body: &Value) -> (u16, String, String) {
+        let (status, body) = self.call(method, path, body).await;
+        let error = &body["error"];
+        assert_eq!(error["code"], status.as_u16(), "{body}");
+        let reason = error["errors"][0]["reason"]
+            .as_str()
+            .or(error["status"].as_str());
+        (
+            status.as_u16(),
+            reason.unwrap_or_default().into(),
+            error["message"].as_str().unwrap_or_default().into(),
+        )
+    }
+
+    /// Waits until an operation is done.
+    pub async fn done(&self, operation: &Value) -> Value {
+        let link = operation["selfLink"].as_str().expect("an operation");
+        let path = link
+            .strip_prefix("https://www.googleapis.com")
+            .expect("Google's link");
+        self.post(&format!("{path}/wait"), &json!({})).await
+    }
+
+    /// Sends a mutation, and waits for its success.
+    pub async fn mutate(&self, method: Method, path: &str, body: &Value) -> Value {
+        let (status, operation) = self.call(method, path, body).await;
+        assert_eq!(status, 200, "{path}: {operation}");
+        let operation = self.done(&operation).await;
+        assert_eq!(
+            (&operation["status"], &operation["error"]),
+            (&json!("DONE"), &Value::Null)
+        );
+        operation
+    }
+
+    /// An instance on an empty disk: its firmware runs, and nothing else.
+    pub async fn insert_instance(&self, name: &str, changes: &Value) -> Value {
+        let mut body = json!({
+            "name": name,
+            "machineType": "zones/us-central1-a/machineTypes/e2-micro",
+            "disks": [{"boot": true, "autoDelete": true, "initializeParams": {"diskSizeGb": "1"}}],
+            "networkInterfaces": [{"network": "global/networks/default"}],
+        });
+        for (field, value) in changes.as_object().unwrap() {
+            body[field] = value.clone();
+        }
+        self.mutate(Method::POST, &format!("{ZONE}/instances"), &body)
+            .await;
+        self.get(&format!("{ZONE}/instances/{name}")).await
+    }
+
+    /// A client on one of the sockets that an instance's guest reaches.
+    pub fn inside(&self, instance: &Value, socket: &str) -> Client {
+        let id = instance["id"].as_str().unwrap();
+        let socket = self.dir.path().join("vms").join(id).join(socket);
+        Client::builder().unix_socket(socket).build().unwrap()
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}
+
+pub async fn answer(request: reqwest::RequestBuilder) -> (StatusCode, Value) {
+    let response = request.send().await.unwrap();
+    let status = response.status();
+    let text = response.text().await.unwrap();
+    (
+        status,
+        if text.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_str(&text).expect(&text)
+        },
+    )
+}

@@ -1,0 +1,9 @@
+//! The engine's APIs over HTTP, on a real engine with real QEMU machines.
+
+mod access;
+mod engine;
+mod images;
+mod instances;
+mod operations;
+mod secrets;
+mod storage;
