@@ -121,6 +121,15 @@ impl Error {
         Self::new(412, "conditionNotMet", message)
     }
 
+    /// 416: a range that begins behind the end.
+    pub fn range() -> Self {
+        Self::new(
+            416,
+            "requestedRangeNotSatisfiable",
+            "Request range not satisfiable",
+        )
+    }
+
     /// The status as gRPC calls it.
     fn status(&self) -> &'static str {
         match self.code {

@@ -101,6 +101,20 @@ async fn an_object_has_its_sums_and_goes_when_deleted() {
         (&object["md5Hash"], &object["crc32c"]),
         (&json!("XUFAKrxLKna5cZ2REBfFkg=="), &json!("mnG7TA=="))
     );
+    for (range, status, content) in [
+        ("bytes=1-", 206, "ello"),
+        ("bytes=1-2", 206, "el"),
+        ("lines=1-2", 200, "hello"),
+    ] {
+        let path = "/download/storage/v1/b/bucket/o/h?alt=media";
+        let answer = engine.request(Method::GET, path).header("Range", range);
+        let answer = answer.send().await.unwrap();
+        assert_eq!(answer.status(), status, "{range}");
+        assert_eq!(answer.text().await.unwrap(), content, "{range}");
+    }
+    let behind = engine.request(Method::GET, "/storage/v1/b/bucket/o/h?alt=media");
+    let behind = behind.header("Range", "bytes=5-").send().await.unwrap();
+    assert_eq!(behind.status(), 416);
     let (code, ..) = engine
         .refusal(Method::DELETE, "/storage/v1/b/bucket", &json!({}))
         .await;
