@@ -32,11 +32,9 @@ install -m 0644 "$input/image.json" "$input/compose.yaml" /etc/clawbake/
 cp -R "$input/units/." /etc/systemd/system/
 
 step "start dockerd"
-# Its own socket and configuration, and no networking: the host's network is not this image's to touch.
+# The image's own configuration, which has no networking, so the host's is not touched; sockets of its own.
 mkdir -p /run/bake-docker
-echo '{}' >/run/bake-docker/config.json
-dockerd --config-file /run/bake-docker/config.json --exec-root /run/bake-docker/exec --pidfile /run/bake-docker/pid \
-  -H unix:///run/bake-docker/sock --iptables=false --ip6tables=false --bridge=none \
+dockerd --exec-root /run/bake-docker/exec --pidfile /run/bake-docker/pid -H unix:///run/bake-docker/sock \
   >/run/bake-docker/log 2>&1 &
 dockerd=$!
 export DOCKER_HOST=unix:///run/bake-docker/sock

@@ -25,6 +25,7 @@ macro_rules! unit {
 pub(super) const INSTALLED: &[(&str, &str, &str)] = &[
     script!("/usr/local/lib/clawbake", "clawbake-state"),
     script!("/usr/local/lib/clawbake", "clawbake-env"),
+    script!("/usr/local/lib/clawbake", "clawbake-failed"),
     script!("/usr/local/lib/clawbake", "clawbake-guard"),
     script!("/usr/local/lib/clawbake", "clawbake-phase"),
     script!("/usr/local/lib/clawbake", "clawbake-ready"),
@@ -40,3 +41,21 @@ pub(super) const INSTALLED: &[(&str, &str, &str)] = &[
 
 /// What is enabled and started; the rest is pulled in by these.
 pub(super) const ENABLED: [&str; 2] = ["clawbake-gateway.service", "clawbake-proxy.socket"];
+
+#[cfg(test)]
+mod tests {
+    use super::INSTALLED;
+
+    #[test]
+    fn every_script_and_unit_is_installed() {
+        for dir in ["scripts", "units"] {
+            let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/cloud-init/").to_owned() + dir;
+            for file in std::fs::read_dir(dir).unwrap() {
+                let name = file.unwrap().file_name().into_string().unwrap();
+                let installed =
+                    |(path, _, _): &(&str, &str, &str)| path.rsplit('/').next() == Some(&name);
+                assert!(INSTALLED.iter().any(installed), "{name} is not installed");
+            }
+        }
+    }
+}

@@ -201,27 +201,16 @@ impl Story {
 
     /// Everything that exists, by name and time of creation.
     pub fn resources(&self) -> String {
-        ["instances", "disks", "images", "firewall-rules"]
-            .map(|kind| {
-                let own = if kind == "images" {
-                    ["--no-standard-images"].as_slice()
-                } else {
-                    &[]
-                };
-                self.gcloud(
-                    &[
-                        &[
-                            "compute",
-                            kind,
-                            "list",
-                            "--format=value(name,creationTimestamp)",
-                        ],
-                        own,
-                    ]
-                    .concat(),
-                )
-            })
-            .concat()
+        let list = |kind| {
+            self.gcloud(&[
+                "compute",
+                kind,
+                "list",
+                "--format=value(name,creationTimestamp)",
+            ])
+        };
+        self.clawbake(&["images", "list"])
+            + &["instances", "disks", "firewall-rules"].map(list).concat()
     }
 
     /// A disk that no VM holds, as it lies.

@@ -10,7 +10,7 @@ cat >/etc/docker/daemon.json <<'JSON'
   "ip6tables": false,
   "live-restore": true,
   "log-driver": "local",
-  "log-opts": {"max-size": "5m", "max-file": "1"},
+  "log-opts": {"max-size": "5m", "max-file": "2"},
   "storage-driver": "overlay2"
 }
 JSON
