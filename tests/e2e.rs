@@ -38,7 +38,7 @@ fn from_nothing_to_a_gateway_that_answers() {
     assert_eq!(story.resources(), before);
 
     story.chapter("the Control UI in a browser");
-    let page = story.browse(&format!("{url}?token={first}"));
+    let page = story.browse(&format!("{url}?token={first}"), "statusDot ok");
     assert!(
         page.contains("<clawdbot-app"),
         "the UI did not load:\n{page}"

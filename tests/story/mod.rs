@@ -4,11 +4,13 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
-use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 const CLAWBAKE: &str = env!("CARGO_BIN_EXE_clawbake");
@@ -150,33 +152,34 @@ impl Story {
             .unwrap()
     }
 
-    /// Opens a page in a browser, keeps a picture of it, and returns its document.
-    pub fn browse(&self, url: &str) -> String {
-        let profile = format!(
-            "--user-data-dir={}",
-            self.dir.path().join("chromium").display()
-        );
-        let picture = format!("--screenshot={SCREENSHOT}");
-        let common = [
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--window-size=1280,900",
-            "--virtual-time-budget=60000",
-            &profile,
-        ];
-        let open = |option: &str| {
-            self.command("chromium")
-                .args(common)
-                .args([option, url])
-                .output()
-                .unwrap()
+    /// Opens a page in a browser, waits until its document holds `expected`, keeps a picture of it, and
+    /// returns the document.
+    pub fn browse(&self, url: &str, expected: &str) -> String {
+        let browser = Browser::open(&self.dir.path().join("chromium"));
+        browser.post("url", &json!({"url": url}));
+        let deadline = Instant::now() + Duration::from_mins(5);
+        let page = loop {
+            let page = browser.get("source");
+            let page = page.as_str().unwrap();
+            if page.contains(expected) {
+                break page.to_owned();
+            }
+            assert!(
+                Instant::now() < deadline,
+                "the page never showed {expected}:\n{page}"
+            );
+            std::thread::sleep(Duration::from_secs(2));
         };
-        let page = stdout(open("--dump-dom"), &["chromium", "--dump-dom"]);
-        stdout(open(&picture), &["chromium", "--screenshot"]);
-        let size = fs::metadata(SCREENSHOT).unwrap().len();
-        assert!(size > 10_000, "a picture of {size} bytes shows nothing");
-        eprintln!("{SCREENSHOT}: {size} bytes");
+        let picture = BASE64_STANDARD
+            .decode(browser.get("screenshot").as_str().unwrap())
+            .unwrap();
+        fs::write(SCREENSHOT, &picture).unwrap();
+        assert!(
+            picture.len() > 10_000,
+            "a picture of {} bytes shows nothing",
+            picture.len()
+        );
+        eprintln!("{SCREENSHOT}: {} bytes", picture.len());
         page
     }
 
@@ -328,6 +331,90 @@ impl Drop for Story {
             );
         }
     }
+}
+
+/// Chromium, driven over WebDriver. It ends when this is dropped.
+struct Browser {
+    driver: Child,
+    session: String,
+}
+
+impl Browser {
+    fn open(profile: &Path) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        let mut command = Command::new("chromedriver");
+        let driver = command
+            .arg(format!("--port={port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut browser = Self {
+            driver,
+            session: format!("http://127.0.0.1:{port}/session"),
+        };
+        let profile = format!("--user-data-dir={}", profile.display());
+        let options = json!({"args": ["--headless", "--no-sandbox", "--disable-gpu", "--window-size=1280,900", profile]});
+        let capabilities =
+            json!({"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}});
+        let session = request(&browser.session, Some(&capabilities));
+        browser.session = format!(
+            "{}/{}",
+            browser.session,
+            session["sessionId"].as_str().unwrap()
+        );
+        browser
+    }
+
+    fn get(&self, what: &str) -> Value {
+        request(&format!("{}/{what}", self.session), None)
+    }
+
+    fn post(&self, what: &str, body: &Value) -> Value {
+        request(&format!("{}/{what}", self.session), Some(body))
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // The session's end takes Chromium along.
+        let _ = Command::new("curl")
+            .args(["-sS", "-o", "/dev/null", "-X", "DELETE", &self.session])
+            .status();
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+    }
+}
+
+/// The value that a WebDriver answers with; asks again while the driver starts.
+fn request(url: &str, body: Option<&Value>) -> Value {
+    let mut command = Command::new("curl");
+    command.args([
+        "-sS",
+        "--retry",
+        "20",
+        "--retry-connrefused",
+        "--retry-delay",
+        "1",
+        "--max-time",
+        "120",
+        url,
+    ]);
+    if let Some(body) = body {
+        command.args(["--json", &body.to_string()]);
+    }
+    let answer: Value =
+        serde_json::from_str(&stdout(command.output().unwrap(), &["curl", url])).unwrap();
+    assert!(
+        answer["value"]["error"].is_null(),
+        "{url}: {}",
+        answer["value"]
+    );
+    answer["value"].clone()
 }
 
 /// A disk's bytes.
