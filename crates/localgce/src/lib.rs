@@ -24,7 +24,7 @@
 mod api;
 mod catalog;
 mod clock;
-pub mod connect;
+mod connect;
 mod endpoint;
 mod engine;
 mod key;
