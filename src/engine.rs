@@ -11,7 +11,7 @@ use localgce::Endpoint;
 /// How long an engine takes to listen, at most: it may try out KVM first.
 const START: Duration = Duration::from_mins(1);
 /// How long it takes to power its VMs off, at most: longer than it waits for them itself.
-const STOP: Duration = Duration::from_secs(150);
+const STOP: Duration = Duration::from_mins(6);
 const POLL: Duration = Duration::from_millis(100);
 
 /// The engine that serves `dir`; started if none does.

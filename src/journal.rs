@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use gce::Client;
+use gce::{Client, Pending};
 use serde::{Deserialize, Serialize};
 
 /// Something that a run creates, by the name that it will have.
@@ -41,7 +41,7 @@ pub enum Resource {
     },
 }
 
-/// One run's journal. Dropped without [`Journal::close`], it stays on disk for whoever cleans up.
+/// One run's journal. Dropped without [`Journal::settle`], it stays on disk for whoever cleans up.
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
@@ -79,26 +79,64 @@ impl Journal {
         Ok(())
     }
 
-    /// The run succeeded: what it created stays.
-    pub fn close(self) -> Result<()> {
-        fs::remove_file(&self.path)
-            .with_context(|| format!("removing the journal {}", self.path.display()))
+    /// Sends the request that creates what was recorded last. If something of that name was there
+    /// before, it is somebody else's: it leaves the journal, and clean-up never touches it.
+    pub async fn create(
+        &mut self,
+        request: impl Future<Output = gce::Result<Pending>>,
+    ) -> Result<()> {
+        let created = match request.await {
+            Ok(pending) => pending.wait().await.map(drop),
+            Err(error) => Err(error),
+        };
+        if created
+            .as_ref()
+            .is_err_and(|error| error.kind == gce::Kind::AlreadyExists)
+        {
+            self.entries.pop();
+            self.rewrite()?;
+        }
+        Ok(created?)
     }
 
-    /// The run failed: deletes what it may have created, the last first, and returns what could not
-    /// be deleted. The journal goes only when nothing is left.
-    pub async fn undo(mut self, client: &Client) -> Vec<(Resource, gce::Error)> {
+    fn rewrite(&mut self) -> Result<()> {
+        let lines: Result<Vec<_>, _> = self.entries.iter().map(serde_json::to_string).collect();
+        let text = lines?
+            .iter()
+            .map(|line| format!("{line}\n"))
+            .collect::<String>();
+        fs::write(&self.path, text)
+            .with_context(|| format!("writing the journal {}", self.path.display()))
+    }
+
+    /// Ends the run. After success what it created stays; after a failure it is deleted, the last
+    /// first, and the error tells what could not be.
+    pub async fn settle<T>(self, client: &Client, result: Result<T>) -> Result<T> {
+        let error = match result {
+            Ok(value) => {
+                self.remove()?;
+                return Ok(value);
+            }
+            Err(error) => error,
+        };
         let mut left = Vec::new();
-        while let Some(resource) = self.entries.pop() {
-            if let Err(error) = delete(client, &resource).await {
-                left.push((resource, error));
+        for resource in self.entries.iter().rev() {
+            if let Err(why) = delete(client, resource).await {
+                left.push(format!("{resource:?}: {why}"));
             }
         }
         if left.is_empty() {
-            // Should this fail, a later clean-up finds nothing to delete and removes it.
-            let _ = fs::remove_file(&self.path);
+            // The first error is the one to tell; an empty journal does no harm.
+            let _ = self.remove();
+            return Err(error);
         }
-        left
+        let journal = self.path.display();
+        Err(error.context(format!("left over, as {journal} says: {}", left.join("; "))))
+    }
+
+    fn remove(&self) -> Result<()> {
+        fs::remove_file(&self.path)
+            .with_context(|| format!("removing the journal {}", self.path.display()))
     }
 }
 
@@ -129,8 +167,13 @@ fn absent(result: gce::Result<()>) -> gce::Result<()> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_name_is_on_disk_before_anything_is_created_and_gone_after_success() {
+    fn client() -> Client {
+        let endpoints = gce::Endpoints::at("http://127.0.0.1:9");
+        Client::new(endpoints, gce::Credentials::token("t".into()), "p").unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_name_is_on_disk_before_anything_is_created_and_gone_after_success() {
         let dir = tempfile::tempdir().unwrap();
         let mut journal = Journal::begin(dir.path(), "bake").unwrap();
         let image = Resource::Image {
@@ -140,7 +183,35 @@ mod tests {
         let text = fs::read_to_string(&journal.path).unwrap();
         assert_eq!(text, "{\"kind\":\"image\",\"name\":\"golden\"}\n");
         assert_eq!(serde_json::from_str::<Resource>(&text).unwrap(), image);
-        journal.close().unwrap();
+        journal.settle(&client(), Ok(())).await.unwrap();
         assert!(fs::read_dir(dir.path()).unwrap().next().is_none());
+    }
+
+    #[tokio::test]
+    async fn what_was_there_before_is_never_cleaned_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = Journal::begin(dir.path(), "launch").unwrap();
+        for name in ["own", "foreign"] {
+            let zone = "z".into();
+            journal
+                .record(Resource::Disk {
+                    zone,
+                    name: name.into(),
+                })
+                .unwrap();
+        }
+        let taken = gce::Error {
+            kind: gce::Kind::AlreadyExists,
+            what: "inserting a disk".into(),
+            status: Some(409),
+            reason: None,
+            message: "it exists".into(),
+        };
+        assert!(journal.create(async { Err(taken) }).await.is_err());
+        let text = fs::read_to_string(&journal.path).unwrap();
+        assert_eq!(
+            text,
+            "{\"kind\":\"disk\",\"zone\":\"z\",\"name\":\"own\"}\n"
+        );
     }
 }

@@ -64,6 +64,10 @@ guarded!(
     Sha256, sha256
 );
 guarded!(
+    /// A container image of a registry by digest: `docker.io/library/node@sha256:...`.
+    ImageDigest, image_digest
+);
+guarded!(
     /// A Debian package, with an optional `=version`.
     PackageName, package_name
 );
@@ -184,6 +188,17 @@ fn sha256(text: &str) -> Result<(), Refusal> {
     let good = text.len() == 64 && all(text, "", hex);
     let hint = "64 lower-case hex digits, as `sha256sum` prints them";
     verdict(good, text, "a SHA-256 digest", hint)
+}
+
+fn image_digest(text: &str) -> Result<(), Refusal> {
+    let good = text.split_once("@sha256:").is_some_and(|(name, digest)| {
+        sha256(digest).is_ok()
+            && name.contains('/')
+            && begins(name, |c| lower(c) || digit(c))
+            && all(name, "-._/:", lower)
+    });
+    let hint = "registry, name and digest: a tag alone can move, `docker.io/library/node@sha256:...` cannot";
+    verdict(good, text, "a container image by digest", hint)
 }
 
 fn package_name(text: &str) -> Result<(), Refusal> {

@@ -20,7 +20,7 @@ volumes="--volume=$npm_cache:/run/npm-cache"
 
 echo "clawbake: installing the gateway from npm"
 # shellcheck disable=SC2086
-buildah build --isolation=chroot --layers=false --pull-never $volumes --tag "$image" "$dir/context"
+buildah build --isolation=chroot --layers=false $volumes --tag "$image" "$dir/context"
 
 if [ -n "$warm" ]; then
   container=$(buildah from --pull-never "$image")

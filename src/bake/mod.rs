@@ -32,24 +32,9 @@ pub async fn bake(
     }
     let built = builder.build(&plan, progress).await?;
     let mut journal = Journal::begin(&paths::journal()?, "bake")?;
-    match publish(deployment, cloud, &plan, &built, &mut journal, progress).await {
-        Ok(image) => {
-            journal.close()?;
-            promote(deployment, cloud, image, progress).await
-        }
-        Err(error) => {
-            let left = journal.undo(&cloud.client).await;
-            let names: Vec<_> = left
-                .iter()
-                .map(|(resource, why)| format!("{resource:?}: {why}"))
-                .collect();
-            if names.is_empty() {
-                Err(error)
-            } else {
-                Err(error.context(format!("left over: {}", names.join("; "))))
-            }
-        }
-    }
+    let published = publish(deployment, cloud, &plan, &built, &mut journal, progress).await;
+    let image = journal.settle(&cloud.client, published).await?;
+    promote(deployment, cloud, image, progress).await
 }
 
 /// Uploads the archive and makes an image of it that belongs to no family yet.
@@ -93,7 +78,7 @@ async fn publish(
         name: plan.name.clone(),
     })?;
     let images = cloud.client.images();
-    images.insert(&body).await?.wait().await?;
+    journal.create(images.insert(&body)).await?;
     let image = images.get(&plan.name).await?;
     if image.status.as_deref() != Some("READY") {
         bail!(

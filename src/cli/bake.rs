@@ -30,10 +30,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
         let built = builder.build(&plan, &progress).await?;
         let archive = built.archive.display().to_string();
         if args.json {
-            println!(
-                "{}",
-                serde_json::json!({"name": plan.name, "archive": archive, "disk": built.disk})
-            );
+            println!("{}", serde_json::to_string(&built)?);
         } else {
             println!("{archive}");
         }

@@ -1,14 +1,11 @@
 //! `clawbake launch`
 
-use std::time::Duration;
-
 use anyhow::{Context, Result, bail};
 
-use super::{DeploymentFile, terminal, up};
-use crate::cloud::{Cloud, Reach};
-use crate::deployment::Deployment;
+use super::ready::{Timeout, announce, wait};
+use super::{DeploymentFile, terminal};
+use crate::cloud::Cloud;
 use crate::fleet;
-use crate::progress::{Outcome, Progress};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -19,20 +16,6 @@ pub(super) struct Args {
     image: Option<String>,
     #[command(flatten)]
     timeout: Timeout,
-}
-
-/// How long to wait for readiness.
-#[derive(Debug, clap::Args)]
-pub(super) struct Timeout {
-    /// Minutes to wait until the gateway is ready; a failure that the VM reports ends the wait at once
-    #[arg(long = "timeout", value_name = "MINUTES", default_value_t = 45, value_parser = clap::value_parser!(u64).range(1..))]
-    minutes: u64,
-}
-
-impl Timeout {
-    pub(super) fn duration(&self) -> Duration {
-        Duration::from_secs(self.minutes * 60)
-    }
 }
 
 pub(super) async fn run(args: Args) -> Result<()> {
@@ -55,41 +38,6 @@ pub(super) async fn run(args: Args) -> Result<()> {
         })?,
     };
     let instance = fleet::launch(&deployment, &cloud, &image, &progress).await?;
-    up::wait(&cloud, &instance, args.timeout.duration(), &progress).await?;
+    wait(&cloud, &instance, args.timeout.duration(), &progress).await?;
     announce(&deployment, &cloud, &progress).await
-}
-
-/// Where the gateway is, how to get its token, how to stop it. A gateway within reach is asked first.
-pub(super) async fn announce(
-    deployment: &Deployment,
-    cloud: &Cloud,
-    progress: &Progress,
-) -> Result<()> {
-    let gateway = &deployment.recipe.gateway;
-    let secret = &deployment.secrets[&gateway.token_env];
-    let instance = cloud
-        .client
-        .instances(&cloud.zone)
-        .get(&deployment.name)
-        .await?;
-    match cloud.reach(&instance, gateway.ports.front) {
-        Reach::Url(url) => {
-            let stage = progress.stage("address");
-            let token = cloud
-                .client
-                .secrets()
-                .access(&secret.secret, &secret.version)
-                .await?;
-            fleet::probe(&url, &gateway.health, &token).await?;
-            stage.finish(Outcome::Done, "right token accepted, wrong one refused");
-            println!("{url}");
-        }
-        Reach::Tunnel(command) => {
-            println!("http://localhost:{}/", gateway.ports.front);
-            eprintln!("tunnel:  {command}");
-        }
-    }
-    eprintln!("token:   clawbake secrets show {}", secret.secret);
-    eprintln!("stop:    clawbake delete   (the state disk stays)");
-    Ok(())
 }

@@ -7,6 +7,7 @@ mod images;
 mod init;
 mod launch;
 mod logs;
+mod ready;
 mod recipe;
 mod secrets;
 mod status;

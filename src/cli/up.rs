@@ -1,10 +1,8 @@
 //! `clawbake up`: whatever is missing until the gateway answers.
 
-use std::time::Duration;
-
 use anyhow::{Result, bail};
 
-use super::launch::{Timeout, announce};
+use super::ready::{Timeout, announce, wait};
 use super::{DeploymentFile, terminal};
 use crate::bake;
 use crate::cloud::Cloud;
@@ -102,21 +100,4 @@ async fn ensure_image(
     }
     let cache = paths::cache()?;
     bake::bake(deployment, cloud, &Offline::new(recipe, &cache), progress).await
-}
-
-/// Waits for readiness.
-pub(super) async fn wait(
-    cloud: &Cloud,
-    instance: &Instance,
-    timeout: Duration,
-    progress: &Progress,
-) -> Result<()> {
-    let name = instance.name.as_deref().unwrap_or_default();
-    let stage = progress.stage("gateway");
-    let report = fleet::watch(cloud, name, timeout, &stage).await?;
-    stage.finish(
-        Outcome::Done,
-        format!("{} is {}", report.gateway, report.phase),
-    );
-    Ok(())
 }

@@ -34,32 +34,11 @@ pub async fn launch(
         .context("the image has no selfLink")?;
     let stage = progress.stage("VM");
     let mut journal = Journal::begin(&paths::journal()?, "launch")?;
-    match create(deployment, cloud, link, user_data, &mut journal).await {
-        Ok(instance) => {
-            journal.close()?;
-            stage.finish(
-                Outcome::Done,
-                format!(
-                    "{} from {}",
-                    deployment.name,
-                    image.name.as_deref().unwrap_or(link)
-                ),
-            );
-            Ok(instance)
-        }
-        Err(error) => {
-            let left = journal.undo(&cloud.client).await;
-            let names: Vec<_> = left
-                .iter()
-                .map(|(resource, why)| format!("{resource:?}: {why}"))
-                .collect();
-            if names.is_empty() {
-                Err(error)
-            } else {
-                Err(error.context(format!("left over: {}", names.join("; "))))
-            }
-        }
-    }
+    let created = create(deployment, cloud, link, user_data, &mut journal).await;
+    let instance = journal.settle(&cloud.client, created).await?;
+    let name = image.name.as_deref().unwrap_or(link);
+    stage.finish(Outcome::Done, format!("{} from {name}", deployment.name));
+    Ok(instance)
 }
 
 async fn create(
@@ -91,7 +70,7 @@ async fn create(
             zone: zone.clone(),
             name,
         })?;
-        client.disks(zone).insert(&disk).await?.wait().await?;
+        journal.create(client.disks(zone).insert(&disk)).await?;
     }
     let instance = plan::instance(deployment, cloud, image, user_data, &new_nonce());
     let name = deployment.name.to_string();
@@ -103,11 +82,8 @@ async fn create(
         zone: zone.clone(),
         name: name.clone(),
     })?;
-    client
-        .instances(zone)
-        .insert(&instance)
-        .await?
-        .wait()
+    journal
+        .create(client.instances(zone).insert(&instance))
         .await?;
     Ok(client.instances(zone).get(&name).await?)
 }

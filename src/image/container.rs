@@ -4,14 +4,12 @@
 //! registry is needed: the base is a Debian root, Node comes from npm.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde_json::json;
 use tokio::process::Command;
 
-use super::binary;
 use super::cache::Cache;
 use super::key::Key;
 use super::{kit, run};
@@ -26,13 +24,13 @@ pub const WARM_START: &str = "warm.json";
 /// npm of the Node 22 line; what it installs does not depend on Node's own.
 const NPM: &str = "10";
 /// Debian packages of the container's root.
-const BASE_PACKAGES: &str = "ca-certificates,curl,git,jq,procps";
+pub(super) const BASE_PACKAGES: &str = "ca-certificates,curl,git,jq,procps";
 
 /// npm's packages that the container is made from, resolved.
 #[derive(Debug, Clone)]
 pub struct Sources {
-    node: Package,
-    npm: Package,
+    pub(super) node: Package,
+    pub(super) npm: Package,
     gateway: Package,
 }
 
@@ -115,7 +113,8 @@ pub fn containerfile(recipe: &Recipe, sources: &Sources) -> Result<String> {
     let version = gateway.release.version.to_string();
     let label = |name: &str, value: &str| json!({"name": name, "value": value});
     let mut context = tera::Context::new();
-    context.insert("base", "");
+    let base = gateway.container.base.as_deref();
+    context.insert("base", base.unwrap_or_default());
     context.insert("prune", &gateway.release.prune);
     context.insert(
         "binaries",
@@ -152,7 +151,7 @@ fn quoted(text: &str) -> String {
     format!("\"{escaped}\"")
 }
 
-fn package_json(recipe: &Recipe) -> serde_json::Value {
+pub(super) fn package_json(recipe: &Recipe) -> serde_json::Value {
     let release = &recipe.gateway.release;
     let overrides: serde_json::Map<_, _> = release
         .overrides
@@ -193,98 +192,16 @@ pub async fn make(
     cache.stage("gateway", key, build).await
 }
 
-struct Build<'a> {
-    recipe: &'a Recipe,
-    cache: &'a Cache,
-    dir: &'a Path,
-    log: &'a Path,
-    stage: &'a Stage,
+/// One build under way.
+pub(super) struct Build<'a> {
+    pub recipe: &'a Recipe,
+    pub cache: &'a Cache,
+    pub dir: &'a Path,
+    pub log: &'a Path,
+    pub stage: &'a Stage,
 }
 
 impl Build<'_> {
-    /// Gathers what the Containerfile copies.
-    async fn context(
-        &self,
-        containerfile: &str,
-        sources: &Sources,
-        registry: &Registry,
-    ) -> Result<()> {
-        let context = self.dir.join("context");
-        fs::create_dir_all(context.join("binaries"))?;
-        fs::write(context.join("Containerfile"), containerfile)?;
-        fs::write(
-            context.join("package.json"),
-            package_json(self.recipe).to_string(),
-        )?;
-
-        self.stage.note(format!(
-            "fetching Node {} and npm {} from npm",
-            sources.node.version, sources.npm.version
-        ));
-        let downloads = self.cache.shared("npm-tarballs")?;
-        let node = registry.tarball(&sources.node, &downloads).await?;
-        let npm = registry.tarball(&sources.npm, &downloads).await?;
-        self.tar(
-            "unpacking Node",
-            &node,
-            &context,
-            &["--strip-components=2", "package/bin/node"],
-        )
-        .await?;
-        fs::create_dir(context.join("npm"))?;
-        self.tar(
-            "unpacking npm",
-            &npm,
-            &context.join("npm"),
-            &["--strip-components=1"],
-        )
-        .await?;
-        for wanted in &self.recipe.gateway.binaries {
-            self.stage.note(format!("fetching {}", wanted.url));
-            let file = binary::fetch(wanted).await?;
-            let path = context.join("binaries").join(&wanted.name);
-            fs::write(&path, file).with_context(|| format!("writing {}", path.display()))?;
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
-        }
-
-        self.stage.note("making the container's Debian root");
-        let mut command = Command::new("mmdebstrap");
-        command.args([
-            "--mode=root",
-            "--variant=minbase",
-            "--dpkgopt=force-unsafe-io",
-        ]);
-        command.args([
-            "--dpkgopt=path-exclude=/usr/share/doc/*",
-            "--dpkgopt=path-exclude=/usr/share/man/*",
-        ]);
-        command.args([
-            "--aptopt=APT::Install-Recommends \"false\"",
-            &format!("--include={BASE_PACKAGES}"),
-        ]);
-        command
-            .arg(self.recipe.base.suite())
-            .arg(context.join("base.tar"));
-        run::run(
-            "making the container's root",
-            &mut command,
-            self.log,
-            self.stage,
-        )
-        .await
-    }
-
-    async fn tar(&self, what: &str, file: &Path, to: &Path, options: &[&str]) -> Result<()> {
-        let mut command = Command::new("tar");
-        command
-            .arg("-xzf")
-            .arg(file)
-            .arg("-C")
-            .arg(to)
-            .args(options);
-        run::run(what, &mut command, self.log, self.stage).await
-    }
-
     /// Builds, warms and saves the image.
     async fn image(&self) -> Result<()> {
         let gateway = &self.recipe.gateway;

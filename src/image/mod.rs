@@ -7,6 +7,7 @@ pub mod archive;
 pub mod binary;
 pub mod cache;
 pub mod container;
+mod context;
 pub mod disk;
 pub mod key;
 pub mod kit;
@@ -37,12 +38,16 @@ pub struct Plan {
 }
 
 /// A finished build.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize)]
 pub struct Built {
     /// `disk.raw` in a tar.gz, as Compute Engine imports it.
     pub archive: PathBuf,
-    /// Where the disk and the list of its packages are.
+    /// The disk itself.
     pub disk: PathBuf,
+    /// Installed packages and their versions.
+    pub packages: PathBuf,
+    /// The gateway's container image, a Docker archive.
+    pub gateway: PathBuf,
 }
 
 /// The builder for a recipe.
@@ -154,7 +159,12 @@ impl<'a> Offline<'a> {
         let stage = progress.stage("archive");
         let (archive, outcome) = archive::make(&disk, &plan.disk, cache, &stage).await?;
         stage.finish(outcome, size(&archive)?);
-        Ok(Built { archive, disk })
+        Ok(Built {
+            archive,
+            disk: disk.join(disk::DISK),
+            packages: disk.join(disk::MANIFEST),
+            gateway: gateway.join(container::ARCHIVE),
+        })
     }
 
     async fn gateway(&self, plan: &Plan, progress: &Progress) -> Result<PathBuf> {

@@ -16,7 +16,8 @@ pub use shipped::names as shipped_names;
 
 use crate::document::{Cursor, Findings, Log, Node};
 use crate::names::{
-    EnvName, LabelKey, LabelValue, NpmPackage, PackageName, RelativePath, ResourceName, Sha256,
+    EnvName, ImageDigest, LabelKey, LabelValue, NpmPackage, PackageName, RelativePath,
+    ResourceName, Sha256,
 };
 use crate::release::{Channel, Version};
 
@@ -106,6 +107,8 @@ pub struct Release {
 /// How the gateway's container image is built.
 #[derive(Debug, Clone)]
 pub struct Container {
+    /// A registry's image with Node in it, by digest; without one, Debian and npm's Node make it.
+    pub base: Option<ImageDigest>,
     /// Template of the Containerfile.
     pub file: RelativePath,
     /// Node's version: `22`, `22.12` or `22.12.0`.

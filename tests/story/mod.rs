@@ -194,6 +194,23 @@ impl Story {
         )
     }
 
+    /// Lines of the baked disk and of the container image's layers that hold a text.
+    pub fn hits_in_image(&self, needle: &str) -> usize {
+        let baked: Value =
+            serde_json::from_str(&self.clawbake(&["bake", "--no-publish", "--json"])).unwrap();
+        let pattern = self.dir.path().join("pattern");
+        fs::write(&pattern, needle).unwrap();
+        ["/disk", "/gateway"]
+            .iter()
+            .map(|key| {
+                count(
+                    &pattern,
+                    Path::new(baked.pointer(key).unwrap().as_str().unwrap()),
+                )
+            })
+            .sum()
+    }
+
     /// Names of instances or disks, as gcloud lists them.
     pub fn names(&self, kind: &str) -> Vec<String> {
         self.gcloud(&["compute", kind, "list", "--format=value(name)"])
@@ -425,17 +442,16 @@ impl Disk {
     pub fn hits(&self, needle: &str) -> usize {
         let pattern = self.0.with_extension("pattern");
         fs::write(&pattern, needle).unwrap();
-        let output = Command::new("grep")
-            .args(["-acF", "-f"])
-            .arg(&pattern)
-            .arg(&self.0)
-            .output()
-            .unwrap();
-        String::from_utf8(output.stdout)
-            .unwrap()
-            .trim()
-            .parse()
-            .unwrap()
+        count(&pattern, &self.0)
+    }
+
+    /// Ids of the devices that the gateway has paired with; when each was last seen changes.
+    pub fn paired_devices(&self) -> Vec<String> {
+        let paired: serde_json::Map<String, Value> =
+            serde_json::from_str(&self.read("/.clawdbot/devices/paired.json")).unwrap();
+        let mut ids: Vec<_> = paired.keys().cloned().collect();
+        ids.sort();
+        ids
     }
 
     /// A file of the disk's ext4.
@@ -455,6 +471,25 @@ impl Drop for Disk {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.0);
     }
+}
+
+/// Lines of a file that hold what the file `pattern` holds.
+fn count(pattern: &Path, file: &Path) -> usize {
+    let output = Command::new("grep")
+        .args(["-acF", "-f"])
+        .args([pattern, file])
+        .output()
+        .unwrap();
+    assert!(
+        output.status.code() < Some(2),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap()
 }
 
 fn stdout(output: Output, what: &[&str]) -> String {

@@ -43,7 +43,7 @@ pub(super) fn release(at: &Cursor) -> Option<Release> {
 }
 
 pub(super) fn container(at: &Cursor, files: &Files) -> Option<Container> {
-    let keys = at.fields(&["file", "node", "warm"])?;
+    let keys = at.fields(&["base", "file", "node", "warm"])?;
     let file = keys
         .required("file", "such as `Containerfile.tera`")
         .and_then(|c| existing(&c, files));
@@ -51,7 +51,9 @@ pub(super) fn container(at: &Cursor, files: &Files) -> Option<Container> {
         .required("node", "such as \"22\"")
         .and_then(|c| node_version(&c));
     let warm = keys.or("warm", true, |c| c.flag());
+    let base = keys.or("base", None, |c| c.parse().map(Some));
     Some(Container {
+        base: base?,
         file: file?,
         node: node?,
         warm: warm?,

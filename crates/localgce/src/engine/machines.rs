@@ -29,11 +29,19 @@ use crate::catalog::MACHINE_TYPES;
 use crate::key::{Key, Kind, last, relative};
 use crate::metadata::MetadataServer;
 use crate::store::resources;
-use crate::vm::{Drive, Exit, Forward, Machine, Vm};
+use crate::vm::{Acceleration, Drive, Exit, Forward, Machine, Vm};
 use crate::{api, clock};
 
-/// What a guest gets to power itself off, as on Google.
-const PATIENCE: Duration = Duration::from_secs(90);
+/// What a guest gets to power itself off, as on Google; an emulated one is that much slower.
+const fn patience(acceleration: Acceleration) -> Duration {
+    match acceleration {
+        Acceleration::Kvm => Duration::from_secs(90),
+        Acceleration::Tcg => Duration::from_mins(5),
+    }
+}
+
+/// How long after a press of the power button the next one follows.
+const PRESS_AGAIN: Duration = Duration::from_secs(10);
 
 /// The machines that run, by their instance's path.
 #[derive(Default)]
@@ -62,10 +70,24 @@ impl Drop for Running {
 /// How to stop a machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// By its power button, and if it has not powered off after 90 seconds, by force.
+    /// By its power button, and if it has not powered off in time, by force.
     Gracefully,
     /// At once.
     Now,
+}
+
+/// Presses the power button until the machine is gone: a guest that still boots does not hear it.
+async fn power_off(vm: &Vm, gone: &mut watch::Receiver<bool>) {
+    loop {
+        // An error means that it is going already.
+        vm.press_power_button().await.ok();
+        if tokio::time::timeout(PRESS_AGAIN, gone.wait_for(|gone| *gone))
+            .await
+            .is_ok()
+        {
+            return;
+        }
+    }
 }
 
 impl Engine {
@@ -158,11 +180,12 @@ impl Engine {
         let Some((vm, mut gone)) = running else {
             return self.set_status(key, "TERMINATED");
         };
-        let pressed = how == Stop::Gracefully && vm.press_power_button().await.is_ok();
-        let off = pressed
-            && tokio::time::timeout(PATIENCE, gone.wait_for(|gone| *gone))
+        let off = how == Stop::Gracefully && {
+            let patience = patience(self.hypervisor.acceleration());
+            tokio::time::timeout(patience, power_off(&vm, &mut gone))
                 .await
-                .is_ok();
+                .is_ok()
+        };
         if !off {
             vm.kill().await;
             gone.wait_for(|gone| *gone).await.ok();

@@ -1,0 +1,76 @@
+//! What follows a launch or a start: waiting until the gateway is ready, and saying where it is.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::cloud::{Cloud, Reach};
+use crate::deployment::Deployment;
+use crate::fleet::{self, Instance};
+use crate::progress::{Outcome, Progress};
+
+/// How long to wait for readiness.
+#[derive(Debug, clap::Args)]
+pub(super) struct Timeout {
+    /// Minutes to wait until the gateway is ready; a failure that the VM reports ends the wait at once
+    #[arg(long = "timeout", value_name = "MINUTES", default_value_t = 45, value_parser = clap::value_parser!(u64).range(1..))]
+    minutes: u64,
+}
+
+impl Timeout {
+    pub(super) fn duration(&self) -> Duration {
+        Duration::from_secs(self.minutes * 60)
+    }
+}
+
+/// Waits for readiness.
+pub(super) async fn wait(
+    cloud: &Cloud,
+    instance: &Instance,
+    timeout: Duration,
+    progress: &Progress,
+) -> Result<()> {
+    let name = instance.name.as_deref().unwrap_or_default();
+    let stage = progress.stage("gateway");
+    let report = fleet::watch(cloud, name, timeout, &stage).await?;
+    stage.finish(
+        Outcome::Done,
+        format!("{} is {}", report.gateway, report.phase),
+    );
+    Ok(())
+}
+
+/// Where the gateway is, how to get its token, how to stop it. A gateway within reach is asked first.
+pub(super) async fn announce(
+    deployment: &Deployment,
+    cloud: &Cloud,
+    progress: &Progress,
+) -> Result<()> {
+    let gateway = &deployment.recipe.gateway;
+    let secret = &deployment.secrets[&gateway.token_env];
+    let instance = cloud
+        .client
+        .instances(&cloud.zone)
+        .get(&deployment.name)
+        .await?;
+    match cloud.reach(&instance, gateway.ports.front) {
+        Reach::Url(url) => {
+            let stage = progress.stage("address");
+            let token = cloud
+                .client
+                .secrets()
+                .access(&secret.secret, &secret.version)
+                .await?;
+            fleet::probe(&url, &gateway.health, &token).await?;
+            stage.finish(Outcome::Done, "right token accepted, wrong one refused");
+            println!("{url}");
+        }
+        Reach::Tunnel(command) => {
+            println!("http://localhost:{}/", gateway.ports.front);
+            eprintln!("tunnel:  {command}");
+        }
+    }
+    eprintln!("token:   clawbake secrets show {}", secret.secret);
+    eprintln!("stop:    clawbake delete   (the state disk stays)");
+    Ok(())
+}
