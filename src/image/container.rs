@@ -82,6 +82,7 @@ pub fn key(recipe: &Recipe, containerfile: &str, sources: &Sources, archive: &st
                 .map(|p| (p.version.as_str(), p.dist.integrity.as_str())),
         )
         .with_all(binaries)
+        .with("script", kit::CONTAINER)
         .with(
             "warm",
             if gateway.container.warm {
