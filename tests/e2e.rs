@@ -174,10 +174,11 @@ fn from_nothing_to_a_gateway_that_answers() {
     eprintln!("refused {seconds} s after the phase began");
 
     story.chapter("kill -9 of the engine takes its VMs along; a new one boots them again");
+    story.expect_machines(1);
     story.kill_engine();
-    assert_eq!(story.qemus(), 0);
+    story.expect_machines(0);
     story.clawbake(&["engine", "start"]);
-    assert_eq!(story.qemus(), 1);
+    story.expect_machines(1);
     story.clawbake(&["delete", "--state-disk", "clawdbot-gateway-state"]);
     story.end();
 }

@@ -302,16 +302,26 @@ impl Story {
                 .unwrap()
                 .success()
         );
-        std::thread::sleep(Duration::from_secs(3));
     }
 
-    /// QEMU processes of this story's engine.
-    pub fn qemus(&self) -> usize {
+    /// Waits until this story's engine has so many QEMU processes.
+    pub fn expect_machines(&self, expected: usize) {
         let own = self.engine().display().to_string();
-        self.processes()
-            .lines()
-            .filter(|line| line.starts_with("qemu-system") && line.contains(&own))
-            .count()
+        let count = || {
+            let all = self.processes();
+            all.lines()
+                .filter(|line| line.starts_with("qemu-system") && line.contains(&own))
+                .count()
+        };
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while count() != expected {
+            assert!(
+                Instant::now() < deadline,
+                "{} machines run, not {expected}",
+                count()
+            );
+            std::thread::sleep(Duration::from_millis(200));
+        }
     }
 
     pub fn end(self) {
