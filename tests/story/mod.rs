@@ -483,10 +483,12 @@ impl Drop for Disk {
     }
 }
 
-/// Lines of a file that hold what the file `pattern` holds.
+/// Lines of a file that hold what the file `pattern` holds. Runs of zeros, which disks are full of,
+/// count as ends of lines: grep would keep each in memory as one line.
 fn count(pattern: &Path, file: &Path) -> usize {
-    let output = Command::new("grep")
-        .args(["-acF", "-f"])
+    let pipe = "tr -s '\\0' '\\n' <\"$1\" | grep -acF -f \"$0\"";
+    let output = Command::new("sh")
+        .args(["-c", pipe])
         .args([pattern, file])
         .output()
         .unwrap();
