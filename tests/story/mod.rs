@@ -1,17 +1,22 @@
 //! The end-to-end test's hands: the real binary, real gcloud, real curl and Chromium, and the disks as
 //! they lie. Everything it made goes when it is dropped, also when the story fails.
 
+mod browser;
+mod disk;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use browser::Browser;
+use disk::{Disk, count};
 
 const CLAWBAKE: &str = env!("CARGO_BIN_EXE_clawbake");
 /// Where the browser's picture stays.
@@ -358,150 +363,6 @@ impl Drop for Story {
             );
         }
     }
-}
-
-/// Chromium, driven over WebDriver. It ends when this is dropped.
-struct Browser {
-    driver: Child,
-    session: String,
-}
-
-impl Browser {
-    fn open(profile: &Path) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
-        let mut command = Command::new("chromedriver");
-        let driver = command
-            .arg(format!("--port={port}"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut browser = Self {
-            driver,
-            session: format!("http://127.0.0.1:{port}/session"),
-        };
-        let profile = format!("--user-data-dir={}", profile.display());
-        let options = json!({"args": ["--headless", "--no-sandbox", "--disable-gpu", "--window-size=1280,900", profile]});
-        let capabilities =
-            json!({"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}});
-        let session = request(&browser.session, Some(&capabilities));
-        browser.session = format!(
-            "{}/{}",
-            browser.session,
-            session["sessionId"].as_str().unwrap()
-        );
-        browser
-    }
-
-    fn get(&self, what: &str) -> Value {
-        request(&format!("{}/{what}", self.session), None)
-    }
-
-    fn post(&self, what: &str, body: &Value) -> Value {
-        request(&format!("{}/{what}", self.session), Some(body))
-    }
-}
-
-impl Drop for Browser {
-    fn drop(&mut self) {
-        // The session's end takes Chromium along.
-        let _ = Command::new("curl")
-            .args(["-sS", "-o", "/dev/null", "-X", "DELETE", &self.session])
-            .status();
-        let _ = self.driver.kill();
-        let _ = self.driver.wait();
-    }
-}
-
-/// The value that a WebDriver answers with; asks again while the driver starts.
-fn request(url: &str, body: Option<&Value>) -> Value {
-    let mut command = Command::new("curl");
-    command.args([
-        "-sS",
-        "--retry",
-        "20",
-        "--retry-connrefused",
-        "--retry-delay",
-        "1",
-        "--max-time",
-        "120",
-        url,
-    ]);
-    if let Some(body) = body {
-        command.args(["--json", &body.to_string()]);
-    }
-    let answer: Value =
-        serde_json::from_str(&stdout(command.output().unwrap(), &["curl", url])).unwrap();
-    assert!(
-        answer["value"]["error"].is_null(),
-        "{url}: {}",
-        answer["value"]
-    );
-    answer["value"].clone()
-}
-
-/// A disk's bytes.
-pub struct Disk(PathBuf);
-
-impl Disk {
-    /// How many lines of the disk hold a text.
-    pub fn hits(&self, needle: &str) -> usize {
-        let pattern = self.0.with_extension("pattern");
-        fs::write(&pattern, needle).unwrap();
-        count(&pattern, &self.0)
-    }
-
-    /// Ids of the devices that the gateway has paired with; when each was last seen changes.
-    pub fn paired_devices(&self) -> Vec<String> {
-        let paired: serde_json::Map<String, Value> =
-            serde_json::from_str(&self.read("/.clawdbot/devices/paired.json")).unwrap();
-        let mut ids: Vec<_> = paired.keys().cloned().collect();
-        ids.sort();
-        ids
-    }
-
-    /// A file of the disk's ext4.
-    pub fn read(&self, path: &str) -> String {
-        stdout(
-            Command::new("debugfs")
-                .args(["-R", &format!("cat {path}")])
-                .arg(&self.0)
-                .output()
-                .unwrap(),
-            &["debugfs", path],
-        )
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
-    }
-}
-
-/// Lines of a file that hold what the file `pattern` holds. Runs of zeros, which disks are full of,
-/// count as ends of lines: grep would keep each in memory as one line.
-fn count(pattern: &Path, file: &Path) -> usize {
-    let pipe = "tr -s '\\0' '\\n' <\"$1\" | grep -acF -f \"$0\"";
-    let output = Command::new("sh")
-        .args(["-c", pipe])
-        .args([pattern, file])
-        .output()
-        .unwrap();
-    assert!(
-        output.status.code() < Some(2),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout)
-        .unwrap()
-        .trim()
-        .parse()
-        .unwrap()
 }
 
 fn stdout(output: Output, what: &[&str]) -> String {
