@@ -1,6 +1,9 @@
 //! From a recipe to an image in its family: build, publish without a family, boot test, promote.
 
+mod boot_test;
+mod family;
 mod image;
+mod promotion;
 mod publish;
 mod source;
 
@@ -14,9 +17,12 @@ use crate::deployment::Deployment;
 use crate::image::Offline;
 use crate::journal::Journal;
 use crate::paths;
-use crate::progress::{Outcome, Progress};
+use crate::progress::Progress;
 
-pub use image::{BOOT_TEST_LABEL, GATEWAY_LABEL, PASSED, RECIPE_LABEL, boot_test, serves};
+pub use boot_test::{BootTestFailed, boot_test};
+pub use family::{Deprecated, Family, Member, Stays, Step};
+pub use image::{GATEWAY_LABEL, RECIPE_LABEL, boot_test as boot_test_label, serves};
+pub use promotion::{delete, observe, promote, rollback, used};
 pub use publish::publish;
 pub use source::{Draft, Source};
 
@@ -90,28 +96,17 @@ async fn release(
     until: Until,
     progress: &Progress,
 ) -> Result<Image> {
-    match until {
-        Until::Published => Ok(image),
-        Until::Promoted => promote(deployment, cloud, image, progress).await,
-    }
-}
-
-/// Puts the image into its family, which makes it what `launch` uses.
-async fn promote(
-    deployment: &Deployment,
-    cloud: &Cloud,
-    image: Image,
-    progress: &Progress,
-) -> Result<Image> {
-    let family = &deployment.recipe.family;
+    let recipe = &deployment.recipe;
     let name = image.name.clone().context("an image without a name")?;
-    let stage = progress.stage("family");
-    if image.family.as_deref() == Some(&**family) {
-        stage.finish(Outcome::Cached, format!("{name} is in {family}"));
+    if until == Until::Published {
         return Ok(image);
     }
-    let images = cloud.client.images();
-    images.set_family(&name, family).await?.wait().await?;
-    stage.finish(Outcome::Done, format!("{name} is in {family}"));
-    Ok(images.get(&name).await?)
+    // What would not get in front need not be booted.
+    let family = observe(cloud, recipe).await?;
+    if family.promotion(&name, Deprecated::Stays).is_ok() {
+        boot_test(deployment, cloud, image, progress).await?;
+    }
+    // Another image in front is no failure of this one, and has been said.
+    let _ = promote(cloud, recipe, &name, Deprecated::Stays, progress).await?;
+    Ok(cloud.client.images().get(&name).await?)
 }

@@ -23,6 +23,8 @@ pub enum Source {
 pub struct Draft {
     /// The image's name.
     pub name: String,
+    /// The name that it has for itself, in `/etc/clawbake/image.json`; an archive does not tell.
+    pub sealed: Option<String>,
     /// Digest of what it is made from, lower-case hexadecimal.
     pub content: String,
     /// Digest of what the gateway's container is made from; an archive from elsewhere does not tell.
@@ -37,6 +39,7 @@ impl Draft {
     pub fn planned(plan: &Plan, source: Source) -> Self {
         Self {
             name: plan.name.clone(),
+            sealed: Some(plan.name.clone()),
             content: plan.content(),
             gateway: Some(plan.gateway()),
             source,
@@ -53,6 +56,7 @@ impl Draft {
         let version = recipe.gateway.release.version.to_string();
         Ok(Self {
             name: image_name(&recipe.family, &version, &content),
+            sealed: None,
             // A label's value has 63 characters at most, one fewer than the digest.
             content: content[..32].to_owned(),
             gateway: None,

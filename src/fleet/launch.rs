@@ -22,32 +22,32 @@ pub async fn launch(
     image: &Image,
     progress: &Progress,
 ) -> Result<Instance> {
+    let stage = progress.stage("VM");
+    let mut journal = Journal::begin(&paths::journal()?, "launch")?;
+    let created = create(deployment, cloud, image, &mut journal).await;
+    let instance = journal.settle(&cloud.client, created).await?;
+    let name = image.name.as_deref().unwrap_or_default();
+    stage.finish(Outcome::Done, format!("{} from {name}", deployment.name));
+    Ok(instance)
+}
+
+/// [`launch`] as a part of a longer run: what it creates is in that run's journal.
+pub async fn create(
+    deployment: &Deployment,
+    cloud: &Cloud,
+    image: &Image,
+    journal: &mut Journal,
+) -> Result<Instance> {
     let values = userdata::Values::new(
         deployment,
         cloud.client.project_id(),
         &cloud.secret_manager_in_guest,
     );
     let user_data = userdata::render(&values)?;
-    let link = image
+    let image = image
         .self_link
         .as_deref()
         .context("the image has no selfLink")?;
-    let stage = progress.stage("VM");
-    let mut journal = Journal::begin(&paths::journal()?, "launch")?;
-    let created = create(deployment, cloud, link, user_data, &mut journal).await;
-    let instance = journal.settle(&cloud.client, created).await?;
-    let name = image.name.as_deref().unwrap_or(link);
-    stage.finish(Outcome::Done, format!("{} from {name}", deployment.name));
-    Ok(instance)
-}
-
-async fn create(
-    deployment: &Deployment,
-    cloud: &Cloud,
-    image: &str,
-    user_data: String,
-    journal: &mut Journal,
-) -> Result<Instance> {
     let (client, zone) = (&cloud.client, &cloud.zone);
     let firewall = plan::firewall(deployment.recipe.gateway.ports.front, &cloud.network);
     if client

@@ -35,6 +35,7 @@ mod retry;
 mod script;
 mod secrets;
 mod storage;
+mod templates;
 mod transport;
 mod upload;
 
@@ -58,3 +59,4 @@ pub use projects::{MachineType, Project, Zone};
 pub use retry::RetryPolicy;
 pub use secrets::{Automatic, Replication, Secret, SecretBytes, SecretVersion, Secrets};
 pub use storage::{Bucket, Buckets, IamConfiguration, Object, Objects, UniformBucketLevelAccess};
+pub use templates::{InstanceProperties, InstanceTemplate};
