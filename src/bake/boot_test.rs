@@ -3,18 +3,20 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use gce::{Image, Instance, SecretBytes};
 
 use super::image::{self, BOOT_TEST_LABEL, FAILED, NAME_LABEL, PASSED};
 use super::promotion::label;
 use crate::cloud::{Cloud, Reach};
 use crate::deployment::{Deployment, Secret};
+use crate::document::Refusal;
 use crate::fleet::{self, NotReady, Report};
 use crate::journal::{Journal, Resource};
-use crate::names::{EnvName, SecretName};
+use crate::names::EnvName;
 use crate::paths;
 use crate::progress::{Outcome, Progress, Stage};
 
@@ -71,7 +73,7 @@ pub async fn boot_test(
         stage.finish(Outcome::Cached, format!("{name} has passed"));
         return Ok(image);
     }
-    let mut journal = Journal::begin(&paths::journal()?, "boot-test")?;
+    let mut journal = Journal::begin(&paths::journal()?, "boot-test", &cloud.place)?;
     let verdict = run(deployment, cloud, &image, &mut journal, &stage).await;
     stage.note("deleting the VM, its disk and secrets");
     match journal.undo(&cloud.client, verdict).await? {
@@ -99,8 +101,7 @@ async fn run(
     journal: &mut Journal,
     stage: &Stage,
 ) -> Result<Result<(), Failure>> {
-    let run = uuid::Uuid::new_v4().simple().to_string();
-    let test = throw_away(deployment, &run[..8])?;
+    let test = throw_away(deployment, journal.run())?;
     let canaries = store(&test, cloud, journal).await?;
     stage.note(format!("VM {}", test.name));
     fleet::create(&test, cloud, image, journal).await?;
@@ -129,18 +130,21 @@ async fn run(
 /// schedule of snapshots.
 fn throw_away(deployment: &Deployment, run: &str) -> Result<Deployment> {
     let name = format!("clawbake-test-{run}");
-    let secret = |variable: &EnvName| {
-        let secret: SecretName = format!("{name}-{variable}").parse()?;
-        let version = "latest".to_owned();
-        Ok((variable.clone(), Secret { secret, version }))
-    };
     let mut test = deployment.clone();
-    let secrets: Result<_, crate::document::Refusal> =
-        deployment.secrets.keys().map(secret).collect();
-    test.secrets = secrets?;
-    test.name = name.parse()?;
+    test.name = parse(&name)?;
+    for (variable, secret) in &mut test.secrets {
+        *secret = Secret {
+            secret: parse(&format!("{name}-{variable}"))?,
+            version: "latest".into(),
+        };
+    }
     test.state.snapshots = None;
     Ok(test)
+}
+
+fn parse<T: FromStr<Err = Refusal>>(name: &str) -> Result<T> {
+    name.parse()
+        .map_err(|refusal: Refusal| anyhow!("{}", refusal.message))
 }
 
 /// A new random value for every variable, readable by the VM's account.
@@ -155,6 +159,9 @@ async fn store(
         journal.record(Resource::Secret {
             name: secret.to_string(),
         })?;
+        let labels = [journal.label()].into();
+        let defined = fleet::define(cloud, secret, labels).await;
+        journal.answered(&cloud.client, defined).await?;
         fleet::store(cloud, secret, value.clone()).await?;
         canaries.insert(variable.clone(), value);
     }

@@ -1,5 +1,7 @@
 //! What an image is made from.
 
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -66,9 +68,17 @@ impl Draft {
 }
 
 fn sha256(path: &Path) -> std::io::Result<String> {
+    let mut file = BufReader::with_capacity(1 << 20, File::open(path)?);
     let mut digest = Sha256::new();
-    std::io::copy(&mut std::fs::File::open(path)?, &mut digest)?;
-    Ok(hex(&digest.finalize()))
+    loop {
+        let piece = file.fill_buf()?;
+        if piece.is_empty() {
+            return Ok(hex(&digest.finalize()));
+        }
+        digest.update(piece);
+        let len = piece.len();
+        file.consume(len);
+    }
 }
 
 #[cfg(test)]
