@@ -2,13 +2,15 @@
 
 mod image;
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result, bail};
 use gce::{Bucket, IamConfiguration, Image, Object, UniformBucketLevelAccess};
 
 use crate::cloud::Cloud;
 use crate::deployment::Deployment;
 use crate::image::{Built, Offline, Plan};
-use crate::journal::{Journal, Resource};
+use crate::journal::{self, Journal, Resource};
 use crate::paths;
 use crate::progress::{Outcome, Progress};
 
@@ -28,10 +30,12 @@ pub async fn bake(
         .await?
         .filter(|image| image.status.as_deref() == Some("READY"))
     {
+        let image = Resource::Image { name: plan.name };
+        journal::keep(&paths::journal()?, &cloud.place, &[image])?;
         return promote(deployment, cloud, found, progress).await;
     }
     let built = builder.build(&plan, progress).await?;
-    let mut journal = Journal::begin(&paths::journal()?, "bake")?;
+    let mut journal = Journal::begin(&paths::journal()?, "bake", &cloud.place)?;
     let published = publish(deployment, cloud, &plan, &built, &mut journal, progress).await;
     let image = journal.settle(&cloud.client, published).await?;
     promote(deployment, cloud, image, progress).await
@@ -49,7 +53,8 @@ async fn publish(
     ensure_bucket(cloud).await?;
     let stage = progress.stage("upload");
     let object = Object {
-        name: Some(format!("{}.tar.gz", plan.name)),
+        name: Some(format!("{}-{}.tar.gz", plan.name, journal.run())),
+        metadata: BTreeMap::from([journal.label()]),
         ..Object::default()
     };
     let object_name = object.name.clone().unwrap_or_default();
@@ -73,12 +78,17 @@ async fn publish(
         "https://storage.googleapis.com/{}/{object_name}",
         cloud.bucket
     );
-    let body = image::of(deployment, &plan.name, &source);
-    journal.record(Resource::Image {
-        name: plan.name.clone(),
-    })?;
+    let mut body = image::of(deployment, &plan.name, &source);
+    body.labels.extend([journal.label()]);
     let images = cloud.client.images();
-    journal.create(images.insert(&body)).await?;
+    let name = plan.name.clone();
+    journal
+        .create(
+            &cloud.client,
+            Resource::Image { name },
+            images.insert(&body),
+        )
+        .await?;
     let image = images.get(&plan.name).await?;
     if image.status.as_deref() != Some("READY") {
         bail!(
