@@ -26,7 +26,7 @@ pub struct Engine {
 
 pub fn spawn(dir: &Path) -> Child {
     Command::new(env!("CARGO_BIN_EXE_localgce"))
-        .args(["serve", "--dir"])
+        .args(["serve", "--power-off", "1", "--dir"])
         .arg(dir)
         .stderr(Stdio::piped())
         .spawn()
