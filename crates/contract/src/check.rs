@@ -28,7 +28,11 @@ pub fn check(exchange: &Exchange) -> Vec<Verdict> {
     }
     let resuming = exchange.query_value("upload_id").is_some();
     let Some(found) = document::find(&exchange.method, exchange.path(), resuming) else {
-        let what = format!("{} {} is no call that we know", exchange.method, exchange.path());
+        let what = format!(
+            "{} {} is no call that we know",
+            exchange.method,
+            exchange.path()
+        );
         return vec![Verdict {
             method: None,
             findings: vec![Finding::new("request", what)],
@@ -40,7 +44,9 @@ pub fn check(exchange: &Exchange) -> Vec<Verdict> {
     if exchange.sender == Sender::Ours {
         manners::check(exchange, &found, &mut findings);
     }
-    let refused = exchange.status.is_some_and(|status| (400..500).contains(&status));
+    let refused = exchange
+        .status
+        .is_some_and(|status| (400..500).contains(&status));
     if refused && exchange.sender == Sender::Other {
         findings.clear();
     }
@@ -113,7 +119,8 @@ fn response(exchange: &Exchange, found: &Found, findings: &mut Vec<Finding>) {
         return;
     };
     let mut say = |message: String| findings.push(Finding::new("response", message));
-    let is_media = found.way == Way::Download && exchange.query_value("alt").as_deref() == Some("media");
+    let is_media =
+        found.way == Way::Download && exchange.query_value("alt").as_deref() == Some("media");
     match status {
         // 308 is "resume incomplete" of an upload, 499 its end by the client.
         200..400 if is_media => return,
@@ -130,7 +137,10 @@ fn response(exchange: &Exchange, found: &Found, findings: &mut Vec<Finding>) {
         return say(format!("is {:?}, and not application/json", content.kind));
     }
     if !content.is_kept() {
-        return say(format!("is {} bytes of JSON, too many to look at", content.length));
+        return say(format!(
+            "is {} bytes of JSON, too many to look at",
+            content.length
+        ));
     }
     let value = match content.parse() {
         Ok(value) => value,

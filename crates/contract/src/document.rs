@@ -120,7 +120,9 @@ pub(crate) fn find(verb: &str, path: &str, resuming: bool) -> Option<Found> {
             for (way, template) in document.templates(method) {
                 let resumed = resuming && way == Way::Upload && matches!(verb, "PUT" | "DELETE");
                 let same_verb = method.http_method == verb;
-                let Some(literals) = (same_verb || resumed).then(|| fit(&template, path)).flatten()
+                let Some(literals) = (same_verb || resumed)
+                    .then(|| fit(&template, path))
+                    .flatten()
                 else {
                     continue;
                 };
@@ -148,9 +150,7 @@ pub fn method_id(verb: &str, path: &str) -> Option<&'static str> {
 /// Whether a path takes batches of calls.
 pub(crate) fn is_batch(path: &str) -> bool {
     let path = path.trim_start_matches('/');
-    DOCUMENTS
-        .iter()
-        .any(|document| document.batch_path == path)
+    DOCUMENTS.iter().any(|document| document.batch_path == path)
 }
 
 /// The documents, each with its version and revision.
@@ -181,7 +181,12 @@ impl Document {
         } else {
             all.push((Way::Plain, plain));
         }
-        all.extend(method.uploads.iter().map(|path| (Way::Upload, path.clone())));
+        all.extend(
+            method
+                .uploads
+                .iter()
+                .map(|path| (Way::Upload, path.clone())),
+        );
         all
     }
 }
@@ -212,13 +217,33 @@ mod tests {
     #[test]
     fn the_path_that_is_most_literal_wins() {
         for (verb, path, id) in [
-            ("GET", "/compute/v1/projects/p/global/images/i", Some("compute.images.get")),
-            ("GET", "/compute/v1/projects/p/global/images/family/f", Some("compute.images.getFromFamily")),
+            (
+                "GET",
+                "/compute/v1/projects/p/global/images/i",
+                Some("compute.images.get"),
+            ),
+            (
+                "GET",
+                "/compute/v1/projects/p/global/images/family/f",
+                Some("compute.images.getFromFamily"),
+            ),
             ("PUT", "/compute/v1/projects/p/global/images/i", None),
             ("GET", "/compute/v1/projects/p/global/images/", None),
-            ("GET", "/v1/projects/p/secrets/s", Some("secretmanager.projects.secrets.get")),
-            ("GET", "/v1/projects/p/secrets/s:getIamPolicy", Some("secretmanager.projects.secrets.getIamPolicy")),
-            ("GET", "/storage/v1/b/b/o/a%2Fb", Some("storage.objects.get")),
+            (
+                "GET",
+                "/v1/projects/p/secrets/s",
+                Some("secretmanager.projects.secrets.get"),
+            ),
+            (
+                "GET",
+                "/v1/projects/p/secrets/s:getIamPolicy",
+                Some("secretmanager.projects.secrets.getIamPolicy"),
+            ),
+            (
+                "GET",
+                "/storage/v1/b/b/o/a%2Fb",
+                Some("storage.objects.get"),
+            ),
             ("GET", "/storage/v1/b/b/o/a/b", None),
         ] {
             assert_eq!(method_id(verb, path), id, "{verb} {path}");
@@ -229,7 +254,10 @@ mod tests {
     fn contents_go_their_own_way() {
         let upload = "/upload/storage/v1/b/b/o";
         assert_eq!(find("POST", upload, false).unwrap().way, Way::Upload);
-        assert_eq!(find("PUT", upload, true).unwrap().id, "storage.objects.insert");
+        assert_eq!(
+            find("PUT", upload, true).unwrap().id,
+            "storage.objects.insert"
+        );
         assert!(find("PUT", upload, false).is_none());
         let download = find("GET", "/download/storage/v1/b/b/o/o", false).unwrap();
         assert_eq!(download.way, Way::Download);

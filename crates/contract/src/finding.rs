@@ -17,11 +17,6 @@ impl Finding {
             message: message.into(),
         }
     }
-
-    /// Whether the server is to blame.
-    pub(crate) fn is_of_response(&self) -> bool {
-        self.at.starts_with("response")
-    }
 }
 
 impl fmt::Display for Finding {

@@ -13,9 +13,14 @@ fn main() -> ExitCode {
     }
     let directory = contract::records();
     let mut files: Vec<_> = match fs::read_dir(&directory) {
-        Ok(entries) => entries.map(|entry| entry.expect("an entry").path()).collect(),
+        Ok(entries) => entries
+            .map(|entry| entry.expect("an entry").path())
+            .collect(),
         Err(error) => {
-            eprintln!("reading {}: {error}; run the tests first", directory.display());
+            eprintln!(
+                "reading {}: {error}; run the tests first",
+                directory.display()
+            );
             return ExitCode::FAILURE;
         }
     };

@@ -13,7 +13,10 @@ pub(crate) fn check(exchange: &Exchange, found: &Found, findings: &mut Vec<Findi
     if found.method.parameters.contains_key("requestId") {
         let id = exchange.query_value("requestId");
         match id.map(|id| Uuid::parse_str(&id)) {
-            None => say("query.requestId", "is missing; every mutation of ours has one"),
+            None => say(
+                "query.requestId",
+                "is missing; every mutation of ours has one",
+            ),
             Some(Ok(id)) if !id.is_nil() => {}
             Some(_) => say("query.requestId", "is no UUID, or the zero one"),
         }

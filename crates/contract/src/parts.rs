@@ -110,7 +110,7 @@ impl Message {
         let mut kind = "";
         let mut rest = text;
         loop {
-            let (line, after) = rest.split_once('\n')?;
+            let (line, after) = rest.split_once('\n').unwrap_or((rest, ""));
             rest = after;
             let line = line.trim();
             if line.is_empty() {

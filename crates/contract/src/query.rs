@@ -56,7 +56,9 @@ fn misfit(schema: &Schema, value: &str) -> Option<String> {
     let format = schema.format.as_deref().unwrap_or_default();
     match schema.kind.as_deref() {
         Some("integer") => match value.parse() {
-            Ok(number) => syntax::out_of_range(format, number).map(|wanted| format!("is not {wanted}")),
+            Ok(number) => {
+                syntax::out_of_range(format, number).map(|wanted| format!("is not {wanted}"))
+            }
             Err(_) => Some(format!("{value:?} is no integer")),
         },
         // Google's own parsers are generous.

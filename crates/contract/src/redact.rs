@@ -6,7 +6,13 @@ use crate::exchange::{Content, Exchange};
 
 const HIDDEN: &str = "(hidden)";
 /// Query parameters that let somebody in.
-const KEYS: [&str; 5] = ["upload_id", "access_token", "oauth_token", "key", "signature"];
+const KEYS: [&str; 5] = [
+    "upload_id",
+    "access_token",
+    "oauth_token",
+    "key",
+    "signature",
+];
 /// Fields that let somebody in, or that are a secret's value.
 const FIELDS: [&str; 4] = ["data", "privateKeyData", "accessToken", "access_token"];
 

@@ -7,7 +7,10 @@ use crate::finding::Finding;
 
 /// gRPC's names of statuses, by HTTP status.
 const STATUSES: [(u16, &[&str]); 11] = [
-    (400, &["INVALID_ARGUMENT", "FAILED_PRECONDITION", "OUT_OF_RANGE"]),
+    (
+        400,
+        &["INVALID_ARGUMENT", "FAILED_PRECONDITION", "OUT_OF_RANGE"],
+    ),
     (401, &["UNAUTHENTICATED"]),
     (403, &["PERMISSION_DENIED"]),
     (404, &["NOT_FOUND"]),
@@ -41,7 +44,10 @@ pub(crate) fn check(api: &str, status: u16, body: &Value, findings: &mut Vec<Fin
         .map_or(&[][..], |(_, names)| names);
     match text("status") {
         Some(name) if !names.contains(&name) => {
-            say(".error.status", format!("{name:?} does not go with {status}"));
+            say(
+                ".error.status",
+                format!("{name:?} does not go with {status}"),
+            );
         }
         None if !is_old(api) => say(".error.status", "is missing".into()),
         _ => {}

@@ -31,8 +31,7 @@ static TIME: LazyLock<Regex> = LazyLock::new(|| {
     let text = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$";
     Regex::new(text).expect("a regex")
 });
-static DATE: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"^\d{4}-\d\d-\d\d$").expect("a regex"));
+static DATE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^\d{4}-\d\d-\d\d$").expect("a regex"));
 static DURATION: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"^-?\d+(\.\d{1,9})?s$").expect("a regex"));
 
@@ -77,8 +76,16 @@ mod tests {
         for (format, good, bad) in [
             ("int64", "-9223372036854775808", "9223372036854775808"),
             ("uint64", "18446744073709551615", "-1"),
-            ("date-time", "2026-01-02T03:04:05.678-07:00", "2026-01-02 03:04:05Z"),
-            ("google-datetime", "2026-01-02T03:04:05Z", "2026-01-02T03:04:05"),
+            (
+                "date-time",
+                "2026-01-02T03:04:05.678-07:00",
+                "2026-01-02 03:04:05Z",
+            ),
+            (
+                "google-datetime",
+                "2026-01-02T03:04:05Z",
+                "2026-01-02T03:04:05",
+            ),
             ("date", "2026-01-02", "2026-1-2"),
             ("google-duration", "3.5s", "3.5"),
             ("byte", "_-8=", "a b"),

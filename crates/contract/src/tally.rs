@@ -24,10 +24,14 @@ impl Tally {
                 None => self.unvalidated += 1,
             }
             for finding in &verdict.findings {
-                let status = exchange.status.map_or("no answer".into(), |status| status.to_string());
+                let status = exchange
+                    .status
+                    .map_or("no answer".into(), |status| status.to_string());
                 let target = redact::target(exchange);
-                self.complaints
-                    .push(format!("{} {target} ({status}): {finding}", exchange.method));
+                self.complaints.push(format!(
+                    "{} {target} ({status}): {finding}",
+                    exchange.method
+                ));
             }
         }
     }

@@ -70,7 +70,10 @@ impl Walk<'_> {
             }
             (Some("number"), Value::Number(_)) | (Some("boolean"), Value::Bool(_)) => {}
             (Some(wanted), value) => {
-                self.say(at, format!("is {}, and should be {}", kind(value), article(wanted)));
+                self.say(
+                    at,
+                    format!("is {}, and should be {}", kind(value), article(wanted)),
+                );
             }
         }
     }
@@ -187,7 +190,10 @@ fn generic(schema: &Schema, fields: &Map<String, Value>) -> Vec<(String, String)
         let last = link.rsplit('/').next().unwrap_or_default();
         // An object's name is encoded in its link.
         if last != name && !last.contains('%') {
-            found.push(("selfLink".into(), format!("does not end with the name {name:?}")));
+            found.push((
+                "selfLink".into(),
+                format!("does not end with the name {name:?}"),
+            ));
         }
     }
     found

@@ -87,9 +87,8 @@ fn nonsense_that_was_refused_is_no_finding_unless_it_is_ours() {
 /// A client that was killed has not said all, and nobody is to blame for it.
 #[test]
 fn what_was_cut_off_is_not_looked_at() {
-    let mut exchange = parse(
-        "GET /compute/v1/projects/p/global/images/i\n\nHTTP 200\n{\"kind\": \"compute#im",
-    );
+    let mut exchange =
+        parse("GET /compute/v1/projects/p/global/images/i\n\nHTTP 200\n{\"kind\": \"compute#im");
     assert!(!check(&exchange)[0].findings.is_empty());
     exchange.response.whole = false;
     assert_eq!(check(&exchange)[0].findings, []);

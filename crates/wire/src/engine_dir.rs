@@ -23,7 +23,9 @@ fn read(engine: &Path) -> Result<Value> {
 /// Host and port of the engine.
 pub(crate) fn address(engine: &Path) -> Result<String> {
     let endpoint = read(engine)?;
-    let url = endpoint["url"].as_str().context("an endpoint without URL")?;
+    let url = endpoint["url"]
+        .as_str()
+        .context("an endpoint without URL")?;
     Ok(url.trim_start_matches("http://").to_owned())
 }
 

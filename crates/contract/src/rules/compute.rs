@@ -14,7 +14,10 @@ pub(super) const RULES: Rules = Rules {
         ("compute.healthChecks.insert", &["name", "type"]),
         ("compute.images.deprecate", &["state"]),
         ("compute.images.setLabels", &["labelFingerprint"]),
-        ("compute.instanceGroupManagers.insert", &["baseInstanceName"]),
+        (
+            "compute.instanceGroupManagers.insert",
+            &["baseInstanceName"],
+        ),
         ("compute.instances.attachDisk", &["source"]),
         ("compute.instances.setLabels", &["labelFingerprint"]),
         ("compute.instances.setTags", &["fingerprint"]),
@@ -26,34 +29,150 @@ pub(super) const RULES: Rules = Rules {
         ("compute.firewalls.insert", &["allowed", "denied"]),
         (
             "compute.images.insert",
-            &["rawDisk.source", "sourceDisk", "sourceImage", "sourceSnapshot"],
+            &[
+                "rawDisk.source",
+                "sourceDisk",
+                "sourceImage",
+                "sourceSnapshot",
+            ],
         ),
-        ("compute.instanceTemplates.insert", &["properties", "sourceInstance"]),
-        ("compute.instanceGroupManagers.insert", &["instanceTemplate", "versions"]),
+        (
+            "compute.instanceTemplates.insert",
+            &["properties", "sourceInstance"],
+        ),
+        (
+            "compute.instanceGroupManagers.insert",
+            &["instanceTemplate", "versions"],
+        ),
     ],
     answered: &[
-        ("Disk", &["id", "name", "selfLink", "creationTimestamp", "status", "sizeGb", "type", "zone", "labelFingerprint"]),
-        ("Firewall", &["id", "name", "selfLink", "creationTimestamp", "direction", "network", "priority"]),
-        ("HealthCheck", &["id", "name", "selfLink", "creationTimestamp", "type"]),
-        ("Image", &["id", "name", "selfLink", "creationTimestamp", "status", "labelFingerprint"]),
-        ("Instance", &[
-            "id", "name", "selfLink", "creationTimestamp", "status", "zone", "machineType", "disks",
-            "networkInterfaces", "metadata", "tags", "scheduling", "fingerprint", "labelFingerprint",
-        ]),
-        ("InstanceGroupManager", &[
-            "id", "name", "selfLink", "creationTimestamp", "baseInstanceName", "instanceTemplate",
-            "instanceGroup", "targetSize", "currentActions", "status", "fingerprint",
-        ]),
-        ("InstanceTemplate", &["id", "name", "selfLink", "creationTimestamp", "properties"]),
-        ("MachineType", &["name", "selfLink", "guestCpus", "memoryMb", "zone"]),
+        (
+            "Disk",
+            &[
+                "id",
+                "name",
+                "selfLink",
+                "creationTimestamp",
+                "status",
+                "sizeGb",
+                "type",
+                "zone",
+                "labelFingerprint",
+            ],
+        ),
+        (
+            "Firewall",
+            &[
+                "id",
+                "name",
+                "selfLink",
+                "creationTimestamp",
+                "direction",
+                "network",
+                "priority",
+            ],
+        ),
+        (
+            "HealthCheck",
+            &["id", "name", "selfLink", "creationTimestamp", "type"],
+        ),
+        (
+            "Image",
+            &[
+                "id",
+                "name",
+                "selfLink",
+                "creationTimestamp",
+                "status",
+                "labelFingerprint",
+            ],
+        ),
+        (
+            "Instance",
+            &[
+                "id",
+                "name",
+                "selfLink",
+                "creationTimestamp",
+                "status",
+                "zone",
+                "machineType",
+                "disks",
+                "networkInterfaces",
+                "metadata",
+                "tags",
+                "scheduling",
+                "fingerprint",
+                "labelFingerprint",
+            ],
+        ),
+        (
+            "InstanceGroupManager",
+            &[
+                "id",
+                "name",
+                "selfLink",
+                "creationTimestamp",
+                "baseInstanceName",
+                "instanceTemplate",
+                "instanceGroup",
+                "targetSize",
+                "currentActions",
+                "status",
+                "fingerprint",
+            ],
+        ),
+        (
+            "InstanceTemplate",
+            &["id", "name", "selfLink", "creationTimestamp", "properties"],
+        ),
+        (
+            "MachineType",
+            &["name", "selfLink", "guestCpus", "memoryMb", "zone"],
+        ),
         ("Network", &["id", "name", "selfLink"]),
-        ("Operation", &[
-            "id", "name", "selfLink", "operationType", "targetLink", "status", "progress", "insertTime", "user",
-        ]),
-        ("Project", &["id", "name", "selfLink", "commonInstanceMetadata"]),
+        (
+            "Operation",
+            &[
+                "id",
+                "name",
+                "selfLink",
+                "operationType",
+                "targetLink",
+                "status",
+                "progress",
+                "insertTime",
+                "user",
+            ],
+        ),
+        (
+            "Project",
+            &["id", "name", "selfLink", "commonInstanceMetadata"],
+        ),
         ("Region", &["name", "selfLink", "status"]),
-        ("ResourcePolicy", &["id", "name", "selfLink", "creationTimestamp", "region", "status"]),
-        ("Snapshot", &["id", "name", "selfLink", "creationTimestamp", "status", "diskSizeGb", "labelFingerprint"]),
+        (
+            "ResourcePolicy",
+            &[
+                "id",
+                "name",
+                "selfLink",
+                "creationTimestamp",
+                "region",
+                "status",
+            ],
+        ),
+        (
+            "Snapshot",
+            &[
+                "id",
+                "name",
+                "selfLink",
+                "creationTimestamp",
+                "status",
+                "diskSizeGb",
+                "labelFingerprint",
+            ],
+        ),
         ("Zone", &["name", "selfLink", "status", "region"]),
     ],
     request,
@@ -83,14 +202,29 @@ fn request(method: &str, exchange: &Exchange, body: &Value, say: &mut Say) {
     } else {
         body
     };
-    for (field, items) in [("metadata.items", get(instance, "metadata.items")), ("items", get(body, "items"))] {
-        for key in items.and_then(Value::as_array).into_iter().flatten().filter_map(|item| item["key"].as_str()) {
+    for (field, items) in [
+        ("metadata.items", get(instance, "metadata.items")),
+        ("items", get(body, "items")),
+    ] {
+        for key in items
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(|item| item["key"].as_str())
+        {
             if !matches(METADATA_KEY, key) {
-                say(field, format!("{key:?} is no key of metadata: {METADATA_KEY}"));
+                say(
+                    field,
+                    format!("{key:?} is no key of metadata: {METADATA_KEY}"),
+                );
             }
         }
     }
-    for tag in get(instance, "tags.items").and_then(Value::as_array).into_iter().flatten() {
+    for tag in get(instance, "tags.items")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
         if !tag.as_str().is_some_and(|tag| matches(NAME, tag)) {
             say("tags.items", format!("{tag} is no tag: {NAME}"));
         }
@@ -108,7 +242,10 @@ fn disks(body: &Value, say: &mut Say) {
     }
     for (n, disk) in disks.iter().enumerate() {
         if disk.get("source").is_some() == disk.get("initializeParams").is_some() {
-            say(&format!("disks[{n}]"), "must have either source or initializeParams".into());
+            say(
+                &format!("disks[{n}]"),
+                "must have either source or initializeParams".into(),
+            );
         }
     }
 }
@@ -117,7 +254,10 @@ fn resource(schema: &str, fields: &Map<String, Value>, say: &mut Say) {
     let there = |name: &str| fields.contains_key(name);
     let mut goes_with = |state: &str, wanted: &[&str]| {
         for field in wanted.iter().filter(|field| !there(field)) {
-            say(field, format!("is missing; a {schema} that is {state} has it"));
+            say(
+                field,
+                format!("is missing; every {schema} that is {state} has it"),
+            );
         }
     };
     match (schema, text(fields, "status")) {
@@ -132,7 +272,10 @@ fn resource(schema: &str, fields: &Map<String, Value>, say: &mut Say) {
     match schema {
         "Operation" => operation(fields, say),
         "Metadata" | "Tags" if !there("fingerprint") => {
-            say("fingerprint", "is missing; who wants to change it needs it".into());
+            say(
+                "fingerprint",
+                "is missing; who wants to change it needs it".into(),
+            );
         }
         _ => {}
     }
@@ -144,19 +287,34 @@ fn operation(fields: &Map<String, Value>, say: &mut Say) {
     if done && fields.get("progress") != Some(&100.into()) {
         say("progress", "is not 100, and the operation is DONE".into());
     }
-    for field in ["endTime", "error", "httpErrorStatusCode", "httpErrorMessage"] {
+    for field in [
+        "endTime",
+        "error",
+        "httpErrorStatusCode",
+        "httpErrorMessage",
+    ] {
         if !done && there(field) {
             say(field, "is there, and the operation is not DONE".into());
         }
     }
-    if there("error") != there("httpErrorStatusCode") || there("error") != there("httpErrorMessage") {
-        say("error", "goes with httpErrorStatusCode and httpErrorMessage".into());
+    if there("error") != there("httpErrorStatusCode") || there("error") != there("httpErrorMessage")
+    {
+        say(
+            "error",
+            "goes with httpErrorStatusCode and httpErrorMessage".into(),
+        );
     }
     let errors = fields.get("error").map(|error| &error["errors"]);
     if let Some(errors) = errors {
         let good = |error: &Value| error["code"].is_string() && error["message"].is_string();
-        if !errors.as_array().is_some_and(|errors| !errors.is_empty() && errors.iter().all(good)) {
-            say("error.errors", "must hold errors with code and message".into());
+        if !errors
+            .as_array()
+            .is_some_and(|errors| !errors.is_empty() && errors.iter().all(good))
+        {
+            say(
+                "error.errors",
+                "must hold errors with code and message".into(),
+            );
         }
     }
     // Where to ask for it.

@@ -36,7 +36,12 @@ fn of(api: &str) -> Option<&'static Rules> {
 }
 
 /// A request's rules.
-pub(crate) fn request(method: &str, exchange: &Exchange, body: &Value, findings: &mut Vec<Finding>) {
+pub(crate) fn request(
+    method: &str,
+    exchange: &Exchange,
+    body: &Value,
+    findings: &mut Vec<Finding>,
+) {
     let Some(rules) = of(method.split('.').next().unwrap_or_default()) else {
         return;
     };
@@ -54,7 +59,10 @@ pub(crate) fn request(method: &str, exchange: &Exchange, body: &Value, findings:
         let count = fields.iter().filter(there).count();
         if count != 1 {
             let all = fields.join(", ");
-            say(fields[0], format!("of {all} there must be exactly one, and there are {count}"));
+            say(
+                fields[0],
+                format!("of {all} there must be exactly one, and there are {count}"),
+            );
         }
     }
     (rules.request)(method, exchange, body, &mut say);
@@ -90,7 +98,8 @@ fn rows<'a>(
 
 /// A field by its path with dots.
 fn get<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
-    path.split('.').try_fold(value, |value, name| value.get(name))
+    path.split('.')
+        .try_fold(value, |value, name| value.get(name))
 }
 
 fn text<'a>(fields: &'a Map<String, Value>, name: &str) -> &'a str {

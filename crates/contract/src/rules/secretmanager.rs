@@ -8,10 +8,16 @@ use crate::syntax::{SECRET_ID, matches};
 
 pub(super) const RULES: Rules = Rules {
     required: &[
-        ("secretmanager.projects.secrets.addVersion", &["payload.data"]),
+        (
+            "secretmanager.projects.secrets.addVersion",
+            &["payload.data"],
+        ),
         ("secretmanager.projects.secrets.create", &["replication"]),
         ("secretmanager.projects.secrets.setIamPolicy", &["policy"]),
-        ("secretmanager.projects.secrets.testIamPermissions", &["permissions"]),
+        (
+            "secretmanager.projects.secrets.testIamPermissions",
+            &["permissions"],
+        ),
     ],
     exactly_one: &[(
         "secretmanager.projects.secrets.create",
@@ -32,7 +38,10 @@ fn request(method: &str, exchange: &Exchange, _: &Value, say: &mut Say) {
     if method == "secretmanager.projects.secrets.create" {
         match exchange.query_value("secretId") {
             Some(id) if matches(SECRET_ID, &id) => {}
-            _ => say("secretId", format!("is missing in the query, or not {SECRET_ID}")),
+            _ => say(
+                "secretId",
+                format!("is missing in the query, or not {SECRET_ID}"),
+            ),
         }
     }
 }

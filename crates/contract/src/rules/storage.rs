@@ -12,13 +12,31 @@ pub(super) const RULES: Rules = Rules {
     answered: &[
         (
             "Bucket",
-            &["id", "name", "selfLink", "location", "storageClass", "timeCreated", "metageneration"],
+            &[
+                "id",
+                "name",
+                "selfLink",
+                "location",
+                "storageClass",
+                "timeCreated",
+                "metageneration",
+            ],
         ),
         (
             "Object",
             &[
-                "id", "name", "selfLink", "mediaLink", "bucket", "generation", "metageneration", "size",
-                "crc32c", "timeCreated", "updated", "storageClass",
+                "id",
+                "name",
+                "selfLink",
+                "mediaLink",
+                "bucket",
+                "generation",
+                "metageneration",
+                "size",
+                "crc32c",
+                "timeCreated",
+                "updated",
+                "storageClass",
             ],
         ),
     ],
@@ -45,7 +63,9 @@ fn request(method: &str, exchange: &Exchange, body: &Value, say: &mut Say) {
 
 fn resource(schema: &str, fields: &Map<String, Value>, say: &mut Say) {
     if schema == "Object" {
-        let id = ["bucket", "name", "generation"].map(|field| text(fields, field)).join("/");
+        let id = ["bucket", "name", "generation"]
+            .map(|field| text(fields, field))
+            .join("/");
         if text(fields, "id") != id {
             say("id", "is not bucket/name/generation".into());
         }

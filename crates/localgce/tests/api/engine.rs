@@ -23,8 +23,9 @@ pub struct Engine {
     pub dir: TempDir,
     pub endpoint: Endpoint,
     pub http: Client,
+    /// The engine's own URL; that of the endpoint is the proxy's.
+    pub direct: String,
     process: Child,
-    /// The endpoint's URL is its own.
     _proxy: Proxy,
 }
 
@@ -54,11 +55,12 @@ impl Engine {
             tokio::time::sleep(Duration::from_millis(50)).await;
         };
         let proxy = Proxy::start(dir.path(), "engine");
-        endpoint.url = proxy.url().into();
+        let direct = std::mem::replace(&mut endpoint.url, proxy.url().into());
         Self {
             dir,
             endpoint,
             http: Client::new(),
+            direct,
             process,
             _proxy: proxy,
         }
