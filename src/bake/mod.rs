@@ -15,7 +15,7 @@ use gce::Image;
 use crate::cloud::Cloud;
 use crate::deployment::Deployment;
 use crate::image::Offline;
-use crate::journal::Journal;
+use crate::journal::{self, Journal, Resource};
 use crate::paths;
 use crate::progress::Progress;
 
@@ -74,7 +74,14 @@ pub async fn bake_archive(
 /// The image of that name, once VMs can be made of it.
 async fn find(cloud: &Cloud, name: &str) -> Result<Option<Image>> {
     let image = cloud.client.images().find(name).await?;
-    Ok(image.filter(image::ready))
+    let image = image.filter(image::ready);
+    if image.is_some() {
+        // It is used from here on, though the bake that made it may have died before its end.
+        let name = name.to_owned();
+        let resource = Resource::Image { name };
+        journal::keep(&paths::journal()?, &cloud.place, &[resource])?;
+    }
+    Ok(image)
 }
 
 /// Publishes in a run of its own.
@@ -84,7 +91,7 @@ async fn publish_alone(
     draft: &Draft,
     progress: &Progress,
 ) -> Result<Image> {
-    let mut journal = Journal::begin(&paths::journal()?, "bake")?;
+    let mut journal = Journal::begin(&paths::journal()?, "bake", &cloud.place)?;
     let published = publish(deployment, cloud, draft, &mut journal, progress).await;
     journal.settle(&cloud.client, published).await
 }

@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use reqwest::{Method, Url};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use crate::{
     Buckets, Credentials, Disk, Disks, Endpoints, Error, Firewalls, Images, InstanceTemplate,
-    Instances, Kind, MachineType, Objects, Operation, Pending, Project, Result, RetryPolicy,
-    Secrets, Zone,
+    Instances, Kind, MachineType, Objects, Operation, Operations, Pending, Project, Result,
+    RetryPolicy, Secrets, Zone,
     endpoints::join,
     transport::{Call, Transport},
 };
@@ -35,6 +35,16 @@ impl Client {
     #[must_use]
     pub fn with_retry(mut self, policy: RetryPolicy) -> Self {
         self.transport.policy = policy;
+        self
+    }
+
+    /// The same client for impatient people: an attempt that is not answered within `timeout` is
+    /// given up, and a call is tried again for two and a half times as long, as the two minutes and
+    /// five minutes are that hold otherwise.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.transport.limit = timeout;
+        self.transport.policy.total = timeout * 5 / 2;
         self
     }
 
@@ -92,6 +102,15 @@ impl Client {
         let url = self.compute_url(&["global", "instanceTemplates"])?;
         self.list(url, None, "listing instance templates".into())
             .await
+    }
+
+    /// Operations in a zone, or the global ones.
+    #[must_use]
+    pub fn operations(&self, zone: Option<&str>) -> Operations {
+        Operations {
+            client: self.clone(),
+            zone: zone.map(Into::into),
+        }
     }
 
     /// Firewalls of the project.

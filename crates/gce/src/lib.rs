@@ -29,6 +29,7 @@ mod images;
 mod instances;
 mod json;
 mod operation;
+mod operations;
 mod projects;
 mod retry;
 #[cfg(test)]
@@ -55,6 +56,7 @@ pub use instances::{
     SerialPortOutput, ServiceAccount, ShieldedInstanceConfig, Tags,
 };
 pub use operation::{Operation, OperationError, OperationErrorItem, Pending};
+pub use operations::Operations;
 pub use projects::{MachineType, Project, Zone};
 pub use retry::RetryPolicy;
 pub use secrets::{Automatic, Replication, Secret, SecretBytes, SecretVersion, Secrets};
