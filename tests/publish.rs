@@ -111,9 +111,8 @@ impl Cloud {
     /// Every image's name and place in the family, newest first.
     fn places(&self) -> Vec<(String, String)> {
         let list = self.done(&["images", "list"]);
-        let words = |line: &str| -> Vec<String> {
-            line.split_whitespace().map(str::to_owned).collect()
-        };
+        let words =
+            |line: &str| -> Vec<String> { line.split_whitespace().map(str::to_owned).collect() };
         let place = |line| {
             let words = words(line);
             (words[0].clone(), words[2].clone())
@@ -143,15 +142,15 @@ fn published_promoted_rolled_back_and_pruned() {
     assert_eq!(labels["clawbake-recipe"], "clawdbot");
     assert_eq!(labels["clawbake-base"], "debian-13");
     let content = labels["clawbake-content"].as_str().unwrap();
-    assert!(a.ends_with(&content[..8]), "{a} is not named after {content}");
+    assert!(
+        a.ends_with(&content[..8]),
+        "{a} is not named after {content}"
+    );
     assert_eq!(cloud.place(&a), "outside");
     // Published once; the second time it is there.
     let again = cloud.0.path().join("a/disk.tar.gz");
     let again = again.to_str().unwrap();
-    assert_eq!(
-        cloud.done(&["bake", "--archive", again, "--no-promote"]),
-        a
-    );
+    assert_eq!(cloud.done(&["bake", "--archive", again, "--no-promote"]), a);
 
     assert_eq!(cloud.promote(&a), format!("{a} enters the family"));
     assert_eq!(cloud.place(&a), "front");
@@ -165,7 +164,12 @@ fn published_promoted_rolled_back_and_pruned() {
     );
     assert_eq!(cloud.place(&b), "front");
     assert_eq!(cloud.promote(&c), plan);
-    let places = [(&c, "front"), (&old, "outside"), (&b, "rollback"), (&a, "deprecated")];
+    let places = [
+        (&c, "front"),
+        (&old, "outside"),
+        (&b, "rollback"),
+        (&a, "deprecated"),
+    ];
     let places = places.map(|(name, place)| (name.clone(), place.to_owned()));
     assert_eq!(cloud.places(), places);
     let replacement = cloud.image(&a)["deprecated"]["replacement"].clone();
@@ -182,7 +186,10 @@ fn published_promoted_rolled_back_and_pruned() {
     );
     assert_eq!(cloud.place(&b), "front");
     let error = cloud.refused(&["images", "rollback"]);
-    assert!(error.contains("every older image is deprecated") && error.contains(&a), "{error}");
+    assert!(
+        error.contains("every older image is deprecated") && error.contains(&a),
+        "{error}"
+    );
     assert_eq!(cloud.promote(&c), format!("{c} is no longer deprecated"));
     assert_eq!(cloud.place(&c), "front");
     assert_eq!(cloud.place(&b), "rollback");
@@ -197,7 +204,12 @@ fn published_promoted_rolled_back_and_pruned() {
     assert_eq!(cloud.done(&["images", "prune", "--keep", "1"]), a);
     let left: Vec<_> = cloud.places().into_iter().map(|(name, _)| name).collect();
     assert_eq!(left, [c, b]);
-    assert_eq!(fs::read_dir(cloud.0.path().join("journal")).unwrap().count(), 0);
+    assert_eq!(
+        fs::read_dir(cloud.0.path().join("journal"))
+            .unwrap()
+            .count(),
+        0
+    );
 }
 
 #[test]
@@ -218,5 +230,8 @@ fn of_two_at_once_the_newest_ends_in_front() {
     let places = cloud.places();
     assert_eq!(places.len(), 3);
     assert_eq!(places[0].1, "front", "{places:?}");
-    assert!(places.iter().any(|(_, place)| place == "rollback"), "{places:?}");
+    assert!(
+        places.iter().any(|(_, place)| place == "rollback"),
+        "{places:?}"
+    );
 }
