@@ -35,6 +35,10 @@ pub struct Cloud {
     pub subnetwork: Option<String>,
     /// Bucket for image archives.
     pub bucket: String,
+    /// Where images are kept, as a region or a multi-region; Google chooses if there is none.
+    pub storage_locations: Vec<String>,
+    /// The Cloud KMS key that images are encrypted with, if it is not Google's own.
+    pub kms_key: Option<String>,
     /// Email of the VM's service account.
     pub service_account: String,
     /// Secret Manager's base URL as a VM reaches it.
@@ -64,6 +68,8 @@ impl Cloud {
                     network: "global/networks/default".into(),
                     subnetwork: None,
                     bucket: bucket(&endpoint.project),
+                    storage_locations: Vec::new(),
+                    kms_key: None,
                     service_account: service_account(&endpoint.project),
                     secret_manager_in_guest: ENGINE_IN_GUEST.into(),
                     zone: endpoint.zone.clone(),
@@ -72,10 +78,7 @@ impl Cloud {
                 })
             }
             Target::Gce(gce) => {
-                let region = gce
-                    .zone
-                    .rsplit_once('-')
-                    .map_or(&*gce.zone, |(region, _)| region);
+                let region = region(&gce.zone);
                 let subnetwork = gce
                     .subnetwork
                     .as_ref()
@@ -90,6 +93,8 @@ impl Cloud {
                         .bucket
                         .as_ref()
                         .map_or_else(|| bucket(&gce.project), ToString::to_string),
+                    storage_locations: gce.storage_locations.clone(),
+                    kms_key: gce.kms_key.clone(),
                     service_account: gce
                         .service_account
                         .as_ref()
@@ -103,6 +108,12 @@ impl Cloud {
                 })
             }
         }
+    }
+
+    /// The region that the zone is in.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        region(&self.zone)
     }
 
     /// How the gateway of an instance is reached from here.
@@ -162,11 +173,7 @@ impl Place {
 
 fn engine_client(endpoint: Endpoint) -> Result<Client> {
     let credentials = Credentials::token(endpoint.token);
-    client(
-        Endpoints::at(&endpoint.url),
-        credentials,
-        &endpoint.project,
-    )
+    client(Endpoints::at(&endpoint.url), credentials, &endpoint.project)
 }
 
 fn google_client(project: &str) -> Result<Client> {
@@ -194,6 +201,10 @@ pub enum Reach {
     Url(String),
     /// Through Identity-Aware Proxy, by this command; then on localhost.
     Tunnel(String),
+}
+
+fn region(zone: &str) -> &str {
+    zone.rsplit_once('-').map_or(zone, |(region, _)| region)
 }
 
 fn bucket(project: &str) -> String {

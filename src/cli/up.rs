@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 
 use super::ready::{Timeout, announce, wait};
 use super::{DeploymentFile, terminal};
-use crate::bake;
+use crate::bake::{self, Until};
 use crate::cloud::Cloud;
 use crate::deployment::Deployment;
 use crate::fleet::{self, Instance, Phase};
@@ -66,6 +66,7 @@ async fn ensure_running(
         let image = ensure_image(deployment, cloud, progress).await?;
         return fleet::launch(deployment, cloud, &image, progress).await;
     };
+    fleet::keep(deployment, cloud)?;
     let failed = fleet::report(cloud, &deployment.name)
         .await?
         .is_some_and(|report| report.phase == Phase::Failed);
@@ -99,5 +100,6 @@ async fn ensure_image(
         return Ok(image);
     }
     let cache = paths::cache()?;
-    bake::bake(deployment, cloud, &Offline::new(recipe, &cache), progress).await
+    let builder = Offline::new(recipe, &cache);
+    bake::bake(deployment, cloud, &builder, Until::Promoted, progress).await
 }

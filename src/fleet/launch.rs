@@ -22,36 +22,40 @@ pub async fn launch(
     image: &Image,
     progress: &Progress,
 ) -> Result<Instance> {
+    let stage = progress.stage("VM");
+    let mut journal = Journal::begin(&paths::journal()?, "launch", &cloud.place)?;
+    let created = create(deployment, cloud, image, &mut journal).await;
+    let instance = journal.settle(&cloud.client, created).await?;
+    let name = image.name.as_deref().unwrap_or_default();
+    stage.finish(Outcome::Done, format!("{} from {name}", deployment.name));
+    Ok(instance)
+}
+
+/// [`launch`] as a part of a longer run: what it creates is in that run's journal.
+pub async fn create(
+    deployment: &Deployment,
+    cloud: &Cloud,
+    image: &Image,
+    journal: &mut Journal,
+) -> Result<Instance> {
     let values = userdata::Values::new(
         deployment,
         cloud.client.project_id(),
         &cloud.secret_manager_in_guest,
     );
     let user_data = userdata::render(&values)?;
-    let link = image
+    let image = image
         .self_link
         .as_deref()
         .context("the image has no selfLink")?;
-    let stage = progress.stage("VM");
-    let mut journal = Journal::begin(&paths::journal()?, "launch", &cloud.place)?;
-    let created = create(deployment, cloud, link, user_data, &mut journal).await;
-    let instance = journal.settle(&cloud.client, created).await?;
-    let name = image.name.as_deref().unwrap_or(link);
-    stage.finish(Outcome::Done, format!("{} from {name}", deployment.name));
-    Ok(instance)
-}
-
-async fn create(
-    deployment: &Deployment,
-    cloud: &Cloud,
-    image: &str,
-    user_data: String,
-    journal: &mut Journal,
-) -> Result<Instance> {
     let (client, zone) = (&cloud.client, &cloud.zone);
     let [vm, boot_disk, state_disk] = resources(deployment, cloud);
     ensure!(
-        client.instances(zone).find(&deployment.name).await?.is_none(),
+        client
+            .instances(zone)
+            .find(&deployment.name)
+            .await?
+            .is_none(),
         "there is an instance {0} already: `clawbake delete` removes it, `clawbake up` uses it",
         deployment.name
     );
@@ -71,7 +75,11 @@ async fn create(
     }
     let run = journal.label();
     let disks = client.disks(zone);
-    if disks.find(&plan::state_disk_name(deployment)).await?.is_none() {
+    if disks
+        .find(&plan::state_disk_name(deployment))
+        .await?
+        .is_none()
+    {
         let disk = plan::state_disk(deployment, zone, &run);
         journal
             .create(client, state_disk, disks.insert(&disk))
@@ -132,8 +140,16 @@ pub async fn start(cloud: &Cloud, instance: &Instance) -> Result<()> {
     Ok(())
 }
 
-/// Deletes the VM. The state disk stays, unless `state_disk` names it. Returns whether there was
-/// anything to delete.
+/// What [`delete`] found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deleted {
+    /// Whether there was anything to delete.
+    pub anything: bool,
+    /// The state disk, where there is one and it stays.
+    pub stays: Option<String>,
+}
+
+/// Deletes the VM. The state disk stays, unless `state_disk` names it.
 ///
 /// It goes on where an earlier one stopped: it waits for what that has under way, and removes a boot
 /// disk that has lost its VM.
@@ -142,7 +158,7 @@ pub async fn delete(
     cloud: &Cloud,
     state_disk: Option<&str>,
     progress: &Progress,
-) -> Result<bool> {
+) -> Result<Deleted> {
     let own = plan::state_disk_name(deployment);
     if let Some(other) = state_disk.filter(|name| *name != own) {
         bail!(
@@ -152,15 +168,18 @@ pub async fn delete(
     }
     let client = &cloud.client;
     let [vm, boot_disk, state] = resources(deployment, cloud);
-    let mut found = remove(client, &vm, progress.stage("VM")).await?;
+    let mut anything = remove(client, &vm, progress.stage("VM")).await?;
     let orphan = client.disks(&cloud.zone).find(&deployment.name).await?;
     if orphan.is_some_and(|disk| disk.users.is_empty() && plan::belongs(&disk, deployment)) {
-        found |= remove(client, &boot_disk, progress.stage("boot disk")).await?;
+        anything |= remove(client, &boot_disk, progress.stage("boot disk")).await?;
     }
-    if state_disk.is_some() {
-        found |= remove(client, &state, progress.stage("state disk")).await?;
-    }
-    Ok(found)
+    let stays = if state_disk.is_some() {
+        anything |= remove(client, &state, progress.stage("state disk")).await?;
+        None
+    } else {
+        client.disks(&cloud.zone).find(&own).await?.map(|_| own)
+    };
+    Ok(Deleted { anything, stays })
 }
 
 /// Deletes a resource; `false` if it was not there.

@@ -120,7 +120,10 @@ impl Leftover {
     /// Removes what the run had created, the last first. The journal stays where something failed.
     pub async fn clean(self, client: &Client) -> Result<Vec<(Resource, Fate)>> {
         let fates = remove_all(client, &self.text.entries, self.text.answered).await;
-        if !fates.iter().any(|(_, fate)| matches!(fate, Fate::Failed { .. })) {
+        if !fates
+            .iter()
+            .any(|(_, fate)| matches!(fate, Fate::Failed { .. }))
+        {
             self.file.remove()?;
         }
         Ok(fates)
@@ -172,7 +175,10 @@ pub(super) async fn owned(client: &Client, entry: &Entry) -> gce::Result<Fate> {
     })
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it stands where a closure would")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it stands where a closure would"
+)]
 fn failed(error: gce::Error) -> Fate {
     Fate::Failed {
         why: error.to_string(),

@@ -11,7 +11,7 @@ mod resource;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use gce::{Client, Kind, Pending};
 
 use crate::cloud::Place;
@@ -132,13 +132,16 @@ impl Journal {
     /// Ends the run. After success what it created stays; after a failure it is deleted, the last
     /// first, and the error tells what could not be.
     pub async fn settle<T>(self, client: &Client, result: Result<T>) -> Result<T> {
-        let error = match result {
-            Ok(value) => {
-                self.file.remove()?;
-                return Ok(value);
-            }
-            Err(error) => error,
-        };
+        if result.is_ok() {
+            self.file.remove()?;
+            return result;
+        }
+        self.undo(client, result).await
+    }
+
+    /// Ends a run whose creations were for the time being: they are deleted, the last first, however
+    /// it went. What could not be deleted is an error, and does not hide the first one.
+    pub async fn undo<T>(self, client: &Client, result: Result<T>) -> Result<T> {
         let left: Vec<_> = remove_all(client, &self.entries, self.answered)
             .await
             .into_iter()
@@ -150,12 +153,16 @@ impl Journal {
         if left.is_empty() {
             // The first error is the one to tell; an empty journal does no harm.
             let _ = self.file.remove();
-            return Err(error);
+            return result;
         }
-        Err(error.context(format!(
+        let left = format!(
             "not cleaned up: {}; `clawbake clean` tries again",
             left.join("; ")
-        )))
+        );
+        match result {
+            Ok(_) => Err(anyhow!(left)),
+            Err(error) => Err(error.context(left)),
+        }
     }
 }
 
