@@ -162,7 +162,7 @@ fn finish(operation: Operation, what: &str) -> Result<Operation> {
 mod tests {
     use super::*;
     use crate::{
-        Instance,
+        Disk,
         script::{Answer, Script},
     };
 
@@ -179,16 +179,11 @@ mod tests {
         ])
         .await;
         let mut seen = Vec::new();
-        let instance = Instance {
-            name: Some("vm".into()),
-            ..Instance::default()
+        let disk = Disk {
+            name: Some("d".into()),
+            ..Disk::default()
         };
-        let pending = script
-            .client()
-            .instances("z")
-            .insert(&instance)
-            .await
-            .unwrap();
+        let pending = script.client().disks("z").insert(&disk).await.unwrap();
         pending
             .wait_with(Duration::from_secs(5), |operation| {
                 seen.extend(operation.status.clone());
@@ -197,7 +192,7 @@ mod tests {
             .unwrap();
         assert_eq!(seen, ["PENDING", "RUNNING", "DONE"]);
         let requests = script.requests();
-        assert_eq!(requests[0].body, br#"{"name":"vm"}"#);
+        assert_eq!(requests[0].body, br#"{"name":"d"}"#);
         let wait = "/compute/v1/projects/p/zones/z/operations/operation-1/wait";
         assert!(
             requests[1..]
