@@ -195,7 +195,7 @@ fn from_nothing_to_a_gateway_that_answers() {
     story.expect_machines(1);
     story.kill_engine();
     story.expect_machines(0);
-    story.clawbake(&["engine", "start"]);
+    assert!(story.engine_command("start"));
     story.expect_machines(1);
     story.clawbake(&["delete", "--state-disk", "clawdbot-gateway-state"]);
     story.end();
