@@ -2,7 +2,7 @@
 //! promoted, rolled back, pruned, and two at once.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
@@ -63,10 +63,13 @@ impl Cloud {
         dir.join("disk.tar.gz")
     }
 
-    fn publish(&self, word: &str) -> String {
-        let archive = self.archive(word);
+    fn bake(&self, archive: &Path) -> String {
         let archive = archive.to_str().unwrap();
         self.done(&["bake", "--archive", archive, "--no-promote"])
+    }
+
+    fn publish(&self, word: &str) -> String {
+        self.bake(&self.archive(word))
     }
 
     fn promote(&self, image: &str) -> String {
@@ -148,9 +151,7 @@ fn published_promoted_rolled_back_and_pruned() {
     );
     assert_eq!(cloud.place(&a), "outside");
     // Published once; the second time it is there.
-    let again = cloud.0.path().join("a/disk.tar.gz");
-    let again = again.to_str().unwrap();
-    assert_eq!(cloud.done(&["bake", "--archive", again, "--no-promote"]), a);
+    assert_eq!(cloud.bake(&cloud.0.path().join("a/disk.tar.gz")), a);
 
     assert_eq!(cloud.promote(&a), format!("{a} enters the family"));
     assert_eq!(cloud.place(&a), "front");
@@ -215,7 +216,13 @@ fn published_promoted_rolled_back_and_pruned() {
 #[test]
 fn of_two_at_once_the_newest_ends_in_front() {
     let cloud = Cloud::begin();
-    let first = cloud.publish("first");
+    cloud.done(&["engine", "start"]);
+    let archive = cloud.archive("first");
+    let (first, same) = std::thread::scope(|scope| {
+        let [one, two] = [(); 2].map(|()| scope.spawn(|| cloud.bake(&archive)));
+        (one.join().unwrap(), two.join().unwrap())
+    });
+    assert_eq!(first, same, "the same archive became two images");
     cloud.promote(&first);
     std::thread::scope(|scope| {
         for word in ["left", "right"] {
