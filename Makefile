@@ -46,8 +46,9 @@ bench:
 	$(CARGO) build --quiet
 	tests/start/run target/debug/clawbake
 
-## e2e: bake, launch, restart, refuse, delete: real VMs, about 20 minutes without KVM
+## e2e: bake, launch, restart, refuse, delete: real VMs, about 25 minutes without KVM
 e2e:
+	$(CARGO) test --quiet --test faults -- --ignored --nocapture
 	$(CARGO) test --quiet --test e2e -- --ignored --nocapture
 
 ## clean: what this checkout built; images, VMs and caches are `clawbake engine reset`'s

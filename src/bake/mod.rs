@@ -1,141 +1,119 @@
-//! From a built archive to an image in its family: upload, insert without a family, promote.
+//! From a recipe to an image in its family: build, publish without a family, boot test, promote.
 
+mod boot_test;
+mod family;
 mod image;
+mod promotion;
+mod publish;
+mod source;
 
-use anyhow::{Context, Result, bail};
-use gce::{Bucket, IamConfiguration, Image, Object, UniformBucketLevelAccess};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use gce::Image;
 
 use crate::cloud::Cloud;
 use crate::deployment::Deployment;
-use crate::image::{Built, Offline, Plan};
-use crate::journal::{Journal, Resource};
+use crate::image::Offline;
+use crate::journal::{self, Journal, Resource};
 use crate::paths;
-use crate::progress::{Outcome, Progress};
+use crate::progress::Progress;
 
-pub use image::{GATEWAY_LABEL, RECIPE_LABEL, serves};
+pub use boot_test::{BootTestFailed, boot_test};
+pub use family::{Deprecated, Family, Member, Stays, Step};
+pub use image::{GATEWAY_LABEL, RECIPE_LABEL, boot_test as boot_test_label, serves};
+pub use promotion::{delete, observe, promote, rollback, used};
+pub use publish::publish;
+pub use source::{Draft, Source};
+
+/// How far a bake goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// An image without a family, which has not been booted.
+    Published,
+    /// An image that has passed its boot test, in its family.
+    Promoted,
+}
 
 /// Bakes the deployment's recipe: what exists already is not made again.
 pub async fn bake(
     deployment: &Deployment,
     cloud: &Cloud,
     builder: &Offline<'_>,
+    until: Until,
     progress: &Progress,
 ) -> Result<Image> {
     let plan = builder.plan().await?;
-    let images = cloud.client.images();
-    if let Some(found) = images
-        .find(&plan.name)
-        .await?
-        .filter(|image| image.status.as_deref() == Some("READY"))
-    {
-        return promote(deployment, cloud, found, progress).await;
-    }
-    let built = builder.build(&plan, progress).await?;
-    let mut journal = Journal::begin(&paths::journal()?, "bake")?;
-    let published = publish(deployment, cloud, &plan, &built, &mut journal, progress).await;
-    let image = journal.settle(&cloud.client, published).await?;
-    promote(deployment, cloud, image, progress).await
+    let image = match find(cloud, &plan.name).await? {
+        Some(image) => image,
+        None => {
+            let built = builder.build(&plan, progress).await?;
+            let draft = Draft::planned(&plan, Source::Archive(built.archive));
+            publish_alone(deployment, cloud, &draft, progress).await?
+        }
+    };
+    release(deployment, cloud, image, until, progress).await
 }
 
-/// Uploads the archive and makes an image of it that belongs to no family yet.
-async fn publish(
+/// Publishes an archive that [`Offline::build`] made elsewhere, from the deployment's recipe.
+pub async fn bake_archive(
     deployment: &Deployment,
     cloud: &Cloud,
-    plan: &Plan,
-    built: &Built,
-    journal: &mut Journal,
+    archive: &Path,
+    until: Until,
     progress: &Progress,
 ) -> Result<Image> {
-    ensure_bucket(cloud).await?;
-    let stage = progress.stage("upload");
-    let object = Object {
-        name: Some(format!("{}.tar.gz", plan.name)),
-        ..Object::default()
+    let draft = Draft::archive(&deployment.recipe, archive).await?;
+    let image = match find(cloud, &draft.name).await? {
+        Some(image) => image,
+        None => publish_alone(deployment, cloud, &draft, progress).await?,
     };
-    let object_name = object.name.clone().unwrap_or_default();
-    journal.record(Resource::Object {
-        bucket: cloud.bucket.clone(),
-        name: object_name.clone(),
-    })?;
-    let objects = cloud.client.objects(&cloud.bucket);
-    objects
-        .upload(&object, &built.archive, |done, total| {
-            stage.advance(done, total);
-        })
-        .await?;
-    stage.finish(
-        Outcome::Done,
-        format!("gs://{}/{object_name}", cloud.bucket),
-    );
+    release(deployment, cloud, image, until, progress).await
+}
 
-    let stage = progress.stage("image");
-    let source = format!(
-        "https://storage.googleapis.com/{}/{object_name}",
-        cloud.bucket
-    );
-    let body = image::of(deployment, &plan.name, &source);
-    journal.record(Resource::Image {
-        name: plan.name.clone(),
-    })?;
-    let images = cloud.client.images();
-    journal.create(images.insert(&body)).await?;
-    let image = images.get(&plan.name).await?;
-    if image.status.as_deref() != Some("READY") {
-        bail!(
-            "the image {} is {}, not READY",
-            plan.name,
-            image.status.as_deref().unwrap_or("without a status")
-        );
+/// The image of that name, once VMs can be made of it.
+async fn find(cloud: &Cloud, name: &str) -> Result<Option<Image>> {
+    let image = cloud.client.images().find(name).await?;
+    let image = image.filter(image::ready);
+    if image.is_some() {
+        // It is used from here on, though the bake that made it may have died before its end.
+        let name = name.to_owned();
+        let resource = Resource::Image { name };
+        journal::keep(&paths::journal()?, &cloud.place, &[resource])?;
     }
-    // The archive has served: the image holds its bytes.
-    objects
-        .delete(&object_name)
-        .await
-        .context("deleting the uploaded archive")?;
-    stage.finish(Outcome::Done, &plan.name);
     Ok(image)
 }
 
-/// Puts the image into its family, which makes it what `launch` uses.
-async fn promote(
+/// Publishes in a run of its own.
+async fn publish_alone(
+    deployment: &Deployment,
+    cloud: &Cloud,
+    draft: &Draft,
+    progress: &Progress,
+) -> Result<Image> {
+    let mut journal = Journal::begin(&paths::journal()?, "bake", &cloud.place)?;
+    let published = publish(deployment, cloud, draft, &mut journal, progress).await;
+    journal.settle(&cloud.client, published).await
+}
+
+async fn release(
     deployment: &Deployment,
     cloud: &Cloud,
     image: Image,
+    until: Until,
     progress: &Progress,
 ) -> Result<Image> {
-    let family = &deployment.recipe.family;
+    let recipe = &deployment.recipe;
     let name = image.name.clone().context("an image without a name")?;
-    let stage = progress.stage("family");
-    if image.family.as_deref() == Some(&**family) {
-        stage.finish(Outcome::Cached, format!("{name} is in {family}"));
+    if until == Until::Published {
         return Ok(image);
     }
-    let images = cloud.client.images();
-    images.set_family(&name, family).await?.wait().await?;
-    stage.finish(Outcome::Done, format!("{name} is in {family}"));
-    Ok(images.get(&name).await?)
-}
-
-async fn ensure_bucket(cloud: &Cloud) -> Result<()> {
-    let buckets = cloud.client.buckets();
-    if buckets.find(&cloud.bucket).await?.is_some() {
-        return Ok(());
+    // What would not get in front need not be booted.
+    let family = observe(cloud, recipe).await?;
+    if family.promotion(&name, Deprecated::Stays).is_ok() {
+        boot_test(deployment, cloud, image, progress).await?;
     }
-    let region = cloud
-        .zone
-        .rsplit_once('-')
-        .map_or(cloud.zone.as_str(), |(region, _)| region);
-    let bucket = Bucket {
-        name: Some(cloud.bucket.clone()),
-        location: Some(region.to_uppercase()),
-        iam_configuration: Some(IamConfiguration {
-            uniform_bucket_level_access: Some(UniformBucketLevelAccess {
-                enabled: Some(true),
-            }),
-            ..IamConfiguration::default()
-        }),
-        ..Bucket::default()
-    };
-    buckets.insert(&bucket).await?;
-    Ok(())
+    // Another image in front is no failure of this one, and has been said.
+    let _ = promote(cloud, recipe, &name, Deprecated::Stays, progress).await?;
+    Ok(cloud.client.images().get(&name).await?)
 }

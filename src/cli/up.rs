@@ -1,10 +1,10 @@
 //! `clawbake up`: whatever is missing until the gateway answers.
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use super::ready::{Timeout, announce, wait};
 use super::{DeploymentFile, terminal};
-use crate::bake;
+use crate::bake::{self, Until};
 use crate::cloud::Cloud;
 use crate::deployment::Deployment;
 use crate::fleet::{self, Instance, Phase};
@@ -66,6 +66,7 @@ async fn ensure_running(
         let image = ensure_image(deployment, cloud, progress).await?;
         return fleet::launch(deployment, cloud, &image, progress).await;
     };
+    fleet::keep(deployment, cloud)?;
     let failed = fleet::report(cloud, &deployment.name)
         .await?
         .is_some_and(|report| report.phase == Phase::Failed);
@@ -99,5 +100,9 @@ async fn ensure_image(
         return Ok(image);
     }
     let cache = paths::cache()?;
-    bake::bake(deployment, cloud, &Offline::new(recipe, &cache), progress).await
+    let builder = Offline::new(recipe, &cache);
+    bake::bake(deployment, cloud, &builder, Until::Promoted, progress).await?;
+    // Not always what was baked: a newer image, or a rollback, stays in front.
+    let front = cloud.client.images().find_in_family(&recipe.family).await?;
+    front.with_context(|| format!("the family {} has no image in front", recipe.family))
 }

@@ -23,6 +23,7 @@ pub async fn serve(config: Config) -> Result<()> {
         dir,
         listen,
         connect_command,
+        power_off,
     } = config;
     ensure!(
         listen.ip().is_loopback(),
@@ -56,7 +57,12 @@ pub async fn serve(config: Config) -> Result<()> {
         pid: std::process::id(),
         acceleration: hypervisor.acceleration().to_string(),
     };
-    let engine = Arc::new(Engine::open(&dir, endpoint.token.clone(), hypervisor)?);
+    let engine = Arc::new(Engine::open(
+        &dir,
+        endpoint.token.clone(),
+        hypervisor,
+        power_off,
+    )?);
     engine.resume()?;
     let router = api::router(&engine);
     let server = tokio::spawn(async move { axum::serve(listener, router).await });
