@@ -35,6 +35,7 @@ check:
 ## unit: library tests, messages, engine without VMs
 unit:
 	$(CARGO) test --workspace --quiet
+	@$(CARGO) run --quiet -p contract gce engine wire
 
 ## guest: the scripts that run inside a VM, on real loop devices and sockets; .env through real compose
 guest:
@@ -50,6 +51,7 @@ bench:
 e2e:
 	$(CARGO) test --quiet --test faults -- --ignored --nocapture
 	$(CARGO) test --quiet --test e2e -- --ignored --nocapture
+	@$(CARGO) run --quiet -p contract story
 
 ## clean: what this checkout built; images, VMs and caches are `clawbake engine reset`'s
 clean:

@@ -21,7 +21,7 @@ use point::{Kind, Point};
 use world::{NAME, Verb, World};
 
 /// Engines per verb.
-const WORLDS: usize = 2;
+const WORLDS: usize = 1;
 
 /// What was found at one point.
 #[derive(Debug, Default)]

@@ -131,7 +131,8 @@ async fn every_fault_does_what_it_says() {
     assert!(disks.find("never").await.unwrap().is_none());
 
     proxy.inject(first_insert(|| Fault::Hang));
-    let hanging = disks.insert(&disk("hanging"));
+    let unheard = disk("hanging");
+    let hanging = disks.insert(&unheard);
     assert!(
         tokio::time::timeout(Duration::from_secs(1), hanging)
             .await
@@ -187,4 +188,22 @@ async fn the_engine_may_be_started_again_behind_it() {
     engine.run(&engine.dir(), "start");
     let (client, zone) = self::client(&proxy);
     client.zone(&zone).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_contract_does_not_know_fails_the_test() {
+    let engine = Engine::start();
+    let proxy = Proxy::start(&engine.dir(), "wire-of-strangers");
+    let endpoint = localgce::Endpoint::read(&proxy.engine_dir())
+        .unwrap()
+        .unwrap();
+    let url = format!("{}/compute/v1/projects/p/global/pictures", proxy.url());
+    let request = reqwest::Client::new().get(url).bearer_auth(endpoint.token);
+    assert_eq!(request.send().await.unwrap().status(), 404);
+    assert_eq!(
+        proxy.tally().to_string(),
+        "contract: 1 exchanges, 0 methods, 1 unvalidated"
+    );
+    let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(proxy)));
+    assert!(dropped.is_err());
 }

@@ -112,7 +112,6 @@ impl World {
             .env("CLAWBAKE_ENGINE", self.proxy.engine_dir())
             .env("CLAWBAKE_JOURNAL", self.journal())
             .env("CLAWBAKE_CACHE", self.dir.path().join("cache"))
-            .env("CLAWBAKE_REQUEST_TIMEOUT", "1")
             .stdin(Stdio::null());
         command
     }
@@ -177,6 +176,8 @@ impl World {
         self.proxy
             .inject(point.inject(Arc::clone(&process), Arc::clone(&met)));
         let mut command = self.command(&self.arguments(verb));
+        // A busy machine's engine takes its time too.
+        command.env("CLAWBAKE_REQUEST_TIMEOUT", "2");
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = child.spawn().unwrap();
         process.store(i32::try_from(child.id()).unwrap(), Ordering::SeqCst);

@@ -63,19 +63,22 @@ impl Story {
     }
 
     fn command(&self, program: &str) -> Command {
+        self.command_at(&self.proxy.engine_dir(), program)
+    }
+
+    fn command_at(&self, engine: &Path, program: &str) -> Command {
         let mut command = Command::new(program);
         command.current_dir(self.dir.path());
         command
-            .env("CLAWBAKE_ENGINE", self.proxy.engine_dir())
+            .env("CLAWBAKE_ENGINE", engine)
             .env("CLAWBAKE_JOURNAL", self.dir.path().join("journal"));
         command
     }
 
-    /// Runs `clawbake engine ...` in the engine's own directory.
+    /// Starts or stops the engine, past the proxy. Whether that worked.
     pub fn engine_command(&self, verb: &str) -> bool {
-        let mut command = self.command(CLAWBAKE);
-        command.args(["engine", verb]);
-        let status = command.env("CLAWBAKE_ENGINE", self.engine()).status();
+        let mut command = self.command_at(&self.engine(), CLAWBAKE);
+        let status = command.args(["engine", verb]).status();
         status.is_ok_and(|status| status.success())
     }
 
@@ -362,7 +365,8 @@ impl Story {
 impl Drop for Story {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let log = self.command(CLAWBAKE).args(["logs"]).output();
+            let mut command = self.command_at(&self.engine(), CLAWBAKE);
+            let log = command.args(["logs"]).output();
             let text = log
                 .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
                 .unwrap_or_default();

@@ -48,7 +48,8 @@ pub(crate) struct Document {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Method {
-    http_method: String,
+    #[serde(rename = "httpMethod")]
+    verb: String,
     path: String,
     pub parameters: BTreeMap<String, Schema>,
     pub request: Option<Schema>,
@@ -119,7 +120,7 @@ pub(crate) fn find(verb: &str, path: &str, resuming: bool) -> Option<Found> {
         for (id, method) in &document.methods {
             for (way, template) in document.templates(method) {
                 let resumed = resuming && way == Way::Upload && matches!(verb, "PUT" | "DELETE");
-                let same_verb = method.http_method == verb;
+                let same_verb = method.verb == verb;
                 let Some(literals) = (same_verb || resumed)
                     .then(|| fit(&template, path))
                     .flatten()

@@ -98,7 +98,7 @@ struct Message {
 impl Message {
     fn read(bytes: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(bytes).ok()?;
-        let (start, rest) = text.split_once('\n')?;
+        let (start, rest) = text.split_once('\n').unwrap_or((text, ""));
         Some(Self {
             start: start.trim().into(),
             content: Self::body(rest)?,

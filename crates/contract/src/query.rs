@@ -26,8 +26,8 @@ pub(crate) fn check(exchange: &Exchange, found: &Found, findings: &mut Vec<Findi
             if let Some(message) = misfit(schema, value) {
                 say(name, message);
             }
-        } else if !name.starts_with('$')
-            && !(found.way == Way::Upload && UPLOAD.contains(&name.as_str()))
+        } else if !(name.starts_with('$')
+            || found.way == Way::Upload && UPLOAD.contains(&name.as_str()))
         {
             say(name, format!("is no parameter of {}", found.id));
         }

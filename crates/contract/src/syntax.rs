@@ -1,6 +1,7 @@
 //! Formats of discovery documents, and the syntax of names and labels.
 
-use std::sync::LazyLock;
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex};
 
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, Engine as _, GeneralPurpose, GeneralPurposeConfig};
@@ -21,9 +22,12 @@ pub(crate) const BUCKET: &str = "[a-z0-9][-_.a-z0-9]{1,220}[a-z0-9]";
 
 /// Whether a pattern matches the whole text.
 pub(crate) fn matches(pattern: &str, text: &str) -> bool {
-    let whole = format!("^(?:{pattern})$");
-    Regex::new(&whole)
-        .unwrap_or_else(|error| panic!("{error}"))
+    static KNOWN: LazyLock<Mutex<HashMap<String, Regex>>> = LazyLock::new(Mutex::default);
+    let mut known = KNOWN.lock().expect("no panic while it is held");
+    // Compiling one takes longer than all the rest of a check.
+    known
+        .entry(pattern.to_owned())
+        .or_insert_with(|| Regex::new(&format!("^(?:{pattern})$")).expect("a pattern of Google's"))
         .is_match(text)
 }
 

@@ -42,7 +42,6 @@ impl Walk<'_> {
                     self.say(at, "is null; Google leaves such fields out");
                 }
             }
-            (Some("any") | None, _) => {}
             (Some("object"), Value::Object(fields)) => self.object(name, schema, fields, at),
             (Some("array"), Value::Array(items)) => {
                 let item = schema.items.as_deref().expect("an array's items");
@@ -68,7 +67,9 @@ impl Walk<'_> {
                     }
                 }
             }
-            (Some("number"), Value::Number(_)) | (Some("boolean"), Value::Bool(_)) => {}
+            (Some("any") | None, _)
+            | (Some("number"), Value::Number(_))
+            | (Some("boolean"), Value::Bool(_)) => {}
             (Some(wanted), value) => {
                 self.say(
                     at,
@@ -91,13 +92,14 @@ impl Walk<'_> {
                 Some(property) => self.value(property, value, &at),
                 // As in google.protobuf.Any.
                 None if field == "@type" => {}
-                None => match &schema.additional_properties {
-                    Some(any) => self.value(any, value, &at),
-                    None => {
+                None => {
+                    if let Some(any) = &schema.additional_properties {
+                        self.value(any, value, &at);
+                    } else {
                         let of = name.unwrap_or("its object");
                         self.say(&at, format!("is no field of {of}"));
                     }
-                },
+                }
             }
             if field == "labels" {
                 self.labels(value, &at);

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use contract::{Content, Exchange, Sender};
 use localgce::Endpoint;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
@@ -182,4 +183,29 @@ pub async fn answer(request: reqwest::RequestBuilder) -> (StatusCode, Value) {
             serde_json::from_str(&text).expect(&text)
         },
     )
+}
+
+/// Asks an API from inside an instance, past the proxy, and holds the answer to the contract here.
+pub async fn ask_in_guest(client: &Client, path: String, token: &str) -> (StatusCode, Value) {
+    let url = format!("http://169.254.169.253{path}");
+    let response = client.get(url).bearer_auth(token).send().await.unwrap();
+    let status = response.status();
+    let kind = response.headers()["content-type"].to_str().unwrap();
+    let kind = kind.to_owned();
+    let body = response.bytes().await.unwrap();
+    let exchange = Exchange {
+        sender: Sender::Other,
+        method: "GET".into(),
+        target: path,
+        request: Content::new("", ""),
+        status: Some(status.as_u16()),
+        response: Content::new(&kind, body.to_vec()),
+        partial: false,
+    };
+    let verdicts = contract::check(&exchange);
+    contract::record("engine").add(&exchange, &verdicts, None);
+    let mut tally = contract::Tally::default();
+    tally.add(&exchange, &verdicts);
+    tally.assert_clean();
+    (status, serde_json::from_slice(&body).unwrap())
 }

@@ -3,7 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use crate::engine::{Engine, METADATA, ZONE, answer};
+use crate::engine::{Engine, METADATA, ZONE, answer, ask_in_guest};
 
 #[tokio::test]
 async fn a_secret_is_given_to_whom_its_policy_names() {
@@ -45,13 +45,8 @@ async fn a_secret_is_given_to_whom_its_policy_names() {
     let token = format!("{METADATA}/service-accounts/default/token");
     let (_, token) = answer(metadata.get(token).header("Metadata-Flavor", "Google")).await;
     let api = engine.inside(&instance, "api.sock");
-    let inside = |path: &str| {
-        let url = format!("http://169.254.169.253{path}");
-        answer(
-            api.get(url)
-                .bearer_auth(token["access_token"].as_str().unwrap()),
-        )
-    };
+    let token = token["access_token"].as_str().unwrap();
+    let inside = |path: &str| ask_in_guest(&api, path.to_owned(), token);
     let (status, body) = inside(&access).await;
     let words = format!(
         "Permission 'secretmanager.versions.access' denied for resource '{}/versions/latest' (or it may not exist).",
