@@ -1,10 +1,12 @@
 //! Where verbs act: the one place that tells Google from the engine. It picks base URLs, credentials
 //! and names; everything else speaks to a [`gce::Client`].
 
+use std::path::PathBuf;
+
 use anyhow::{Context, Result};
 use gce::{Client, Credentials, Endpoints, Instance};
 
-use crate::deployment::Target;
+use crate::deployment::{Access, Gce, Identity, Target};
 use crate::engine::{self, Started};
 use crate::paths;
 use crate::progress::{Outcome, Progress};
@@ -25,79 +27,127 @@ pub struct Cloud {
     pub network: String,
     /// Partial URL of the subnetwork, if it is not the network's own in the region.
     pub subnetwork: Option<String>,
+    /// Whether VMs have an address of their own.
+    pub external_ip: bool,
     /// Bucket for image archives.
     pub bucket: String,
+    /// Where images are kept, as a region or a multi-region; Google chooses if there is none.
+    pub storage_locations: Vec<String>,
+    /// The Cloud KMS key that disks and images are encrypted with, if it is not Google's own.
+    pub kms_key: Option<String>,
     /// Email of the VM's service account.
     pub service_account: String,
     /// Secret Manager's base URL as a VM reaches it.
     pub secret_manager_in_guest: String,
+    /// The engine, where the target is this machine and nothing has to be set up.
+    pub engine: Option<Engine>,
+    /// Whether VMs are on this machine, and their gateways on its loopback.
     local: bool,
+}
+
+/// The engine of the target `local`.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    /// Where it keeps resources and disks.
+    pub dir: PathBuf,
+    /// How guests are run: `kvm` or `tcg`.
+    pub acceleration: String,
 }
 
 impl Cloud {
     /// Connects to the target; the engine is started if it does not run.
     pub async fn connect(target: &Target, progress: &Progress) -> Result<Self> {
         match target {
-            Target::Local => {
-                let stage = progress.stage("engine");
-                let (endpoint, started) = engine::ensure(&paths::engine()?).await?;
-                let outcome = if started == Started::Now {
-                    Outcome::Done
-                } else {
-                    Outcome::Cached
-                };
-                stage.finish(
-                    outcome,
-                    format!("{} ({})", endpoint.url, endpoint.acceleration),
-                );
-                let credentials = Credentials::token(endpoint.token);
-                let client =
-                    Client::new(Endpoints::at(&endpoint.url), credentials, &endpoint.project)?;
-                Ok(Self {
-                    network: "global/networks/default".into(),
-                    subnetwork: None,
-                    bucket: bucket(&endpoint.project),
-                    service_account: service_account(&endpoint.project),
-                    secret_manager_in_guest: ENGINE_IN_GUEST.into(),
-                    zone: endpoint.zone,
-                    client,
-                    local: true,
-                })
-            }
-            Target::Gce(gce) => {
-                let credentials = Credentials::application_default().context(
-                    "finding application-default credentials (`gcloud auth application-default login` makes them)",
-                )?;
-                let client = Client::new(Endpoints::google(), credentials, &gce.project)?;
-                let region = gce
-                    .zone
-                    .rsplit_once('-')
-                    .map_or(&*gce.zone, |(region, _)| region);
-                let subnetwork = gce
-                    .subnetwork
-                    .as_ref()
-                    .map(|name| format!("regions/{region}/subnetworks/{name}"));
-                Ok(Self {
-                    network: format!(
-                        "global/networks/{}",
-                        gce.network.as_deref().unwrap_or("default")
-                    ),
-                    subnetwork,
-                    bucket: gce
-                        .bucket
-                        .as_ref()
-                        .map_or_else(|| bucket(&gce.project), ToString::to_string),
-                    service_account: gce
-                        .service_account
-                        .as_ref()
-                        .map_or_else(|| service_account(&gce.project), ToString::to_string),
-                    secret_manager_in_guest: Endpoints::google().secret_manager,
-                    zone: gce.zone.to_string(),
-                    client,
-                    local: false,
-                })
-            }
+            Target::Local => Self::engine(progress).await,
+            Target::Gce(gce) => Self::google(gce, progress).await,
         }
+    }
+
+    async fn engine(progress: &Progress) -> Result<Self> {
+        let stage = progress.stage("engine");
+        let dir = paths::engine()?;
+        let (endpoint, started) = engine::ensure(&dir).await?;
+        let outcome = if started == Started::Now {
+            Outcome::Done
+        } else {
+            Outcome::Cached
+        };
+        stage.finish(
+            outcome,
+            format!("{} ({})", endpoint.url, endpoint.acceleration),
+        );
+        let credentials = Credentials::token(endpoint.token);
+        let client = Client::new(Endpoints::at(&endpoint.url), credentials, &endpoint.project)?;
+        Ok(Self {
+            network: "global/networks/default".into(),
+            subnetwork: None,
+            external_ip: true,
+            bucket: bucket(&endpoint.project),
+            storage_locations: Vec::new(),
+            kms_key: None,
+            service_account: service_account(&endpoint.project),
+            secret_manager_in_guest: ENGINE_IN_GUEST.into(),
+            zone: endpoint.zone,
+            engine: Some(Engine {
+                dir,
+                acceleration: endpoint.acceleration,
+            }),
+            client,
+            local: true,
+        })
+    }
+
+    async fn google(gce: &Gce, progress: &Progress) -> Result<Self> {
+        let stage = progress.stage("cloud");
+        let credentials = credentials(&gce.credentials).await?;
+        stage.finish(
+            Outcome::Done,
+            format!("{} in {} as {credentials}", gce.project, gce.zone),
+        );
+        let endpoints = gce
+            .endpoint
+            .as_ref()
+            .map_or_else(Endpoints::google, |url| Endpoints::at(url.as_str()));
+        // A loopback address is an engine's: Google's APIs are never on this machine.
+        let local = endpoints.are_loopback();
+        let secret_manager_in_guest = if local {
+            ENGINE_IN_GUEST.into()
+        } else {
+            endpoints.secret_manager.clone()
+        };
+        let project: &str = &gce.project;
+        let or_default = |named: Option<String>, default: fn(&str) -> String| {
+            named.unwrap_or_else(|| default(project))
+        };
+        Ok(Self {
+            network: format!(
+                "global/networks/{}",
+                gce.network.as_deref().unwrap_or("default")
+            ),
+            subnetwork: gce
+                .subnetwork
+                .as_ref()
+                .map(|name| format!("regions/{}/subnetworks/{name}", region_of(&gce.zone))),
+            external_ip: gce.external_ip,
+            bucket: or_default(gce.bucket.as_ref().map(ToString::to_string), bucket),
+            storage_locations: gce.storage_locations.clone(),
+            kms_key: gce.kms_key.clone(),
+            service_account: or_default(
+                gce.service_account.as_ref().map(ToString::to_string),
+                service_account,
+            ),
+            secret_manager_in_guest,
+            zone: gce.zone.to_string(),
+            client: Client::new(endpoints, credentials, project)?,
+            engine: None,
+            local,
+        })
+    }
+
+    /// The region that the zone is in.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        region_of(&self.zone)
     }
 
     /// How the gateway of an instance is reached from here.
@@ -131,6 +181,36 @@ pub enum Reach {
     Url(String),
     /// Through Identity-Aware Proxy, by this command; then on localhost.
     Tunnel(String),
+}
+
+/// Credentials that have been shown to work.
+async fn credentials(access: &Access) -> Result<Credentials> {
+    let own = match &access.identity {
+        Identity::ApplicationDefault => Credentials::application_default()?,
+        Identity::File(path) => Credentials::file(path)?,
+        Identity::TokenFile(path) => Credentials::token_file(path.clone()),
+        Identity::TokenEnv(name) => Credentials::token(
+            std::env::var(&**name)
+                .with_context(|| format!("reading the access token from ${name}"))?,
+        ),
+    };
+    // By themselves first, so that an error says which of the two is at fault.
+    own.verify().await?;
+    let Some(account) = &access.impersonate else {
+        return Ok(own);
+    };
+    let credentials = own.impersonating(account)?;
+    credentials.verify().await.with_context(|| {
+        format!(
+            "impersonating {account}, which needs roles/iam.serviceAccountTokenCreator on it and \
+             iamcredentials.googleapis.com enabled"
+        )
+    })?;
+    Ok(credentials)
+}
+
+fn region_of(zone: &str) -> &str {
+    zone.rsplit_once('-').map_or(zone, |(region, _)| region)
 }
 
 fn bucket(project: &str) -> String {

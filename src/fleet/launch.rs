@@ -63,7 +63,7 @@ async fn create(
             Err(error) => return Err(error.into()),
         }
     }
-    let disk = plan::state_disk(deployment, zone);
+    let disk = plan::state_disk(deployment, cloud);
     let name = disk.name.clone().unwrap_or_default();
     if client.disks(zone).find(&name).await?.is_none() {
         journal.record(Resource::Disk {

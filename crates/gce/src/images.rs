@@ -30,6 +30,7 @@ resource! {
         source_disk: Option<String>,
         source_image: Option<String>,
         storage_locations: Vec<String>,
+        image_encryption_key: Option<CustomerEncryptionKey>,
         #[serde(with = "int64")]
         archive_size_bytes: Option<u64>,
         #[serde(with = "int64")]
@@ -54,6 +55,14 @@ resource! {
     /// Something that the guest supports, such as `UEFI_COMPATIBLE`.
     GuestOsFeature {
         r#type: Option<String>,
+    }
+}
+
+resource! {
+    /// The key that an image or a disk is encrypted with, if it is not Google's own.
+    CustomerEncryptionKey {
+        /// `projects/P/locations/L/keyRings/R/cryptoKeys/K` of Cloud KMS.
+        kms_key_name: Option<String>,
     }
 }
 
