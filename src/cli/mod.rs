@@ -2,6 +2,7 @@
 
 mod bake;
 mod delete;
+mod doctor;
 mod engine;
 mod images;
 mod init;
@@ -10,6 +11,7 @@ mod logs;
 mod ready;
 mod recipe;
 mod secrets;
+mod setup;
 mod status;
 mod terminal;
 mod up;
@@ -46,6 +48,10 @@ Exit codes:
 enum Command {
     /// Write a clawbake.yaml to begin with
     Init(init::Args),
+    /// Prepare a project of Google's: APIs, accounts, bucket, firewall
+    Setup(setup::Args),
+    /// Whether everything is there that the verbs need, and what to do where it is not
+    Doctor(doctor::Args),
     /// Do whatever is missing until the gateway answers: engine, secret, image, VM
     Up(up::Args),
     /// Build an image from the recipe and publish it in its family
@@ -93,6 +99,8 @@ impl DeploymentFile {
 pub async fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Init(args) => init::run(&args),
+        Command::Setup(args) => setup::run(args).await,
+        Command::Doctor(args) => doctor::run(args).await,
         Command::Up(args) => up::run(args).await,
         Command::Bake(args) => bake::run(args).await,
         Command::Images(command) => images::run(command).await,

@@ -84,7 +84,8 @@ impl FromStr for Endpoint {
 }
 
 fn endpoint(text: &str) -> Result<(), Refusal> {
-    let hint = "such as `https://{api}-NAME.p.googleapis.com`, `{api}` standing for compute, iam, ...";
+    let hint =
+        "such as `https://{api}-NAME.p.googleapis.com`, `{api}` standing for compute, iam, ...";
     let not = |what: &str, hint: &str| Err(Refusal::new(format!("`{text}` {what}"), hint));
     let Some((scheme, rest)) = text.split_once("://") else {
         return not("is not a base URL", hint);
@@ -172,7 +173,11 @@ fn storage_locations(at: &Cursor) -> Vec<String> {
             "Compute Engine keeps an image in one region or multi-region",
         );
     }
-    items.first().and_then(storage_location).into_iter().collect()
+    items
+        .first()
+        .and_then(storage_location)
+        .into_iter()
+        .collect()
 }
 
 fn storage_location(at: &Cursor) -> Option<String> {
@@ -192,7 +197,16 @@ fn storage_location(at: &Cursor) -> Option<String> {
 fn kms_key(at: &Cursor) -> Option<String> {
     let text = at.text()?;
     let parts: Vec<_> = text.split('/').collect();
-    if let ["projects", p, "locations", l, "keyRings", r, "cryptoKeys", k] = *parts
+    if let [
+        "projects",
+        p,
+        "locations",
+        l,
+        "keyRings",
+        r,
+        "cryptoKeys",
+        k,
+    ] = *parts
         && [p, l, r, k].iter().all(|part| !part.is_empty())
     {
         return Some(text);

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use gce::{
-    AccessConfig, AttachedDisk, CustomerEncryptionKey, Disk, Firewall, FirewallRule, InitializeParams, Metadata,
-    MetadataItem, NetworkInterface, Scheduling, ServiceAccount, ShieldedInstanceConfig, Tags,
+    AccessConfig, AttachedDisk, CustomerEncryptionKey, Disk, Firewall, FirewallRule,
+    InitializeParams, Metadata, MetadataItem, NetworkInterface, Scheduling, ServiceAccount,
+    ShieldedInstanceConfig, Tags,
 };
 
 use crate::cloud::Cloud;

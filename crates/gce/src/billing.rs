@@ -35,7 +35,10 @@ impl Billing {
     /// `projects.updateBillingInfo`: links the project to an account, such as
     /// `012345-567890-ABCDEF`.
     pub async fn link(&self, account: &str) -> Result<ProjectBillingInfo> {
-        let what = format!("linking project {} to billing account {account}", self.client.project);
+        let what = format!(
+            "linking project {} to billing account {account}",
+            self.client.project
+        );
         let info = ProjectBillingInfo {
             billing_account_name: Some(format!("billingAccounts/{account}")),
             ..ProjectBillingInfo::default()
@@ -55,7 +58,13 @@ mod tests {
         let info = script.client().billing().link("A-B-C").await.unwrap();
         assert_eq!(info.billing_enabled, Some(true));
         let seen = &script.requests()[0];
-        assert_eq!((&*seen.method, &*seen.target), ("PUT", "/v1/projects/p/billingInfo"));
-        assert_eq!(seen.body, br#"{"billingAccountName":"billingAccounts/A-B-C"}"#);
+        assert_eq!(
+            (&*seen.method, &*seen.target),
+            ("PUT", "/v1/projects/p/billingInfo")
+        );
+        assert_eq!(
+            seen.body,
+            br#"{"billingAccountName":"billingAccounts/A-B-C"}"#
+        );
     }
 }

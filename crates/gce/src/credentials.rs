@@ -51,7 +51,10 @@ impl Credentials {
             Some(path) => {
                 let credentials = Self::file(&path)?;
                 let name = format!("application-default credentials: {}", credentials.name);
-                Ok(Self { name, ..credentials })
+                Ok(Self {
+                    name,
+                    ..credentials
+                })
             }
             None => Ok(Self {
                 source: Source::Google(google::Builder::default().build().map_err(unusable)?),
@@ -90,7 +93,11 @@ impl Credentials {
             }
             "authorized_user" => {
                 let without = quota.is_empty() && env::var_os(QUOTA_PROJECT).is_none();
-                let without = if without { " without a quota project" } else { "" };
+                let without = if without {
+                    " without a quota project"
+                } else {
+                    ""
+                };
                 let builder = user_account::Builder::new(json);
                 (builder.build(), format!("a user{without}"))
             }
@@ -244,9 +251,15 @@ mod tests {
     async fn a_token_renewed_in_its_file_is_the_one_sent() {
         let file = file("one\n");
         let credentials = Credentials::token_file(file.path().into());
-        assert_eq!(credentials.headers().await.unwrap()[AUTHORIZATION], "Bearer one");
+        assert_eq!(
+            credentials.headers().await.unwrap()[AUTHORIZATION],
+            "Bearer one"
+        );
         std::fs::write(file.path(), "two").unwrap();
-        assert_eq!(credentials.headers().await.unwrap()[AUTHORIZATION], "Bearer two");
+        assert_eq!(
+            credentials.headers().await.unwrap()[AUTHORIZATION],
+            "Bearer two"
+        );
         std::fs::write(file.path(), "\n").unwrap();
         let error = credentials.verify().await.unwrap_err();
         assert!(error.message.ends_with("is empty"), "{error}");
@@ -261,7 +274,8 @@ mod tests {
         assert!(!format!("{user:?}").contains("s3cret"));
         let name = user.impersonating("d@p.iam.gserviceaccount.com").unwrap();
         assert!(
-            name.to_string().starts_with("d@p.iam.gserviceaccount.com, impersonated by a user"),
+            name.to_string()
+                .starts_with("d@p.iam.gserviceaccount.com, impersonated by a user"),
             "{name}"
         );
     }
@@ -274,12 +288,22 @@ mod tests {
             "s3cret",
         ]
         .map(|content| Credentials::file(file(content).path()).unwrap_err().message);
-        assert!(messages[0].contains("gdch_service_account"), "{}", messages[0]);
+        assert!(
+            messages[0].contains("gdch_service_account"),
+            "{}",
+            messages[0]
+        );
         assert!(messages[2].ends_with("is not JSON"), "{}", messages[2]);
         assert!(messages.iter().all(|message| !message.contains("s3cret")));
         let absent = Credentials::file(Path::new("/nonexistent/key.json")).unwrap_err();
-        assert!(absent.message.starts_with("/nonexistent/key.json is not readable"));
-        let token = Credentials::token("t".into()).impersonating("d@p").unwrap_err();
+        assert!(
+            absent
+                .message
+                .starts_with("/nonexistent/key.json is not readable")
+        );
+        let token = Credentials::token("t".into())
+            .impersonating("d@p")
+            .unwrap_err();
         assert!(token.message.contains("of one account already"));
     }
 }

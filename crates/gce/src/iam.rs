@@ -40,7 +40,11 @@ impl Policy {
         if self.grants(role, member) {
             return false;
         }
-        match self.bindings.iter_mut().find(|binding| binding.is_plain(role)) {
+        match self
+            .bindings
+            .iter_mut()
+            .find(|binding| binding.is_plain(role))
+        {
             Some(binding) => binding.members.push(member.into()),
             None => self.bindings.push(Binding {
                 role: Some(role.into()),

@@ -55,7 +55,9 @@ pub use endpoints::Endpoints;
 pub use error::{Error, Kind, Result};
 pub use firewalls::{Firewall, FirewallRule, Firewalls};
 pub use iam::{Binding, Policy};
-pub use images::{CustomerEncryptionKey, DeprecationStatus, GuestOsFeature, Image, Images, RawDisk};
+pub use images::{
+    CustomerEncryptionKey, DeprecationStatus, GuestOsFeature, Image, Images, RawDisk,
+};
 pub use instances::{
     AccessConfig, AttachedDisk, GuestAttributes, GuestAttributesEntry, GuestAttributesValue,
     InitializeParams, Instance, Instances, Metadata, MetadataItem, NetworkInterface, Scheduling,
@@ -72,5 +74,6 @@ pub use secrets::{Automatic, Replication, Secret, SecretBytes, SecretVersion, Se
 pub use service_accounts::{IamServiceAccount, ServiceAccounts};
 pub use services::{Service, Services};
 pub use storage::{
-    Bucket, Buckets, IamConfiguration, Lifecycle, LifecycleRule, Object, Objects, UniformBucketLevelAccess,
+    Bucket, Buckets, IamConfiguration, Lifecycle, LifecycleRule, Object, Objects,
+    UniformBucketLevelAccess,
 };

@@ -2,7 +2,9 @@ use reqwest::{Method, Url};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::{Client, Policy, Result, client::found, endpoints::join, json::resource, transport::Call};
+use crate::{
+    Client, Policy, Result, client::found, endpoints::join, json::resource, transport::Call,
+};
 
 resource! {
     /// A project as Resource Manager sees it.
@@ -33,7 +35,10 @@ struct Permissions {
 impl ResourceManager {
     fn url(&self, method: &str) -> Result<Url> {
         let project = format!("{}{method}", self.client.project);
-        join(&self.client.endpoints.resource_manager, ["v3", "projects", &project])
+        join(
+            &self.client.endpoints.resource_manager,
+            ["v3", "projects", &project],
+        )
     }
 
     /// `projects.get`. A project that does not exist is [`crate::Kind::PermissionDenied`] at
@@ -49,7 +54,9 @@ impl ResourceManager {
         let what = format!("creating project {}", self.client.project);
         let base = self.client.endpoints.resource_manager.as_str();
         let call = Call::new(Method::POST, join(base, ["v3", "projects"])?, &what);
-        self.client.run(call.json(project)?, (base, "v3"), &what).await
+        self.client
+            .run(call.json(project)?, (base, "v3"), &what)
+            .await
     }
 
     /// `projects.testIamPermissions`: those of `permissions` that the caller has.
@@ -90,7 +97,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_project_is_waited_for_and_a_taken_name_is_told() {
-        let taken = r#"{"name":"operations/cp.1","done":true,"error":{"code":6,"message":"taken"}}"#;
+        let taken =
+            r#"{"name":"operations/cp.1","done":true,"error":{"code":6,"message":"taken"}}"#;
         let script = Script::play([
             Answer::json(200, r#"{"name":"operations/cp.1"}"#),
             Answer::json(200, taken),
@@ -123,7 +131,10 @@ mod tests {
         assert_eq!(granted, ["a"]);
         let requests = script.requests();
         assert_eq!(requests[0].target, "/v3/projects/p:getIamPolicy");
-        assert_eq!(requests[0].body, br#"{"options":{"requestedPolicyVersion":3}}"#);
+        assert_eq!(
+            requests[0].body,
+            br#"{"options":{"requestedPolicyVersion":3}}"#
+        );
         assert_eq!(requests[1].body, br#"{"policy":{"etag":"e"}}"#);
         assert_eq!(requests[2].target, "/v3/projects/p:testIamPermissions");
     }

@@ -36,7 +36,11 @@ impl Roles {
     /// `roles.get`, with `None` where there is no such role. A role that was deleted is found for a
     /// week, and says so.
     pub async fn find(&self, id: &str) -> Result<Option<Role>> {
-        found(self.client.get(self.url(&[id])?, format!("looking for role {id}")).await)
+        found(
+            self.client
+                .get(self.url(&[id])?, format!("looking for role {id}"))
+                .await,
+        )
     }
 
     /// `roles.create`.
@@ -71,7 +75,10 @@ mod tests {
         let roles = script.client().roles();
         roles.set_permissions("r", &["a.b.c".into()]).await.unwrap();
         let seen = &script.requests()[0];
-        assert_eq!(seen.target, "/v1/projects/p/roles/r?updateMask=includedPermissions");
+        assert_eq!(
+            seen.target,
+            "/v1/projects/p/roles/r?updateMask=includedPermissions"
+        );
         assert_eq!(seen.body, br#"{"includedPermissions":["a.b.c"]}"#);
     }
 }

@@ -1,7 +1,9 @@
 use reqwest::{Method, Url};
 use serde_json::json;
 
-use crate::{Client, Policy, Result, client::found, endpoints::join, json::resource, transport::Call};
+use crate::{
+    Client, Policy, Result, client::found, endpoints::join, json::resource, transport::Call,
+};
 
 resource! {
     /// An account for programs and VMs.

@@ -77,14 +77,20 @@ mod tests {
         let script = Script::play([
             Answer::json(200, r#"{"name":"operations/acat.p1-2"}"#),
             Answer::json(200, r#"{"name":"operations/acat.p1-2","done":false}"#),
-            Answer::json(200, r#"{"name":"operations/acat.p1-2","done":true,"response":{}}"#),
+            Answer::json(
+                200,
+                r#"{"name":"operations/acat.p1-2","done":true,"response":{}}"#,
+            ),
         ])
         .await;
         let services = script.client().services();
         services.enable(&["compute.googleapis.com"]).await.unwrap();
         let requests = script.requests();
         assert_eq!(requests[0].path(), "/v1/projects/p/services:batchEnable");
-        assert_eq!(requests[0].body, br#"{"serviceIds":["compute.googleapis.com"]}"#);
+        assert_eq!(
+            requests[0].body,
+            br#"{"serviceIds":["compute.googleapis.com"]}"#
+        );
         assert_eq!(requests[2].target, "/v1/operations/acat.p1-2");
         assert_eq!(requests[2].method, "GET");
     }

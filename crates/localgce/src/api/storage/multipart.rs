@@ -85,8 +85,14 @@ mod tests {
 
     #[test]
     fn boundaries_with_and_without_quotes() {
-        assert_eq!(boundary("multipart/related; boundary=\"==a==\""), Some("==a=="));
-        assert_eq!(boundary("multipart/related; charset=x; boundary='b'"), Some("b"));
+        assert_eq!(
+            boundary("multipart/related; boundary=\"==a==\""),
+            Some("==a==")
+        );
+        assert_eq!(
+            boundary("multipart/related; charset=x; boundary='b'"),
+            Some("b")
+        );
         assert_eq!(boundary("application/json"), None);
     }
 

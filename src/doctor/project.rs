@@ -1,0 +1,185 @@
+//! A project of Google's, judged from what was seen of it.
+
+use super::look::Seen;
+use super::{Finding, quota};
+use crate::setup::{self, Step, permissions};
+
+pub(super) fn judge(seen: &Seen) -> Vec<Finding> {
+    let project = &seen.desired.project;
+    if !seen.observed.project {
+        return vec![Finding::problem(
+            "project",
+            format!("{project} does not exist, or is not yours"),
+            "clawbake setup --project-create --billing-account ACCOUNT",
+        )];
+    }
+    let mut findings = vec![Finding::ok("project", project)];
+    findings.extend(billing(seen));
+    findings.extend(prepared(seen));
+    findings.extend(disabled_accounts(seen));
+    if let Some(granted) = &seen.granted {
+        findings.extend(permissions(seen, granted));
+    }
+    if seen.serves("secretmanager") {
+        findings.extend(secrets(seen));
+    }
+    if let Some((quotas, needs)) = &seen.quotas {
+        findings.extend(quota::judge(quotas, *needs, &seen.desired.region));
+        findings.push(image(seen));
+        findings.push(egress(seen));
+    }
+    findings
+}
+
+fn billing(seen: &Seen) -> Option<Finding> {
+    if let Some(account) = &seen.observed.billing {
+        return Some(Finding::ok("billing", account));
+    }
+    let project = &seen.desired.project;
+    seen.serves("cloudbilling").then(|| {
+        Finding::problem(
+            "billing",
+            format!("no open billing account pays for {project}"),
+            format!("gcloud billing projects link {project} --billing-account=ACCOUNT"),
+        )
+    })
+}
+
+/// What `clawbake setup` would do is what is missing, and its command is the remedy. Where an API
+/// cannot be asked, nothing is known of what is behind it.
+fn prepared(seen: &Seen) -> Vec<Finding> {
+    let plan = setup::plan(&seen.desired, &seen.observed);
+    let known = |step: &&Step| {
+        step.service()
+            .is_none_or(|service| seen.serves(service.trim_end_matches(".googleapis.com")))
+    };
+    let to_do: Vec<_> = plan.steps.iter().filter(known).collect();
+    if to_do.is_empty() {
+        return vec![Finding::ok(
+            "setup",
+            "APIs, accounts, roles, firewall, bucket",
+        )];
+    }
+    let finding = |step: &Step| {
+        Finding::problem(
+            "setup",
+            format!("to do: {step}"),
+            format!("clawbake setup, or: {}", step.gcloud(&seen.desired.project)),
+        )
+    };
+    to_do.into_iter().map(finding).collect()
+}
+
+fn disabled_accounts(seen: &Seen) -> Vec<Finding> {
+    let disabled = seen.observed.accounts.iter().filter(|(_, off)| **off);
+    disabled
+        .map(|(email, _)| {
+            Finding::problem(
+                "account",
+                format!("{email} is disabled"),
+                format!(
+                    "gcloud iam service-accounts enable {email} --project={}",
+                    seen.desired.project
+                ),
+            )
+        })
+        .collect()
+}
+
+fn permissions(seen: &Seen, granted: &[String]) -> Vec<Finding> {
+    let needed =
+        |permission: &str| seen.external_ip || permission != "compute.subnetworks.useExternalIp";
+    let lacking = permissions::VERBS.iter().filter_map(|(verbs, all)| {
+        let missing: Vec<_> = all
+            .iter()
+            .filter(|name| needed(name) && !granted.iter().any(|held| held == **name))
+            .copied()
+            .collect();
+        (!missing.is_empty()).then(|| {
+            Finding::problem(
+                "permissions",
+                format!("{verbs} needs {}, which the caller has not", missing.join(", ")),
+                format!(
+                    "act as the deployer, `credentials: {{impersonate: {}}}`, or: gcloud projects add-iam-policy-binding {} --member=user:YOU --role={} --condition=None",
+                    seen.desired.deployer,
+                    seen.desired.project,
+                    seen.desired.role()
+                ),
+            )
+        })
+    });
+    let lacking: Vec<_> = lacking.collect();
+    if lacking.is_empty() {
+        return vec![Finding::ok("permissions", "enough for every verb")];
+    }
+    lacking
+}
+
+fn secrets(seen: &Seen) -> Vec<Finding> {
+    let judge = |(name, wanted): (&String, &String)| {
+        let Some(versions) = seen.versions.get(name) else {
+            return Finding::problem(
+                "secret",
+                format!("{name} does not exist"),
+                format!("clawbake secrets generate {name}, or: clawbake secrets set {name} <FILE"),
+            );
+        };
+        let number = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
+        let version = if wanted == "latest" {
+            versions.first()
+        } else {
+            versions
+                .iter()
+                .find(|version| version.name.as_deref().map(number).as_ref() == Some(wanted))
+        };
+        let state = version.and_then(|version| version.state.as_deref());
+        let own = version
+            .and_then(|version| version.name.as_deref())
+            .map(number);
+        match (state, own) {
+            (Some("ENABLED"), Some(own)) => Finding::ok("secret", format!("{name} version {own}")),
+            (Some("DISABLED"), Some(own)) => Finding::problem(
+                "secret",
+                format!("version {own} of {name} is disabled"),
+                format!(
+                    "gcloud secrets versions enable {own} --secret={name} --project={}",
+                    seen.desired.project
+                ),
+            ),
+            _ => Finding::problem(
+                "secret",
+                format!("{name} has no version {wanted} that can be read"),
+                format!("clawbake secrets generate {name}, or: clawbake secrets set {name} <FILE"),
+            ),
+        }
+    };
+    seen.wanted.iter().map(judge).collect()
+}
+
+fn image(seen: &Seen) -> Finding {
+    match &seen.image {
+        Some(name) => Finding::ok("image", name),
+        None => Finding::warning(
+            "image",
+            format!("family {} has no image yet", seen.family),
+            "clawbake bake",
+        ),
+    }
+}
+
+fn egress(seen: &Seen) -> Finding {
+    let (project, region, network) = (&seen.desired.project, &seen.desired.region, &seen.network);
+    match (seen.external_ip, seen.nat) {
+        (true, _) => Finding::ok("egress", "by the VM's own address"),
+        (false, true) => Finding::ok("egress", format!("by Cloud NAT of {network} in {region}")),
+        (false, false) => Finding::problem(
+            "egress",
+            format!(
+                "the VM has no address of its own, and {network} no Cloud NAT in {region}: it cannot fetch its secrets"
+            ),
+            format!(
+                "gcloud compute routers create clawbake --network={network} --region={region} --project={project} && gcloud compute routers nats create clawbake --router=clawbake --auto-allocate-nat-external-ips --nat-all-subnet-ip-ranges --region={region} --project={project}"
+            ),
+        ),
+    }
+}
