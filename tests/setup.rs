@@ -140,12 +140,21 @@ fn from_no_project_to_nothing_to_do() {
 
     let create = ["setup", "--project-create", "--billing-account", BILLING];
     let (script, _) = lab.done(&[&create[..], &["--dry-run"]].concat());
-    assert!(script.contains("gcloud projects create set-up-once\n"), "{script}");
+    assert!(
+        script.contains("gcloud projects create set-up-once\n"),
+        "{script}"
+    );
     assert_eq!(lab.problems(), problems, "a dry run changes nothing");
 
     let (_, said) = lab.done(&create);
-    assert!(said.contains("create bucket set-up-once-clawbake"), "{said}");
-    assert!(said.contains(&format!("secret {TOKEN} is missing")), "{said}");
+    assert!(
+        said.contains("create bucket set-up-once-clawbake"),
+        "{said}"
+    );
+    assert!(
+        said.contains(&format!("secret {TOKEN} is missing")),
+        "{said}"
+    );
     lab.done(&["secrets", "generate", TOKEN]);
     assert_eq!(lab.problems(), Vec::<String>::new());
 
@@ -195,16 +204,30 @@ fn what_breaks_is_named_with_its_remedy_and_mended() {
         assert_eq!(lab.problems(), Vec::<String>::new(), "after {path}");
     }
 
-    lab.send(Method::POST, &format!("{secret}/versions/1:disable"), &json!({}));
+    lab.send(
+        Method::POST,
+        &format!("{secret}/versions/1:disable"),
+        &json!({}),
+    );
     let problems = lab.problems();
     assert_eq!(problems.len(), 1, "{problems:#?}");
-    assert!(problems[0].contains("| gcloud secrets versions enable 1 --secret=clawdbot-gateway-token"));
-    lab.send(Method::POST, &format!("{secret}/versions/1:enable"), &json!({}));
+    assert!(
+        problems[0].contains("| gcloud secrets versions enable 1 --secret=clawdbot-gateway-token")
+    );
+    lab.send(
+        Method::POST,
+        &format!("{secret}/versions/1:enable"),
+        &json!({}),
+    );
 
     let unlink = json!({"billingAccountName": ""});
     lab.send(Method::PUT, &format!("{project}/billingInfo"), &unlink);
     let problems = lab.problems();
-    assert_eq!(problems.len(), 1, "what cannot be asked is not guessed: {problems:#?}");
+    assert_eq!(
+        problems.len(),
+        1,
+        "what cannot be asked is not guessed: {problems:#?}"
+    );
     assert!(problems[0].contains("| gcloud billing projects link set-up-broken"));
     let refused = lab.clawbake(&["setup"]);
     assert!(texts(&refused).1.contains("no open billing account"));

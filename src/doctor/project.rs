@@ -183,3 +183,129 @@ fn egress(seen: &Seen) -> Finding {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use gce::SecretVersion;
+
+    use super::*;
+    use crate::doctor::Level;
+    use crate::setup::{Desired, Observed, SERVICES};
+
+    /// A project with billing and every API, and nothing else.
+    fn seen() -> Seen {
+        let desired = Desired {
+            project: "p-claw".into(),
+            create: false,
+            billing_account: None,
+            permissions: Vec::new(),
+            deployer: "d@p-claw.iam.gserviceaccount.com".into(),
+            vm: "vm@p-claw.iam.gserviceaccount.com".into(),
+            secrets: vec!["token".into()],
+            firewall: gce::Firewall::default(),
+            bucket: "b".into(),
+            region: "us-central1".into(),
+        };
+        Seen {
+            desired,
+            observed: Observed {
+                project: true,
+                billing: Some("A-B-C".into()),
+                services: SERVICES.map(str::to_owned).into(),
+                ..Observed::default()
+            },
+            granted: None,
+            versions: BTreeMap::new(),
+            wanted: BTreeMap::from([("token".into(), "latest".into())]),
+            quotas: None,
+            family: "f".into(),
+            image: None,
+            external_ip: true,
+            nat: false,
+            network: "default".into(),
+        }
+    }
+
+    fn problems(seen: &Seen, area: &str) -> Vec<String> {
+        let found = judge(seen).into_iter();
+        found
+            .filter(|it| it.level == Level::Problem && it.area == area)
+            .map(|it| format!("{} | {}", it.message, it.remedy.unwrap_or_default()))
+            .collect()
+    }
+
+    #[test]
+    fn without_an_api_nothing_is_said_of_what_is_behind_it() {
+        let mut seen = seen();
+        let all = problems(&seen, "setup").len();
+        seen.observed.services.remove("iam.googleapis.com");
+        let fewer = problems(&seen, "setup");
+        assert!(fewer[0].starts_with("to do: enable iam |"), "{fewer:?}");
+        assert!(fewer.len() < all, "{fewer:?}");
+        assert!(
+            !fewer.iter().any(|text| text.contains("account")),
+            "{fewer:?}"
+        );
+        seen.observed.project = false;
+        assert_eq!(
+            judge(&seen).len(),
+            1,
+            "a project that is not there is one problem"
+        );
+    }
+
+    #[test]
+    fn each_verb_says_what_it_lacks() {
+        let mut seen = seen();
+        let held = permissions::all().into_iter().map(str::to_owned);
+        let without = ["compute.images.create", "compute.subnetworks.useExternalIp"];
+        seen.granted = Some(held.filter(|it| !without.contains(&it.as_str())).collect());
+        let lacking = problems(&seen, "permissions");
+        assert_eq!(lacking.len(), 2);
+        assert!(
+            lacking[0].starts_with("bake needs compute.images.create,"),
+            "{lacking:?}"
+        );
+        seen.external_ip = false;
+        assert_eq!(
+            problems(&seen, "permissions").len(),
+            1,
+            "no address, no permission for one"
+        );
+    }
+
+    #[test]
+    fn the_version_that_is_asked_for_must_be_enabled() {
+        let mut seen = seen();
+        let version = |number: u32, state: &str| SecretVersion {
+            name: Some(format!("projects/1/secrets/token/versions/{number}")),
+            state: Some(state.into()),
+            ..SecretVersion::default()
+        };
+        assert!(problems(&seen, "secret")[0].starts_with("token does not exist"));
+        let versions = vec![version(2, "DISABLED"), version(1, "ENABLED")];
+        seen.versions.insert("token".into(), versions);
+        let found = problems(&seen, "secret");
+        assert!(
+            found[0].contains("gcloud secrets versions enable 2"),
+            "{found:?}"
+        );
+        seen.wanted.insert("token".into(), "1".into());
+        assert_eq!(problems(&seen, "secret"), Vec::<String>::new());
+        seen.wanted.insert("token".into(), "3".into());
+        assert!(problems(&seen, "secret")[0].starts_with("token has no version 3"));
+    }
+
+    #[test]
+    fn without_an_address_there_must_be_nat() {
+        let mut seen = seen();
+        seen.quotas = Some((Vec::new(), quota::Needs::default()));
+        assert_eq!(problems(&seen, "egress"), Vec::<String>::new());
+        seen.external_ip = false;
+        assert!(problems(&seen, "egress")[0].contains("gcloud compute routers nats create"));
+        seen.nat = true;
+        assert_eq!(problems(&seen, "egress"), Vec::<String>::new());
+    }
+}
