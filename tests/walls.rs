@@ -121,10 +121,12 @@ fn what_decides_does_no_io_and_knows_no_cloud() {
 fn one_place_tells_google_from_the_engine() {
     for room in [
         "src/bake",
+        "src/doctor",
         "src/fleet",
         "src/image",
         "src/release",
         "src/journal",
+        "src/setup",
         "src/userdata",
     ] {
         assert_eq!(
@@ -138,13 +140,15 @@ fn one_place_tells_google_from_the_engine() {
 fn the_command_line_is_a_roof_and_not_a_floor() {
     for room in [
         "src/bake",
+        "src/doctor",
         "src/fleet",
         "src/image",
         "src/recipe",
+        "src/setup",
         "src/deployment",
         "src/userdata",
         "src/release",
-        "src/cloud.rs",
+        "src/cloud",
         "src/engine.rs",
     ] {
         assert_eq!(

@@ -111,7 +111,20 @@ fn environment(endpoint: &Endpoint, token: &std::path::Path) -> String {
             format!("{url}/compute/v1/"),
         ),
         (
+            "CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDBILLING",
+            format!("{url}/"),
+        ),
+        (
+            "CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDRESOURCEMANAGER",
+            format!("{url}/"),
+        ),
+        ("CLOUDSDK_API_ENDPOINT_OVERRIDES_IAM", format!("{url}/")),
+        (
             "CLOUDSDK_API_ENDPOINT_OVERRIDES_SECRETMANAGER",
+            format!("{url}/"),
+        ),
+        (
+            "CLOUDSDK_API_ENDPOINT_OVERRIDES_SERVICEUSAGE",
             format!("{url}/"),
         ),
         (

@@ -3,6 +3,7 @@
 mod bake;
 mod clean;
 mod delete;
+mod doctor;
 mod engine;
 mod images;
 mod init;
@@ -11,6 +12,7 @@ mod logs;
 mod ready;
 mod recipe;
 mod secrets;
+mod setup;
 mod signal;
 mod status;
 mod terminal;
@@ -55,6 +57,10 @@ Environment:
 enum Command {
     /// Write a clawbake.yaml to begin with
     Init(init::Args),
+    /// Prepare a project of Google's: APIs, accounts, bucket, firewall
+    Setup(setup::Args),
+    /// Whether everything is there that the verbs need, and what to do where it is not
+    Doctor(doctor::Args),
     /// Do whatever is missing until the gateway answers: engine, secret, image, VM
     Up(up::Args),
     /// Build an image from the recipe, boot it for a test and promote it into its family
@@ -107,6 +113,8 @@ pub async fn run(cli: Cli) -> Result<()> {
     }
     match cli.command {
         Command::Init(args) => init::run(&args),
+        Command::Setup(args) => setup::run(args).await,
+        Command::Doctor(args) => doctor::run(args).await,
         Command::Up(args) => interruptible(up::run(args)).await,
         Command::Bake(args) => interruptible(bake::run(args)).await,
         Command::Images(command) => interruptible(images::run(command)).await,

@@ -1,15 +1,16 @@
 //! A deployment (`clawbake.yaml`): which recipe runs where, with which state and secrets.
 
 mod read;
+mod target;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::document::{Cursor, Findings, Log, Node};
-use crate::names::{
-    BucketName, EnvName, MachineType, ProjectId, ResourceName, SecretName, ServiceAccount, Zone,
-};
+use crate::names::{EnvName, MachineType, ResourceName, SecretName};
 use crate::recipe::Recipe;
+
+pub use target::{Access, Endpoint, Gce, Identity, Target};
 
 /// What a deployment's file is called.
 pub const FILE_NAME: &str = "clawbake.yaml";
@@ -31,36 +32,6 @@ pub struct Deployment {
     pub secrets: BTreeMap<EnvName, Secret>,
     /// Plain variables.
     pub env: BTreeMap<EnvName, String>,
-}
-
-/// Which cloud a deployment is for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
-    /// The engine on this machine.
-    Local,
-    /// Google.
-    Gce(Gce),
-}
-
-/// A place on Google's cloud. What is left out has Google's default.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Gce {
-    /// The project's id.
-    pub project: ProjectId,
-    /// The zone of VM and disks.
-    pub zone: Zone,
-    /// Where an image's archive is uploaded.
-    pub bucket: Option<BucketName>,
-    /// The VPC network's name.
-    pub network: Option<ResourceName>,
-    /// The subnetwork's name, in the zone's region.
-    pub subnetwork: Option<ResourceName>,
-    /// The VM's identity.
-    pub service_account: Option<ServiceAccount>,
-    /// Where images are kept: regions or multi-regions, such as `us`.
-    pub storage_locations: Vec<String>,
-    /// The Cloud KMS key of images, as `projects/P/locations/L/keyRings/R/cryptoKeys/K`.
-    pub kms_key: Option<String>,
 }
 
 /// The VM.

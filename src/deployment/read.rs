@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{Deployment, Gce, Machine, Secret, Snapshots, State, Target};
+use super::{Deployment, Machine, Secret, Snapshots, State, target};
 use crate::document::{Cursor, Fields, Log, Value};
 use crate::names::EnvName;
 use crate::recipe::{self, Recipe};
@@ -17,7 +17,7 @@ pub(super) fn deployment(root: &Cursor, dir: &Path, log: &Log) -> Option<Deploym
         .and_then(|c| c.parse());
     let target = top
         .required("target", "`local`, or {gce: {project, zone}}")
-        .and_then(|c| target(&c));
+        .and_then(|c| target::read(&c, dir));
     let recipe = top
         .required("recipe", "a shipped recipe's name, or a path")
         .and_then(|c| named(&c, dir, log));
@@ -50,83 +50,6 @@ pub(super) fn deployment(root: &Cursor, dir: &Path, log: &Log) -> Option<Deploym
         secrets,
         env,
     })
-}
-
-fn target(at: &Cursor) -> Option<Target> {
-    if let Value::Text(text) = &at.node().value {
-        if text == "local" {
-            return Some(Target::Local);
-        }
-        at.report(
-            format!("`{text}` is not a target"),
-            "`local`, or {gce: {project: my-project, zone: us-central1-a}}",
-        );
-        return None;
-    }
-    let gce_at = at.fields(&["gce"])?.required("gce", "{project, zone}")?;
-    let keys = gce_at.fields(&[
-        "project",
-        "zone",
-        "bucket",
-        "network",
-        "subnetwork",
-        "service_account",
-        "storage_locations",
-        "kms_key",
-    ])?;
-    let project = keys
-        .required("project", "the project's id")
-        .and_then(|c| c.parse());
-    let zone = keys
-        .required("zone", "such as us-central1-a")
-        .and_then(|c| c.parse());
-    Some(Target::Gce(Gce {
-        project: project?,
-        zone: zone?,
-        bucket: keys.optional("bucket").and_then(|c| c.parse()),
-        network: keys.optional("network").and_then(|c| c.parse()),
-        subnetwork: keys.optional("subnetwork").and_then(|c| c.parse()),
-        service_account: keys.optional("service_account").and_then(|c| c.parse()),
-        storage_locations: keys.list("storage_locations", |c| storage_location(&c)),
-        kms_key: keys.optional("kms_key").and_then(|c| kms_key(&c)),
-    }))
-}
-
-fn storage_location(at: &Cursor) -> Option<String> {
-    let text = at.text()?;
-    let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if text.starts_with(|c: char| c.is_ascii_lowercase()) && text.chars().all(letters) {
-        return Some(text);
-    }
-    at.report(
-        format!("`{text}` is not a place that Cloud Storage keeps images in"),
-        "a multi-region such as `us`, or a region such as `europe-west4`",
-    );
-    None
-}
-
-fn kms_key(at: &Cursor) -> Option<String> {
-    let text = at.text()?;
-    let parts: Vec<_> = text.split('/').collect();
-    if let [
-        "projects",
-        p,
-        "locations",
-        l,
-        "keyRings",
-        r,
-        "cryptoKeys",
-        k,
-    ] = *parts
-        && [p, l, r, k].iter().all(|part| !part.is_empty())
-    {
-        return Some(text);
-    }
-    at.report(
-        format!("`{text}` is not a key of Cloud KMS"),
-        "projects/P/locations/L/keyRings/R/cryptoKeys/K, as `gcloud kms keys list` shows it",
-    );
-    None
 }
 
 /// A shipped recipe goes by its name; whatever holds a `/` or `.` is a path.

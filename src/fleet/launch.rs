@@ -80,7 +80,7 @@ pub async fn create(
         .await?
         .is_none()
     {
-        let disk = plan::state_disk(deployment, zone, &run);
+        let disk = plan::state_disk(deployment, cloud, &run);
         journal
             .create(client, state_disk, disks.insert(&disk))
             .await?;

@@ -8,7 +8,7 @@ mod ready;
 mod secrets;
 
 pub use launch::{Deleted, create, delete, keep, launch, start};
-pub use plan::{Instance, state_disk_name};
+pub use plan::{Instance, firewall, state_disk_name};
 pub use probe::probe;
 pub use ready::{NotReady, Phase, Report, report, watch};
-pub use secrets::{define, generate, grant, missing, random, store};
+pub use secrets::{ACCESSOR, define, generate, grant, missing, random, store};

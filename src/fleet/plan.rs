@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use gce::{
-    AccessConfig, AttachedDisk, Disk, Firewall, FirewallRule, InitializeParams, Metadata,
-    MetadataItem, NetworkInterface, Scheduling, ServiceAccount, ShieldedInstanceConfig, Tags,
+    AccessConfig, AttachedDisk, CustomerEncryptionKey, Disk, Firewall, FirewallRule,
+    InitializeParams, Metadata, MetadataItem, NetworkInterface, Scheduling, ServiceAccount,
+    ShieldedInstanceConfig, Tags,
 };
 
 use crate::cloud::Cloud;
@@ -42,19 +43,29 @@ pub(super) fn belongs(disk: &Disk, deployment: &Deployment) -> bool {
 }
 
 /// A blank state disk. The guest formats it, once.
-pub(super) fn state_disk(deployment: &Deployment, zone: &str, run: &(String, String)) -> Disk {
+pub(super) fn state_disk(deployment: &Deployment, cloud: &Cloud, run: &(String, String)) -> Disk {
+    let zone = &cloud.zone;
     Disk {
         name: Some(state_disk_name(deployment)),
         description: Some("state of a gateway; outlives its VMs".into()),
         size_gb: Some(deployment.state.disk_gb.into()),
         r#type: Some(format!("zones/{zone}/diskTypes/pd-balanced")),
         labels: labels(deployment, run),
+        disk_encryption_key: encryption_key(cloud),
         ..Disk::default()
     }
 }
 
+/// The deployment's own key, if it has one.
+fn encryption_key(cloud: &Cloud) -> Option<CustomerEncryptionKey> {
+    let kms_key_name = cloud.kms_key.clone()?;
+    Some(CustomerEncryptionKey {
+        kms_key_name: Some(kms_key_name),
+    })
+}
+
 /// The way in: the gateway's port, from Identity-Aware Proxy alone.
-pub(super) fn firewall(port: u16, network: &str) -> Firewall {
+pub fn firewall(port: u16, network: &str) -> Firewall {
     Firewall {
         name: Some(format!("{TAG}-iap-{port}")),
         description: Some("the gateway's port, through Identity-Aware Proxy alone".into()),
@@ -67,6 +78,14 @@ pub(super) fn firewall(port: u16, network: &str) -> Firewall {
             ports: vec![port.to_string()],
         }],
         ..Firewall::default()
+    }
+}
+
+fn external_nat() -> AccessConfig {
+    AccessConfig {
+        name: Some("External NAT".into()),
+        r#type: Some("ONE_TO_ONE_NAT".into()),
+        ..AccessConfig::default()
     }
 }
 
@@ -99,6 +118,7 @@ pub(super) fn instance(
             AttachedDisk {
                 boot: Some(true),
                 auto_delete: Some(true),
+                disk_encryption_key: encryption_key(cloud),
                 initialize_params: Some(InitializeParams {
                     source_image: Some(image.to_owned()),
                     disk_size_gb: Some(deployment.machine.boot_disk_gb.into()),
@@ -122,11 +142,7 @@ pub(super) fn instance(
         network_interfaces: vec![NetworkInterface {
             network: Some(cloud.network.clone()),
             subnetwork: cloud.subnetwork.clone(),
-            access_configs: vec![AccessConfig {
-                name: Some("External NAT".into()),
-                r#type: Some("ONE_TO_ONE_NAT".into()),
-                ..AccessConfig::default()
-            }],
+            access_configs: cloud.external_ip.then(external_nat).into_iter().collect(),
             ..NetworkInterface::default()
         }],
         metadata: Some(Metadata {

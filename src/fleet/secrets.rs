@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
-use gce::{Binding, Kind, Replication, Secret, SecretBytes};
+use gce::{Kind, Replication, Secret, SecretBytes};
 
 use crate::cloud::Cloud;
 use crate::deployment::Deployment;
 use crate::image::key::hex;
 
 /// The role that lets an account read a secret's value, and nothing else.
-const ACCESSOR: &str = "roles/secretmanager.secretAccessor";
+pub const ACCESSOR: &str = "roles/secretmanager.secretAccessor";
 /// Random bytes of a generated secret, written as twice as many hex digits.
 const BYTES: usize = 32;
 /// Secret Manager's limit of a value, in bytes.
@@ -91,18 +91,8 @@ pub async fn grant(cloud: &Cloud, name: &str) -> Result<()> {
     let member = format!("serviceAccount:{}", cloud.service_account);
     let secrets = cloud.client.secrets();
     let mut policy = secrets.iam_policy(name).await?;
-    let unconditional = |binding: &&mut Binding| {
-        binding.role.as_deref() == Some(ACCESSOR) && binding.condition.is_none()
-    };
-    match policy.bindings.iter_mut().find(unconditional) {
-        Some(binding) if binding.members.contains(&member) => return Ok(()),
-        Some(binding) => binding.members.push(member),
-        None => policy.bindings.push(Binding {
-            role: Some(ACCESSOR.into()),
-            members: vec![member],
-            condition: None,
-        }),
+    if policy.grant(ACCESSOR, &member) {
+        secrets.set_iam_policy(name, &policy).await?;
     }
-    secrets.set_iam_policy(name, &policy).await?;
     Ok(())
 }

@@ -85,7 +85,7 @@ pub(super) fn take(
     mut first: impl FnMut(&Entry) -> Result<()>,
 ) -> Result<()> {
     for mut leftover in leftovers(dir)? {
-        if leftover.run.place != *place {
+        if !leftover.run.place.is(place) {
             continue;
         }
         let entries = leftover.text.entries.clone();

@@ -6,9 +6,9 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    Buckets, Credentials, Disk, Disks, Endpoints, Error, Firewalls, Images, InstanceTemplate,
-    Instances, Kind, MachineType, Objects, Operation, Operations, Pending, Project, Result,
-    RetryPolicy, Secrets, Zone,
+    Billing, Buckets, Credentials, Disk, Disks, Endpoints, Error, Firewalls, Images, InstanceTemplate, Instances, Kind,
+    MachineType, Objects, Operation, Operations, Pending, Project, Region, ResourceManager, Result,
+    RetryPolicy, Roles, Router, Secrets, ServiceAccounts, Services, Zone,
     endpoints::join,
     transport::{Call, Transport},
 };
@@ -146,10 +146,63 @@ impl Client {
         }
     }
 
+    /// APIs of the project.
+    #[must_use]
+    pub fn services(&self) -> Services {
+        Services {
+            client: self.clone(),
+        }
+    }
+
+    /// The project itself.
+    #[must_use]
+    pub fn resource_manager(&self) -> ResourceManager {
+        ResourceManager {
+            client: self.clone(),
+        }
+    }
+
+    /// Who pays for the project.
+    #[must_use]
+    pub fn billing(&self) -> Billing {
+        Billing {
+            client: self.clone(),
+        }
+    }
+
+    /// Service accounts of the project.
+    #[must_use]
+    pub fn service_accounts(&self) -> ServiceAccounts {
+        ServiceAccounts {
+            client: self.clone(),
+        }
+    }
+
+    /// Custom roles of the project.
+    #[must_use]
+    pub fn roles(&self) -> Roles {
+        Roles {
+            client: self.clone(),
+        }
+    }
+
     /// `zones.get`.
     pub async fn zone(&self, zone: &str) -> Result<Zone> {
         let url = self.compute_url(&["zones", zone])?;
         self.get(url, format!("getting zone {zone}")).await
+    }
+
+    /// `regions.get`, with the project's quotas in it.
+    pub async fn region(&self, region: &str) -> Result<Region> {
+        let url = self.compute_url(&["regions", region])?;
+        self.get(url, format!("getting region {region}")).await
+    }
+
+    /// `routers.list` of a region, all pages.
+    pub async fn routers(&self, region: &str) -> Result<Vec<Router>> {
+        let url = self.compute_url(&["regions", region, "routers"])?;
+        self.list(url, None, format!("listing routers of {region}"))
+            .await
     }
 
     /// `machineTypes.get`.

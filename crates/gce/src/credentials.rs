@@ -1,35 +1,158 @@
-use std::fmt;
+use std::{
+    env, fmt,
+    path::{Path, PathBuf},
+};
 
-use google_cloud_auth::credentials::{self as google, CacheableResource};
+use google_cloud_auth::{
+    build_errors,
+    credentials::{
+        self as google, CacheableResource, external_account, impersonated, service_account,
+        user_account,
+    },
+};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use serde_json::Value;
 
 use crate::{Error, Kind, Result};
 
-/// Who is calling. Its `Debug` never shows a token.
+/// Names the file of application-default credentials.
+const ADC_FILE: &str = "GOOGLE_APPLICATION_CREDENTIALS";
+/// Where `gcloud auth application-default login` leaves them, below the home directory.
+const ADC_LOGIN: &str = ".config/gcloud/application_default_credentials.json";
+/// Names the project whose quota a user's calls count against.
+const QUOTA_PROJECT: &str = "GOOGLE_CLOUD_QUOTA_PROJECT";
+
+/// Who is calling. Neither its `Debug` nor its `Display` shows a token.
 #[derive(Clone)]
-pub struct Credentials(Source);
+pub struct Credentials {
+    source: Source,
+    name: String,
+}
 
 #[derive(Clone)]
 enum Source {
     Token(String),
+    TokenFile(PathBuf),
     Google(google::Credentials),
 }
 
 impl Credentials {
     /// Application-default credentials: `GOOGLE_APPLICATION_CREDENTIALS`, then those of
-    /// `gcloud auth application-default login`, then the metadata server. Refreshed by
+    /// `gcloud auth application-default login`, then the metadata server. Workload identity
+    /// federation is the first of these with a file of type `external_account`. Refreshed by
     /// themselves; needs a tokio runtime.
     pub fn application_default() -> Result<Self> {
-        match google::Builder::default().build() {
-            Ok(credentials) => Ok(Self(Source::Google(credentials))),
-            Err(error) => Err(unauthenticated(error.to_string())),
+        let named = env::var_os(ADC_FILE).map(PathBuf::from);
+        let login = || {
+            let path = PathBuf::from(env::var_os("HOME")?).join(ADC_LOGIN);
+            path.exists().then_some(path)
+        };
+        match named.or_else(login) {
+            Some(path) => {
+                let credentials = Self::file(&path)?;
+                let name = format!("application-default credentials: {}", credentials.name);
+                Ok(Self {
+                    name,
+                    ..credentials
+                })
+            }
+            None => Ok(Self {
+                source: Source::Google(google::Builder::default().build().map_err(unusable)?),
+                name: "application-default credentials: this machine's service account".into(),
+            }),
         }
+    }
+
+    /// The credentials in a file, whichever kind its `type` says: a service account's key, workload
+    /// identity federation, a user's login, or impersonation.
+    pub fn file(path: &Path) -> Result<Self> {
+        let file = path.display();
+        let text = std::fs::read(path)
+            .map_err(|error| unauthenticated(format!("{file} is not readable: {error}")))?;
+        // The parser's message would quote the file, which holds a key.
+        let json: Value = serde_json::from_slice(&text)
+            .map_err(|_| unauthenticated(format!("{file} is not JSON")))?;
+        let word = |key: &str| json[key].as_str().unwrap_or_default().to_owned();
+        let (kind, quota) = (word("type"), word("quota_project_id"));
+        let (built, name) = match &*kind {
+            "service_account" => {
+                let email = word("client_email");
+                let builder = service_account::Builder::new(json);
+                (builder.build(), format!("{email}, by the key in {file}"))
+            }
+            "external_account" => {
+                let builder = external_account::Builder::new(json);
+                (builder.build(), format!("the federated identity of {file}"))
+            }
+            "impersonated_service_account" => {
+                let url = word("service_account_impersonation_url");
+                let target = url.rsplit('/').next().unwrap_or_default();
+                let email = target.split(':').next().unwrap_or_default();
+                let name = format!("{email}, impersonated as {file} says");
+                (impersonated::Builder::new(json).build(), name)
+            }
+            "authorized_user" => {
+                let without = quota.is_empty() && env::var_os(QUOTA_PROJECT).is_none();
+                let without = if without {
+                    " without a quota project"
+                } else {
+                    ""
+                };
+                let builder = user_account::Builder::new(json);
+                (builder.build(), format!("a user{without}"))
+            }
+            other => {
+                return Err(unauthenticated(format!(
+                    "{file} holds no credentials that can be used: its type is {other:?}"
+                )));
+            }
+        };
+        Ok(Self {
+            source: Source::Google(built.map_err(unusable)?),
+            name,
+        })
+    }
+
+    /// The service account `email`, as which these credentials may act if they have
+    /// `roles/iam.serviceAccountTokenCreator` on it.
+    pub fn impersonating(self, email: &str) -> Result<Self> {
+        let Source::Google(source) = self.source else {
+            return Err(unauthenticated(format!(
+                "{} cannot impersonate {email}: a token is of one account already",
+                self.name
+            )));
+        };
+        let built = impersonated::Builder::from_source_credentials(source)
+            .with_target_principal(email)
+            .build();
+        Ok(Self {
+            source: Source::Google(built.map_err(unusable)?),
+            name: format!("{email}, impersonated by {}", self.name),
+        })
     }
 
     /// A fixed bearer token, such as the local engine's.
     #[must_use]
     pub fn token(token: String) -> Self {
-        Self(Source::Token(token))
+        Self {
+            source: Source::Token(token),
+            name: "an access token".into(),
+        }
+    }
+
+    /// The bearer token in a file, which is read for every request: whoever renews it there, renews
+    /// it here.
+    #[must_use]
+    pub fn token_file(path: PathBuf) -> Self {
+        Self {
+            name: format!("the access token in {}", path.display()),
+            source: Source::TokenFile(path),
+        }
+    }
+
+    /// Whether a token can be had at all.
+    pub async fn verify(&self) -> Result<()> {
+        self.headers().await.map(drop)
     }
 
     /// The headers that authorise a request.
@@ -38,28 +161,42 @@ impl Credentials {
         reason = "its type is of a crate that is not ours to name"
     )]
     pub(crate) async fn headers(&self) -> Result<HeaderMap> {
-        match &self.0 {
-            Source::Token(token) => {
-                let mut value = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| {
-                    unauthenticated("the token holds characters that no HTTP header can carry")
-                })?;
-                value.set_sensitive(true);
-                Ok(HeaderMap::from_iter([(AUTHORIZATION, value)]))
-            }
+        match &self.source {
+            Source::Token(token) => bearer(token),
+            Source::TokenFile(path) => match tokio::fs::read_to_string(path).await {
+                Ok(token) if token.trim().is_empty() => {
+                    Err(unauthenticated(format!("{} is empty", path.display())))
+                }
+                Ok(token) => bearer(token.trim()),
+                Err(error) => Err(unauthenticated(format!(
+                    "{} is not readable: {error}",
+                    path.display()
+                ))),
+            },
             Source::Google(credentials) => match credentials.headers(Default::default()).await {
                 Ok(CacheableResource::New { data, .. }) => Ok(data),
                 Ok(CacheableResource::NotModified) => Err(unauthenticated(
                     "no token came back, though none was cached here",
                 )),
-                Err(error) if error.is_transient() => Err(Error::new(
-                    Kind::Unavailable,
-                    AUTHENTICATING,
-                    error.to_string(),
-                )),
-                Err(error) => Err(unauthenticated(error.to_string())),
+                Err(error) => {
+                    let kind = if error.is_transient() {
+                        Kind::Unavailable
+                    } else {
+                        Kind::Unauthenticated
+                    };
+                    let message = format!("{}: {error}", self.name);
+                    Err(Error::new(kind, AUTHENTICATING, message))
+                }
             },
         }
     }
+}
+
+fn bearer(token: &str) -> Result<HeaderMap> {
+    let mut value = HeaderValue::try_from(format!("Bearer {token}"))
+        .map_err(|_| unauthenticated("the token holds characters that no HTTP header can carry"))?;
+    value.set_sensitive(true);
+    Ok(HeaderMap::from_iter([(AUTHORIZATION, value)]))
 }
 
 const AUTHENTICATING: &str = "getting credentials";
@@ -68,12 +205,24 @@ fn unauthenticated(message: impl Into<String>) -> Error {
     Error::new(Kind::Unauthenticated, AUTHENTICATING, message)
 }
 
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "the signature that map_err calls"
+)]
+fn unusable(error: build_errors::Error) -> Error {
+    unauthenticated(error.to_string())
+}
+
+/// Who that is and by what, in a few words.
+impl fmt::Display for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
-            Source::Token(_) => "Credentials(token)",
-            Source::Google(_) => "Credentials(application default)",
-        })
+        write!(f, "Credentials({})", self.name)
     }
 }
 
@@ -81,14 +230,80 @@ impl fmt::Debug for Credentials {
 mod tests {
     use super::*;
 
+    fn file(content: &str) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), content).unwrap();
+        file
+    }
+
     #[tokio::test]
     async fn neither_debug_nor_errors_show_the_token() {
         let credentials = Credentials::token("s3cret\n".into());
-        assert!(!format!("{credentials:?}").contains("s3cret"));
+        assert!(!format!("{credentials:?} {credentials}").contains("s3cret"));
         let error = credentials.headers().await.unwrap_err();
         assert!(!format!("{error} {error:?}").contains("s3cret"));
         let headers = Credentials::token("s3cret".into()).headers().await.unwrap();
         assert_eq!(headers[AUTHORIZATION], "Bearer s3cret");
         assert!(!format!("{headers:?}").contains("s3cret"));
+    }
+
+    #[tokio::test]
+    async fn a_token_renewed_in_its_file_is_the_one_sent() {
+        let file = file("one\n");
+        let credentials = Credentials::token_file(file.path().into());
+        assert_eq!(
+            credentials.headers().await.unwrap()[AUTHORIZATION],
+            "Bearer one"
+        );
+        std::fs::write(file.path(), "two").unwrap();
+        assert_eq!(
+            credentials.headers().await.unwrap()[AUTHORIZATION],
+            "Bearer two"
+        );
+        std::fs::write(file.path(), "\n").unwrap();
+        let error = credentials.verify().await.unwrap_err();
+        assert!(error.message.ends_with("is empty"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_file_says_whose_credentials_it_holds_and_what_they_lack() {
+        let user = r#"{"type":"authorized_user","client_id":"i","client_secret":"s3cret",
+            "refresh_token":"s3cret"}"#;
+        let user = Credentials::file(file(user).path()).unwrap();
+        assert!(user.to_string().starts_with("a user"), "{user}");
+        assert!(!format!("{user:?}").contains("s3cret"));
+        let name = user.impersonating("d@p.iam.gserviceaccount.com").unwrap();
+        assert!(
+            name.to_string()
+                .starts_with("d@p.iam.gserviceaccount.com, impersonated by a user"),
+            "{name}"
+        );
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_used_is_refused_by_name_and_never_quoted() {
+        let messages = [
+            r#"{"type":"gdch_service_account","private_key":"s3cret"}"#,
+            r#"{"private_key":"s3cret"}"#,
+            "s3cret",
+        ]
+        .map(|content| Credentials::file(file(content).path()).unwrap_err().message);
+        assert!(
+            messages[0].contains("gdch_service_account"),
+            "{}",
+            messages[0]
+        );
+        assert!(messages[2].ends_with("is not JSON"), "{}", messages[2]);
+        assert!(messages.iter().all(|message| !message.contains("s3cret")));
+        let absent = Credentials::file(Path::new("/nonexistent/key.json")).unwrap_err();
+        assert!(
+            absent
+                .message
+                .starts_with("/nonexistent/key.json is not readable")
+        );
+        let token = Credentials::token("t".into())
+            .impersonating("d@p")
+            .unwrap_err();
+        assert!(token.message.contains("of one account already"));
     }
 }

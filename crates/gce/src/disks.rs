@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    Client, Pending, Result,
+    Client, CustomerEncryptionKey, Pending, Result,
     client::found,
     json::{int64, resource},
 };
@@ -13,6 +13,7 @@ resource! {
         #[serde(with = "int64")]
         id: Option<u64>,
         description: Option<String>,
+        disk_encryption_key: Option<CustomerEncryptionKey>,
         labels: BTreeMap<String, String>,
         label_fingerprint: Option<String>,
         creation_timestamp: Option<String>,

@@ -2,51 +2,70 @@ use reqwest::Url;
 
 use crate::{Error, Kind, Result};
 
-/// Base URLs of the three services; the paths below them are Google's.
+/// Base URLs of the services, each of which has a host of its own; the paths below them are Google's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoints {
     /// Base of `/compute/v1/...`.
     pub compute: String,
-    /// Base of `/v1/...`.
+    /// Base of Secret Manager's `/v1/...`.
     pub secret_manager: String,
     /// Base of `/storage/v1/...` and `/upload/storage/v1/...`.
     pub storage: String,
+    /// Base of Service Usage's `/v1/...`.
+    pub service_usage: String,
+    /// Base of Resource Manager's `/v3/...`.
+    pub resource_manager: String,
+    /// Base of Cloud Billing's `/v1/...`.
+    pub billing: String,
+    /// Base of IAM's `/v1/...`.
+    pub iam: String,
 }
 
 impl Endpoints {
     /// Google's public endpoints.
     #[must_use]
     pub fn google() -> Self {
-        Self {
-            compute: "https://compute.googleapis.com".into(),
-            secret_manager: "https://secretmanager.googleapis.com".into(),
-            storage: "https://storage.googleapis.com".into(),
-        }
+        Self::at("https://{api}.googleapis.com")
     }
 
-    /// All three services under one base URL, such as `http://127.0.0.1:8787`.
+    /// All services below one URL, such as `http://127.0.0.1:8787`. `{api}` in it stands for each
+    /// service's own name: those of a Private Service Connect endpoint are at
+    /// `https://{api}-NAME.p.googleapis.com`.
     #[must_use]
     pub fn at(url: &str) -> Self {
+        let of = |api| url.replace("{api}", api);
         Self {
-            compute: url.into(),
-            secret_manager: url.into(),
-            storage: url.into(),
+            compute: of("compute"),
+            secret_manager: of("secretmanager"),
+            storage: of("storage"),
+            service_usage: of("serviceusage"),
+            resource_manager: of("cloudresourcemanager"),
+            billing: of("cloudbilling"),
+            iam: of("iam"),
         }
     }
 
-    /// Whether all three are on this machine, where no proxy can reach them.
-    pub(crate) fn are_loopback(&self) -> bool {
-        [&self.compute, &self.secret_manager, &self.storage]
-            .into_iter()
-            .all(|base| {
-                Url::parse(base).ok().is_some_and(|url| {
-                    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-                    host == "localhost"
-                        || host
-                            .parse::<std::net::IpAddr>()
-                            .is_ok_and(|ip| ip.is_loopback())
-                })
+    /// Whether all are on this machine, where no proxy can reach them.
+    #[must_use]
+    pub fn are_loopback(&self) -> bool {
+        let bases = [
+            &self.compute,
+            &self.secret_manager,
+            &self.storage,
+            &self.service_usage,
+            &self.resource_manager,
+            &self.billing,
+            &self.iam,
+        ];
+        bases.into_iter().all(|base| {
+            Url::parse(base).ok().is_some_and(|url| {
+                let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+                host == "localhost"
+                    || host
+                        .parse::<std::net::IpAddr>()
+                        .is_ok_and(|ip| ip.is_loopback())
             })
+        })
     }
 }
 
@@ -97,5 +116,14 @@ mod tests {
         assert!(Endpoints::at("http://[::1]:1").are_loopback());
         assert!(!Endpoints::google().are_loopback());
         assert!(!Endpoints::at("http://localhost.example.com").are_loopback());
+    }
+
+    #[test]
+    fn each_api_of_google_has_its_own_host() {
+        let google = Endpoints::google();
+        assert_eq!(google.compute, "https://compute.googleapis.com");
+        assert_eq!(google.billing, "https://cloudbilling.googleapis.com");
+        let private = Endpoints::at("https://{api}-claw.p.googleapis.com");
+        assert_eq!(private.iam, "https://iam-claw.p.googleapis.com");
     }
 }

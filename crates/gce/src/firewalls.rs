@@ -1,7 +1,10 @@
+use reqwest::Method;
+
 use crate::{
     Client, Pending, Result,
     client::found,
     json::{int64, resource},
+    transport::Call,
 };
 
 resource! {
@@ -68,6 +71,13 @@ impl Firewalls {
                 format!("inserting firewall {name}"),
             )
             .await
+    }
+
+    /// `firewalls.patch`: the fields that are given, and no others.
+    pub async fn patch(&self, name: &str, firewall: &Firewall) -> Result<Pending> {
+        let what = format!("changing firewall {name}");
+        let call = Call::new(Method::PATCH, self.url(&[name])?, &what).json(firewall)?;
+        self.client.mutate(call, what).await
     }
 
     /// `firewalls.delete`.

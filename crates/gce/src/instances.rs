@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use reqwest::Method;
 
 use crate::{
-    Client, GuestOsFeature, Pending, Result,
+    Client, CustomerEncryptionKey, GuestOsFeature, Pending, Result,
     client::{EMPTY, found},
     json::{int64, resource},
     transport::Call,
@@ -49,6 +49,7 @@ resource! {
         device_name: Option<String>,
         /// URL of an existing disk; or `initialize_params` for a new one.
         source: Option<String>,
+        disk_encryption_key: Option<CustomerEncryptionKey>,
         initialize_params: Option<InitializeParams>,
         /// `READ_WRITE` or `READ_ONLY`.
         mode: Option<String>,

@@ -1,5 +1,6 @@
 //! A thin typed client for the parts of Compute Engine v1, Secret Manager v1 and Cloud Storage
-//! JSON v1 that clawbake uses, written against Google's discovery documents.
+//! JSON v1 that clawbake uses, and of what a project is set up with: Service Usage v1, Resource
+//! Manager v3, Cloud Billing v1 and IAM v1. Written against Google's discovery documents.
 //!
 //! One method per call, no policy. Every call goes through one transport with one [`RetryPolicy`];
 //! every mutation of Compute Engine carries a `requestId`, so that retrying it is safe, and answers
@@ -18,6 +19,7 @@
 //! # }
 //! ```
 
+mod billing;
 mod client;
 mod credentials;
 mod disks;
@@ -28,18 +30,26 @@ mod iam;
 mod images;
 mod instances;
 mod json;
+mod long_running;
 mod operation;
 mod operations;
 mod projects;
+mod regions;
+mod resource_manager;
 mod retry;
+mod roles;
+mod routers;
 #[cfg(test)]
 mod script;
 mod secrets;
+mod service_accounts;
+mod services;
 mod storage;
 mod templates;
 mod transport;
 mod upload;
 
+pub use billing::{Billing, ProjectBillingInfo};
 pub use client::Client;
 pub use credentials::Credentials;
 pub use disks::{Disk, Disks};
@@ -58,7 +68,16 @@ pub use instances::{
 pub use operation::{Operation, OperationError, OperationErrorItem, Pending};
 pub use operations::Operations;
 pub use projects::{MachineType, Project, Zone};
+pub use regions::{Quota, Region};
+pub use resource_manager::{CloudProject, ResourceManager};
 pub use retry::RetryPolicy;
+pub use roles::{Role, Roles};
+pub use routers::{Router, RouterNat};
 pub use secrets::{Automatic, Replication, Secret, SecretBytes, SecretVersion, Secrets};
-pub use storage::{Bucket, Buckets, IamConfiguration, Object, Objects, UniformBucketLevelAccess};
+pub use service_accounts::{IamServiceAccount, ServiceAccounts};
+pub use services::{Service, Services};
 pub use templates::{InstanceProperties, InstanceTemplate};
+pub use storage::{
+    Bucket, Buckets, IamConfiguration, Lifecycle, LifecycleRule, Object, Objects,
+    UniformBucketLevelAccess,
+};

@@ -2,10 +2,11 @@ use std::{collections::BTreeMap, time::Duration};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use reqwest::{Method, StatusCode, Url, header::RANGE};
+use serde_json::Value;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use crate::{
-    Client, Error, Kind, Result,
+    Client, Error, Kind, Policy, Result,
     client::found,
     endpoints::join,
     json::{int64, resource},
@@ -20,6 +21,7 @@ resource! {
         storage_class: Option<String>,
         labels: BTreeMap<String, String>,
         iam_configuration: Option<IamConfiguration>,
+        lifecycle: Option<Lifecycle>,
         #[serde(with = "int64")]
         project_number: Option<u64>,
         time_created: Option<String>,
@@ -40,6 +42,23 @@ resource! {
     /// Access by IAM alone, without ACLs.
     UniformBucketLevelAccess {
         enabled: Option<bool>,
+    }
+}
+
+resource! {
+    /// What happens to a bucket's objects by themselves.
+    Lifecycle {
+        rule: Vec<LifecycleRule>,
+    }
+}
+
+resource! {
+    /// One thing that happens; kept as it is when a bucket is read and written back.
+    LifecycleRule {
+        /// `{"type": "Delete"}`, mostly.
+        action: BTreeMap<String, Value>,
+        /// Such as `{"age": 1}`, in days.
+        condition: BTreeMap<String, Value>,
     }
 }
 
@@ -97,6 +116,29 @@ impl Buckets {
         );
         let call = Call::new(Method::POST, self.url(&[])?, &what);
         let call = call.query("project", &self.client.project).json(bucket)?;
+        self.client.send(call, &what).await
+    }
+
+    /// `buckets.patch`: the fields that are given, and no others.
+    pub async fn patch(&self, name: &str, bucket: &Bucket) -> Result<Bucket> {
+        let what = format!("changing bucket {name}");
+        let call = Call::new(Method::PATCH, self.url(&[name])?, &what).json(bucket)?;
+        self.client.send(call, &what).await
+    }
+
+    /// `buckets.getIamPolicy`.
+    pub async fn iam_policy(&self, name: &str) -> Result<Policy> {
+        let what = format!("getting the IAM policy of bucket {name}");
+        let url = self.url(&[name, "iam"])?;
+        let call = Call::new(Method::GET, url, &what).query("optionsRequestedPolicyVersion", "3");
+        self.client.send(call, &what).await
+    }
+
+    /// `buckets.setIamPolicy`. With an etag that is no longer the current one:
+    /// [`Kind::PreconditionFailed`].
+    pub async fn set_iam_policy(&self, name: &str, policy: &Policy) -> Result<Policy> {
+        let what = format!("setting the IAM policy of bucket {name}");
+        let call = Call::new(Method::PUT, self.url(&[name, "iam"])?, &what).json(policy)?;
         self.client.send(call, &what).await
     }
 }

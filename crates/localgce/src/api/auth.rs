@@ -59,7 +59,8 @@ fn refuse(request: &Request, what: &str) -> Response {
 
 /// Whether the request is to an API whose errors have gRPC's status.
 pub fn is_grpc(request: &Request) -> bool {
-    request.uri().path().starts_with("/v1/")
+    let path = request.uri().path();
+    path.starts_with("/v1/") || path.starts_with("/v3/")
 }
 
 /// Compute Engine and Cloud Storage are the owner's alone.

@@ -48,6 +48,11 @@ pub fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Error> {
     let mut value: Value = serde_json::from_slice(text)
         .map_err(|error| Error::malformed(format!("Invalid JSON payload received. {error}")))?;
     drop_kinds(&mut value);
+    typed(value)
+}
+
+/// A body whose type depends on the method, as strictly.
+pub fn typed<T: DeserializeOwned>(value: Value) -> Result<T, Error> {
     serde_json::from_value(value).map_err(|error| Error::malformed(explain(&error.to_string())))
 }
 

@@ -14,6 +14,8 @@ pub struct Error {
     pub reason: &'static str,
     /// A sentence for people.
     pub message: String,
+    /// Messages of google.rpc for programs, each with its `@type`.
+    pub details: Vec<Value>,
 }
 
 impl Error {
@@ -22,7 +24,23 @@ impl Error {
             code,
             reason,
             message: message.into(),
+            details: Vec::new(),
         }
+    }
+
+    /// The same with a message of google.rpc, by the message's name.
+    pub fn with_detail(mut self, name: &str, mut detail: Value) -> Self {
+        detail["@type"] = format!("type.googleapis.com/google.rpc.{name}").into();
+        self.details.push(detail);
+        self
+    }
+
+    /// The same with google.rpc's `ErrorInfo`.
+    pub fn because(self, reason: &str, domain: &str, metadata: &Value) -> Self {
+        self.with_detail(
+            "ErrorInfo",
+            json!({"reason": reason, "domain": domain, "metadata": metadata}),
+        )
     }
 
     /// 400: a value that cannot be.
@@ -84,6 +102,20 @@ impl Error {
         Self::new(403, "forbidden", message)
     }
 
+    /// 403: the API is not to be used in the project.
+    pub fn not_configured(message: impl Into<String>) -> Self {
+        Self::new(403, "accessNotConfigured", message)
+    }
+
+    /// 403: nobody pays for the bucket's project (Cloud Storage).
+    pub fn account_disabled() -> Self {
+        Self::new(
+            403,
+            "accountDisabled",
+            "The billing account for the owning project is disabled in state absent",
+        )
+    }
+
     /// 404, by the resource's path.
     pub fn not_found(path: &str) -> Self {
         Self::missing(format!("The resource '{path}' was not found"))
@@ -100,6 +132,11 @@ impl Error {
             "alreadyExists",
             format!("The resource '{path}' already exists"),
         )
+    }
+
+    /// 409: somebody else has changed it meanwhile.
+    pub fn aborted(message: impl Into<String>) -> Self {
+        Self::new(409, "aborted", message)
     }
 
     /// 409, in words.
@@ -138,13 +175,18 @@ impl Error {
             401 => "UNAUTHENTICATED",
             403 => "PERMISSION_DENIED",
             404 => "NOT_FOUND",
+            409 if self.reason == "aborted" => "ABORTED",
             409 => "ALREADY_EXISTS",
             412 => "FAILED_PRECONDITION",
             _ => "INTERNAL",
         }
     }
 
-    fn respond(&self, error: &Value) -> Response {
+    fn respond(self, mut error: Value) -> Response {
+        if !self.details.is_empty() {
+            error["status"] = self.status().into();
+            error["details"] = self.details.into();
+        }
         let code = StatusCode::from_u16(self.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         (code, Json(json!({"error": error}))).into_response()
     }
@@ -153,12 +195,16 @@ impl Error {
 /// As Compute Engine and Cloud Storage say it.
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        let cause = json!({"message": self.message, "domain": "global", "reason": self.reason});
+        let domain = match self.reason {
+            "accessNotConfigured" => "usageLimits",
+            _ => "global",
+        };
+        let cause = json!({"message": self.message, "domain": domain, "reason": self.reason});
         let mut error = json!({"code": self.code, "message": self.message, "errors": [cause]});
         if self.reason == "badRequest" {
             error["status"] = self.status().into();
         }
-        self.respond(&error)
+        self.respond(error)
     }
 }
 
@@ -177,7 +223,7 @@ impl From<rusqlite::Error> for Error {
     }
 }
 
-/// A refusal as Secret Manager says it: with gRPC's status.
+/// A refusal as the newer APIs say it: with gRPC's status.
 #[derive(Debug)]
 pub struct Status(pub Error);
 
@@ -190,8 +236,9 @@ impl<E: Into<Error>> From<E> for Status {
 impl IntoResponse for Status {
     fn into_response(self) -> Response {
         let Self(error) = self;
-        error.respond(&json!({
+        let body = json!({
             "code": error.code, "message": error.message, "status": error.status(),
-        }))
+        });
+        error.respond(body)
     }
 }

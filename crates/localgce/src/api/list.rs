@@ -14,7 +14,7 @@ const PAGE: usize = 500;
 #[serde(rename_all = "camelCase", default)]
 pub struct ListQuery {
     filter: Option<String>,
-    // Secret Manager says pageSize.
+    // The APIs with gRPC's status say pageSize.
     #[serde(alias = "pageSize")]
     max_results: Option<usize>,
     order_by: Option<String>,
@@ -30,6 +30,14 @@ pub struct Page {
 }
 
 impl ListQuery {
+    /// The same with another filter, for APIs that call it otherwise.
+    pub fn filtered_by(self, filter: &str) -> Self {
+        Self {
+            filter: Some(filter.into()),
+            ..self
+        }
+    }
+
     /// The page of `items` that the client asked for.
     pub fn page(&self, mut items: Vec<Value>) -> Result<Page, Error> {
         if let Some(filter) = self
@@ -81,11 +89,14 @@ struct Term {
     field: String,
     wanted: String,
     equal: bool,
+    /// `:`: a part of it suffices.
+    part: bool,
 }
 
 impl Term {
     fn holds(&self, item: &Value) -> bool {
         let matches = match text(item, &self.field) {
+            Some(value) if self.part => value.contains(&self.wanted) || self.wanted == "*",
             Some(value) => value == self.wanted || self.wanted == "*",
             None => false,
         };
@@ -120,11 +131,11 @@ fn parse(filter: &str) -> Result<Vec<Term>, Error> {
                 ("=", true),
                 (":", true),
             ];
-            let (field, wanted, equal) = operators
+            let (field, wanted, equal, part) = operators
                 .iter()
                 .find_map(|(operator, equal)| {
                     term.split_once(operator)
-                        .map(|(field, wanted)| (field, wanted, *equal))
+                        .map(|(field, wanted)| (field, wanted, *equal, *operator == ":"))
                 })
                 .ok_or_else(|| Error::invalid("Invalid list filter expression."))?;
             let wanted = wanted.trim().trim_matches(['"', '\'']).to_owned();
@@ -132,6 +143,7 @@ fn parse(filter: &str) -> Result<Vec<Term>, Error> {
                 field: field.trim().to_owned(),
                 wanted,
                 equal,
+                part,
             })
         })
         .collect()
@@ -172,6 +184,7 @@ mod tests {
         assert_eq!(filtered("status = READY AND labels.app=a1"), ["i4"]);
         assert_eq!(filtered("(status=READY)(labels.app != a1)"), ["i2"]);
         assert_eq!(filtered("labels.none:*"), [""; 0]);
+        assert_eq!(filtered("status:READ"), ["i2", "i4"]);
         assert!(super::parse("nonsense").is_err());
     }
 

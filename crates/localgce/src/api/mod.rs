@@ -4,11 +4,18 @@
 #![allow(clippy::struct_field_names)]
 
 pub mod auth;
+mod billing;
 pub mod body;
 mod compute;
 pub mod error;
+mod gate;
+mod iam;
 mod list;
+mod long_operations;
+mod policy;
+mod resourcemanager;
 mod secretmanager;
+mod serviceusage;
 mod storage;
 
 use std::sync::Arc;
@@ -17,18 +24,31 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, OriginalUri};
 use axum::middleware::{from_fn, from_fn_with_state};
 
+use crate::catalog::services::{COMPUTE, IAM, SECRET_MANAGER};
 use crate::engine::Engine;
 use error::Error;
+use gate::gated;
 
 /// All APIs; the same on the loopback port and inside the VMs.
 pub fn router(engine: &Arc<Engine>) -> Router {
     let owners = Router::new()
-        .nest("/compute/v1/projects/{project}", compute::router())
-        .merge(storage::router())
+        .nest(
+            "/compute/v1/projects/{project}",
+            gated(compute::router(), engine, COMPUTE),
+        )
+        .merge(storage::router(engine))
         .layer(from_fn(auth::owner_only));
+    let projects = Router::new()
+        .merge(gated(secretmanager::router(), engine, SECRET_MANAGER))
+        .merge(gated(iam::project_router(), engine, IAM))
+        .merge(serviceusage::router());
     Router::new()
         .merge(owners)
-        .nest("/v1/projects/{project}", secretmanager::router())
+        .nest("/v1/projects/{project}", projects)
+        .merge(resourcemanager::router())
+        .merge(billing::router())
+        .merge(iam::router())
+        .merge(long_operations::router())
         .fallback(|OriginalUri(uri): OriginalUri| async move { Error::not_found(uri.path()) })
         .layer(from_fn_with_state(Arc::clone(engine), auth::authenticate))
         .layer(DefaultBodyLimit::disable())

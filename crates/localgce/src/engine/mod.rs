@@ -1,11 +1,13 @@
 //! The engine: what the APIs change, made true. The store says how things ought to be; here are
 //! the disks, the machines and the operations that get them there.
 
+pub mod accounts;
 pub mod addresses;
 mod disks;
 mod guest;
 mod machines;
 mod operations;
+pub mod projects;
 mod serial;
 mod tokens;
 mod tree;
@@ -52,8 +54,12 @@ impl Engine {
             let dir = dir.join(name);
             std::fs::create_dir_all(&dir).with_context(|| format!("creating {}", dir.display()))?;
         }
+        let store = Store::open(&dir.join("localgce.db"))?;
+        store
+            .transaction(projects::create_own)
+            .context("creating the project")?;
         Ok(Self {
-            store: Store::open(&dir.join("localgce.db"))?,
+            store,
             tokens: Tokens::new(token),
             dir: dir.to_owned(),
             power_off: power_off.unwrap_or_else(|| machines::patience(hypervisor.acceleration())),

@@ -1,10 +1,15 @@
 //! Everything the engine remembers, in one SQLite file. The functions take a connection, so that
 //! several of them make one transaction.
 
+pub mod accounts;
 pub mod guest_attributes;
+pub mod long_operations;
 pub mod objects;
 pub mod operations;
+pub mod policies;
+pub mod projects;
 pub mod resources;
+pub mod roles;
 pub mod secrets;
 
 use std::fs::{OpenOptions, Permissions};

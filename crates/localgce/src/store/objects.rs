@@ -47,6 +47,15 @@ pub fn buckets(connection: &Connection) -> Result<Vec<Value>> {
         .collect()
 }
 
+/// Replaces a bucket's body.
+pub fn update_bucket(connection: &Connection, name: &str, body: &Value) -> Result<()> {
+    connection.execute(
+        "UPDATE bucket SET body = ? WHERE name = ?",
+        params![body.to_string(), name],
+    )?;
+    Ok(())
+}
+
 /// Removes a bucket.
 pub fn remove_bucket(connection: &Connection, name: &str) -> Result<()> {
     connection.execute("DELETE FROM bucket WHERE name = ?", [name])?;

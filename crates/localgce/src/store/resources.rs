@@ -63,24 +63,20 @@ pub fn list(
 
 /// All resources of a kind, in every project and zone.
 pub fn all(connection: &Connection, kind: Kind) -> Result<Vec<(Key, Value)>> {
-    let mut found = Vec::new();
-    for project in &crate::catalog::PROJECTS {
-        let zones = crate::catalog::ZONES.map(Some);
-        for zone in zones.into_iter().chain([None]) {
-            for body in list(connection, project.id, zone, kind)? {
-                let name = body["name"].as_str().unwrap_or_default().to_owned();
-                let zone = zone.map(str::to_owned);
-                found.push((
-                    Key {
-                        project: project.id.into(),
-                        zone,
-                        kind,
-                        name,
-                    },
-                    body,
-                ));
-            }
-        }
-    }
-    Ok(found)
+    let nowhere = Key {
+        project: String::new(),
+        zone: None,
+        kind,
+        name: String::new(),
+    };
+    let found: Result<Vec<(String, Value)>> = connection
+        .prepare("SELECT path, body FROM resource WHERE parent LIKE ? ORDER BY parent, name")?
+        .query_map([format!("projects/%/{}", kind.collection())], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?
+        .collect();
+    Ok(found?
+        .into_iter()
+        .filter_map(|(path, body)| Some((nowhere.resolve(kind, &path)?, body)))
+        .collect())
 }

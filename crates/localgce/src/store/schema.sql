@@ -59,3 +59,37 @@ CREATE TABLE IF NOT EXISTS upload (
     name TEXT NOT NULL,
     metadata TEXT NOT NULL
 ) STRICT;
+
+-- Projects that the owner has; the body is Resource Manager's, version 3.
+CREATE TABLE IF NOT EXISTS project (
+    id TEXT PRIMARY KEY,
+    number INTEGER NOT NULL UNIQUE,
+    body TEXT NOT NULL,
+    billing_account TEXT
+) STRICT;
+-- Services that are enabled.
+CREATE TABLE IF NOT EXISTS service (
+    project TEXT NOT NULL REFERENCES project (id),
+    name TEXT NOT NULL,
+    PRIMARY KEY (project, name)
+) STRICT;
+CREATE TABLE IF NOT EXISTS service_account (
+    email TEXT PRIMARY KEY,
+    project TEXT NOT NULL REFERENCES project (id),
+    body TEXT NOT NULL
+) STRICT;
+-- Custom roles, by projects/P/roles/R.
+CREATE TABLE IF NOT EXISTS role (
+    name TEXT PRIMARY KEY,
+    body TEXT NOT NULL
+) STRICT;
+-- IAM policies of projects, service accounts and buckets, by their resource's name.
+CREATE TABLE IF NOT EXISTS policy (
+    resource TEXT PRIMARY KEY,
+    body TEXT NOT NULL
+) STRICT;
+-- Operations of Service Usage and Resource Manager.
+CREATE TABLE IF NOT EXISTS long_operation (
+    name TEXT PRIMARY KEY,
+    body TEXT NOT NULL
+) STRICT;

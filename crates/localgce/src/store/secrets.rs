@@ -52,6 +52,15 @@ pub fn list(connection: &Connection, project: &str) -> Result<Vec<Value>> {
         .collect()
 }
 
+/// Replaces what the API answers.
+pub fn update(connection: &Connection, name: &str, body: &Value) -> Result<()> {
+    connection.execute(
+        "UPDATE secret SET body = ? WHERE name = ?",
+        params![body.to_string(), name],
+    )?;
+    Ok(())
+}
+
 /// Sets who may do what with a secret.
 pub fn set_policy(connection: &Connection, name: &str, policy: &Value) -> Result<()> {
     connection.execute(

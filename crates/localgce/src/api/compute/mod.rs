@@ -56,7 +56,7 @@ struct Place {
 }
 
 impl Place {
-    fn project(&self) -> Result<&'static catalog::Project, Error> {
+    fn project(&self) -> Result<catalog::Project<'_>, Error> {
         catalog::project(&self.project)
             .ok_or_else(|| Error::not_found(&format!("projects/{}", self.project)))
     }

@@ -79,7 +79,7 @@ async fn zone(Path(place): Path<Place>) -> Answer {
     Ok(Json(zone_body(place.project()?, zone)))
 }
 
-fn region_body(project: &Project) -> Value {
+fn region_body(project: Project) -> Value {
     json!({
         "kind": "compute#region",
         "id": "1000",
@@ -93,7 +93,7 @@ fn region_body(project: &Project) -> Value {
     })
 }
 
-fn zone_body(project: &Project, zone: &str) -> Value {
+fn zone_body(project: Project, zone: &str) -> Value {
     let number = ZONES
         .iter()
         .position(|name| *name == zone)

@@ -15,9 +15,10 @@ use serde_json::{Value, json};
 use super::auth::Caller;
 use super::error::{Error, Status};
 use super::list::Page;
+use super::policy;
 use crate::catalog;
 use crate::engine::Engine;
-use crate::store::secrets as store;
+use crate::store::{projects, secrets as store};
 
 /// What handlers answer.
 type Answer = Result<Json<Value>, Status>;
@@ -27,6 +28,7 @@ type Answer = Result<Json<Value>, Status>;
 pub fn router() -> Router<Arc<Engine>> {
     let secret = get(secrets::get)
         .post(secrets::post)
+        .patch(secrets::patch)
         .delete(secrets::delete);
     let version = get(versions::get).post(versions::post);
     Router::new()
@@ -47,6 +49,9 @@ struct Place {
 impl Place {
     /// `projects/N`, by the project's number as Google answers.
     fn project(&self) -> Result<String, Error> {
+        if self.project.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Ok(format!("projects/{}", self.project));
+        }
         match catalog::project(&self.project) {
             Some(project) => Ok(format!("projects/{}", project.number)),
             None => Err(denied(
@@ -70,8 +75,8 @@ impl Place {
     }
 }
 
-/// Refuses whom the secret's IAM policy does not give this permission. What does not exist is
-/// nobody's but the owner's to know.
+/// Refuses whom neither the secret's IAM policy nor its project's gives this permission. What does
+/// not exist is nobody's but the owner's to know.
 fn allow(
     tx: &Connection,
     caller: &Caller,
@@ -79,14 +84,19 @@ fn allow(
     secret: &str,
     resource: &str,
 ) -> Result<(), Error> {
-    let Caller::ServiceAccount(email) = caller else {
-        return Ok(());
-    };
-    let policy = store::get(tx, secret)?.map(|secret| secret.policy);
-    if policy.is_some_and(|policy| iam::grants(&policy, email, permission)) {
+    if iam::permitted(tx, caller, permission, secret)? {
         Ok(())
     } else {
         Err(denied(permission, resource))
+    }
+}
+
+/// The policy of the project in a name that begins with `projects/N`.
+fn project_policy(tx: &Connection, name: &str) -> Result<Value, Error> {
+    let number = name.split('/').nth(1).unwrap_or_default();
+    match projects::get(tx, number)? {
+        Some(project) => policy::of_project(tx, &project.id),
+        None => Ok(json!({})),
     }
 }
 
@@ -97,7 +107,7 @@ fn denied(permission: &str, resource: &str) -> Error {
 }
 
 fn no_such_method(method: &str) -> Status {
-    Error::missing(format!("The method {method} was not found on this server.")).into()
+    policy::no_such_method(method).into()
 }
 
 fn listing(name: &str, total: usize, page: Page) -> Json<Value> {

@@ -14,7 +14,8 @@ use super::super::auth::Caller;
 use super::super::body::{Body, Int64};
 use super::super::error::Error;
 use super::super::list::ListQuery;
-use super::secrets::find as find_secret;
+use super::super::policy;
+use super::secrets::{find as find_secret, seen};
 use super::{Answer, Place, allow, etag, listing, no_such_method, store};
 use crate::clock;
 use crate::engine::Engine;
@@ -39,8 +40,7 @@ struct Payload {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeRequest {
-    #[serde(rename = "etag")]
-    _etag: Option<String>,
+    etag: Option<String>,
 }
 
 pub fn add(
@@ -130,9 +130,7 @@ pub async fn get(
             )?;
             access(tx, &secret, alias)
         }
-        method => Err(Error::missing(format!(
-            "The method {method} was not found on this server."
-        ))),
+        method => Err(policy::no_such_method(method)),
     })?;
     Ok(Json(answer))
 }
@@ -160,7 +158,7 @@ pub async fn post(
     State(engine): State<Arc<Engine>>,
     Extension(caller): Extension<Caller>,
     Path(place): Path<Place>,
-    Body(_): Body<ChangeRequest>,
+    Body(request): Body<ChangeRequest>,
 ) -> Answer {
     let (secret, _) = place.secret()?;
     let (alias, method) = place.version();
@@ -180,6 +178,7 @@ pub async fn post(
             &format!("{secret}/versions/{alias}"),
         )?;
         let (number, mut version) = find(tx, &secret, alias)?;
+        seen(&version.body, request.etag.as_deref())?;
         if version.payload.is_none() {
             let name = version.body["name"].as_str().unwrap_or_default();
             let message = format!("Secret Version [{name}] is in DESTROYED state.");
@@ -190,6 +189,9 @@ pub async fn post(
             version.payload = None;
             version.body["destroyTime"] = clock::now().into();
         }
+        if let Some(fields) = version.body.as_object_mut() {
+            fields.shift_remove("etag");
+        }
         version.body["etag"] = etag(&version.body).into();
         store::update_version(tx, &secret, number, &version)?;
         Ok(version.body)
@@ -197,9 +199,11 @@ pub async fn post(
     Ok(Json(body))
 }
 
-/// A version by its number or as `latest`.
+/// A version by its number, by an alias of the secret's or as `latest`.
 fn find(tx: &Connection, secret: &str, alias: &str) -> Result<(u32, store::Version), Error> {
-    let number = match alias {
+    let aliases = store::get(tx, secret)?.map(|secret| secret.body["versionAliases"].clone());
+    let aliased = aliases.as_ref().and_then(|aliases| aliases[alias].as_str());
+    let number = match aliased.unwrap_or(alias) {
         "latest" => store::latest(tx, secret)?,
         number => number.parse().map_err(|_| {
             Error::invalid(format!(

@@ -2,7 +2,8 @@
 
 use std::fs::File;
 use std::future::poll_fn;
-use std::io::Read;
+use std::io::{Read, SeekFrom};
+use std::ops::Range;
 use std::path::Path;
 use std::pin::Pin;
 
@@ -11,7 +12,7 @@ use axum::body::{Body, Bytes, HttpBody};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use md5::{Digest, Md5};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
 /// Appends what arrives to a file, and returns how much it was. When the client breaks off, what
 /// has arrived stays, and an error says so.
@@ -39,6 +40,24 @@ pub async fn append(mut body: Body, path: &Path) -> Result<u64> {
         .await
         .with_context(|| format!("writing {}", path.display()))?;
     received.map(|()| length)
+}
+
+/// Appends a part of a file to another one.
+pub async fn copy(from: &Path, part: Range<u64>, to: &Path) -> Result<()> {
+    let copy = async || {
+        let mut from = tokio::fs::File::open(from).await?;
+        from.seek(SeekFrom::Start(part.start)).await?;
+        let mut to = tokio::fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(to)
+            .await?;
+        tokio::io::copy(&mut from.take(part.end - part.start), &mut to).await?;
+        to.flush().await
+    };
+    copy()
+        .await
+        .with_context(|| format!("copying {} to {}", from.display(), to.display()))
 }
 
 /// Reads what a client sends for nothing: it listens to a refusal only when it has sent all.

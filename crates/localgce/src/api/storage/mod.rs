@@ -2,13 +2,23 @@
 //! never held in memory.
 
 mod buckets;
+mod commit;
 mod content;
+mod content_range;
+mod download;
+mod fields;
+mod gate;
+mod iam;
+mod listing;
+mod multipart;
 mod objects;
+mod preconditions;
+mod rewrite;
 mod uploads;
 
 use std::sync::Arc;
 
-use axum::routing::{delete, get, post};
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -21,29 +31,47 @@ use crate::engine::Engine;
 type Answer = Result<Json<Value>, Error>;
 
 /// All of it, at its own three prefixes.
-pub fn router() -> Router<Arc<Engine>> {
-    Router::new()
+pub fn router(engine: &Arc<Engine>) -> Router<Arc<Engine>> {
+    let bucket = get(buckets::get)
+        .patch(buckets::patch)
+        .put(buckets::update)
+        .delete(buckets::delete);
+    let object = get(objects::get)
+        .patch(objects::patch)
+        .put(objects::update)
+        .delete(objects::delete);
+    let upload = post(uploads::begin)
+        .put(uploads::resume)
+        .delete(uploads::cancel);
+    let routes = Router::new()
         .route("/storage/v1/b", get(buckets::list).post(buckets::insert))
-        .route(
-            "/storage/v1/b/{bucket}",
-            get(buckets::get).merge(delete(buckets::delete)),
-        )
+        .route("/storage/v1/b/{bucket}", bucket)
+        .route("/storage/v1/b/{bucket}/storageLayout", get(buckets::layout))
+        .route("/storage/v1/b/{bucket}/iam", get(iam::get).put(iam::set))
+        .route("/storage/v1/b/{bucket}/iam/testPermissions", get(iam::test))
         .route("/storage/v1/b/{bucket}/o", get(objects::list))
+        .route("/storage/v1/b/{bucket}/o/{object}", object)
         .route(
-            "/storage/v1/b/{bucket}/o/{*object}",
-            get(objects::get).delete(objects::delete),
+            "/storage/v1/b/{bucket}/o/{object}/compose",
+            post(rewrite::compose),
         )
         .route(
-            "/download/storage/v1/b/{bucket}/o/{*object}",
-            get(objects::download),
+            "/storage/v1/b/{bucket}/o/{object}/rewriteTo/b/{to_bucket}/o/{to_object}",
+            post(rewrite::rewrite),
         )
         .route(
-            "/upload/storage/v1/b/{bucket}/o",
-            post(uploads::begin).put(uploads::resume),
+            "/storage/v1/b/{bucket}/o/{object}/copyTo/b/{to_bucket}/o/{to_object}",
+            post(rewrite::copy),
         )
+        .route(
+            "/download/storage/v1/b/{bucket}/o/{object}",
+            get(download::download),
+        )
+        .route("/upload/storage/v1/b/{bucket}/o", upload);
+    gate::gated(routes, engine)
 }
 
-/// The variable parts of a URL.
+/// The variable parts of a URL. An object's name is one segment, its slashes escaped.
 #[derive(Deserialize)]
 struct Place {
     bucket: String,
@@ -61,8 +89,8 @@ fn no_bucket() -> Error {
     Error::missing("The specified bucket does not exist.")
 }
 
-fn listing(kind: &str, page: Page) -> Json<Value> {
-    let mut list = json!({"kind": kind});
+fn bucket_list(page: Page) -> Json<Value> {
+    let mut list = json!({"kind": "storage#buckets"});
     if !page.items.is_empty() {
         list["items"] = page.items.into();
     }

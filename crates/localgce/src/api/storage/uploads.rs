@@ -1,7 +1,9 @@
 //! Uploads: in one request, or resumable after a cut.
 
+use std::path::Path as FilePath;
 use std::sync::Arc;
 
+use anyhow::Context;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, Query, Request, State};
@@ -13,13 +15,15 @@ use serde_json::{Value, json};
 
 use super::super::body;
 use super::super::error::Error;
-use super::content::{self, Summary};
-use super::objects::text;
-use super::{Place, no_bucket};
-use crate::clock;
+use super::commit::{New, commit};
+use super::content_range::ContentRange;
+use super::fields::settable;
+use super::objects::{OWN, SETTABLE};
+use super::preconditions::Preconditions;
+use super::{Place, content, multipart, no_bucket};
 use crate::engine::Engine;
 use crate::store::new_id;
-use crate::store::objects::{self as store, Object, Upload};
+use crate::store::objects::{self as store, Upload};
 
 /// An upload's metadata is small.
 const METADATA_LIMIT: usize = 64 << 10;
@@ -29,105 +33,122 @@ const METADATA_LIMIT: usize = 64 << 10;
 pub struct UploadQuery {
     upload_type: Option<String>,
     name: Option<String>,
-    if_generation_match: Option<u64>,
     #[serde(rename = "upload_id")]
     upload_id: Option<String>,
-}
-
-/// What a client may say about an object.
-#[derive(Default, Deserialize, serde::Serialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Metadata {
-    name: Option<String>,
-    #[serde(rename = "bucket", skip_serializing)]
-    _bucket: Option<String>,
-    content_type: Option<String>,
-    content_encoding: Option<String>,
-    cache_control: Option<String>,
-    crc32c: Option<String>,
-    md5_hash: Option<String>,
-    metadata: Option<body::StringMap>,
-    #[serde(skip_deserializing)]
-    if_generation_match: Option<u64>,
 }
 
 pub async fn begin(
     State(engine): State<Arc<Engine>>,
     Path(place): Path<Place>,
     Query(query): Query<UploadQuery>,
+    Query(conditions): Query<Preconditions>,
     request: Request,
 ) -> Result<Response, Error> {
     engine
         .store
         .transaction(|tx| store::bucket(tx, &place.bucket)?.ok_or_else(no_bucket))?;
+    let upload = Begun {
+        bucket: place.bucket,
+        name: query.name,
+        conditions,
+    };
     match query.upload_type.as_deref() {
-        Some("media") => media(&engine, place, query, request).await,
-        Some("resumable") => begin_resumable(&engine, place, query, request).await,
+        Some("media") => media(&engine, upload, request).await,
+        Some("multipart") => in_parts(&engine, upload, request).await,
+        Some("resumable") => begin_resumable(&engine, upload, request).await,
         other => Err(Error::field(
             "uploadType",
             other.unwrap_or_default(),
-            "This engine takes media and resumable.",
+            "It is media, multipart or resumable.",
         )),
     }
 }
 
-async fn media(
+/// What the URL says of an upload.
+struct Begun {
+    bucket: String,
+    name: Option<String>,
+    conditions: Preconditions,
+}
+
+impl Begun {
+    /// The object that is to be, with what else the client says of it.
+    fn object(self, mut metadata: Value, content_type: Option<&str>) -> Result<New, Error> {
+        let named = metadata["name"].as_str().map(str::to_owned);
+        let name = self.name.or(named).ok_or_else(|| Error::required("name"))?;
+        let fields = settable(metadata.take(), &SETTABLE, &OWN)?;
+        let mut metadata = Value::Object(fields);
+        if metadata["contentType"].is_null() && content_type.is_some() {
+            metadata["contentType"] = content_type.into();
+        }
+        Ok(New {
+            bucket: self.bucket,
+            name,
+            metadata,
+            conditions: self.conditions,
+        })
+    }
+}
+
+async fn media(engine: &Arc<Engine>, upload: Begun, request: Request) -> Result<Response, Error> {
+    let content_type = header(request.headers(), CONTENT_TYPE.as_str()).map(str::to_owned);
+    let new = upload.object(json!({}), content_type.as_deref())?;
+    let file = engine.upload_file(&new_id().to_string());
+    receive(request.into_body(), &file).await?;
+    Ok(Json(commit(engine, &file, new).await?).into_response())
+}
+
+async fn in_parts(
     engine: &Arc<Engine>,
-    place: Place,
-    query: UploadQuery,
+    upload: Begun,
     request: Request,
 ) -> Result<Response, Error> {
-    let name = query.name.ok_or_else(|| Error::required("name"))?;
-    let metadata = Metadata {
-        content_type: header(request.headers(), CONTENT_TYPE.as_str()).map(str::to_owned),
-        if_generation_match: query.if_generation_match,
-        ..Metadata::default()
+    let content_type = header(request.headers(), CONTENT_TYPE.as_str()).unwrap_or_default();
+    let boundary = multipart::boundary(content_type)
+        .ok_or_else(|| Error::malformed("The content type has no boundary."))?
+        .to_owned();
+    let whole = engine.upload_file(&new_id().to_string());
+    receive(request.into_body(), &whole).await?;
+    let file = engine.upload_file(&new_id().to_string());
+    let take = async || {
+        let parts = multipart::find(&whole, &boundary, METADATA_LIMIT)?;
+        let metadata = body::parse(&parts.metadata)?;
+        let new = upload.object(metadata, parts.content_type.as_deref())?;
+        content::copy(&whole, parts.content, &file).await?;
+        Ok::<_, Error>(new)
     };
-    let id = new_id().to_string();
-    let file = engine.upload_file(&id);
-    let arrived = content::append(request.into_body(), &file).await;
+    let new = take().await;
+    std::fs::remove_file(&whole).ok();
+    Ok(Json(commit(engine, &file, new?).await?).into_response())
+}
+
+/// Receives a body whole, or leaves nothing.
+async fn receive(body: Body, file: &FilePath) -> Result<(), Error> {
+    let arrived = content::append(body, file).await;
     if arrived.is_err() {
-        std::fs::remove_file(&file).ok();
+        std::fs::remove_file(file).ok();
     }
     arrived?;
-    let upload = Upload {
-        bucket: place.bucket,
-        name,
-        metadata: json!(metadata),
-    };
-    finish(engine, &id, upload).await
+    Ok(())
 }
 
 async fn begin_resumable(
     engine: &Engine,
-    place: Place,
-    query: UploadQuery,
+    upload: Begun,
     request: Request,
 ) -> Result<Response, Error> {
     let (parts, body) = request.into_parts();
     let bytes = axum::body::to_bytes(body, METADATA_LIMIT)
         .await
         .map_err(|error| Error::malformed(format!("reading the object's metadata: {error}")))?;
-    let mut metadata: Metadata = body::parse(if bytes.is_empty() { b"{}" } else { &bytes })?;
-    let name = query
-        .name
-        .or(metadata.name.take())
-        .ok_or_else(|| Error::required("name"))?;
-    if metadata.content_type.is_none() {
-        let given = header(&parts.headers, "x-upload-content-type");
-        metadata.content_type = given.map(str::to_owned);
-    }
-    metadata.if_generation_match = query.if_generation_match;
+    let metadata = body::parse(if bytes.is_empty() { b"{}" } else { &bytes })?;
+    let content_type = header(&parts.headers, "x-upload-content-type");
+    let new = upload.object(metadata, content_type)?;
     let id = new_id().to_string();
-    let upload = Upload {
-        bucket: place.bucket,
-        name,
-        metadata: json!(metadata),
-    };
+    let location = session_url(&parts.headers, &parts.uri, &new.bucket, &id);
     engine
         .store
-        .transaction(|tx| store::insert_upload(tx, &id, &upload))?;
-    let location = session_url(&parts.headers, &parts.uri, &upload.bucket, &id);
+        .transaction(|tx| store::insert_upload(tx, &id, &new.into()))?;
     Ok((StatusCode::OK, [(LOCATION, location), (X_UPLOAD, id)]).into_response())
 }
 
@@ -156,7 +177,7 @@ pub async fn resume(
     let upload = engine
         .store
         .transaction(|tx| store::upload(tx, &id))?
-        .ok_or_else(|| Error::missing("No such upload: it is done, or never was."))?;
+        .ok_or_else(no_upload)?;
     let file = engine.upload_file(&id);
     let there = content::length(&file);
     let range = match header(&headers, CONTENT_RANGE.as_str()) {
@@ -198,7 +219,7 @@ pub async fn resume(
     Ok(answer)
 }
 
-fn truncate(file: &std::path::Path, length: u64) -> Result<(), Error> {
+fn truncate(file: &FilePath, length: u64) -> Result<(), Error> {
     let truncate = || {
         let options = std::fs::OpenOptions::new()
             .write(true)
@@ -207,170 +228,40 @@ fn truncate(file: &std::path::Path, length: u64) -> Result<(), Error> {
             .open(file);
         options?.set_len(length)
     };
-    truncate().map_err(|error| {
-        anyhow::Error::from(error)
-            .context("resuming the upload")
-            .into()
-    })
-}
-
-/// `bytes 0-9/100`, `bytes 0-9/*`, `bytes */100`, `bytes */*`.
-#[derive(Debug, PartialEq, Eq)]
-struct ContentRange {
-    first: Option<u64>,
-    total: Option<u64>,
-}
-
-impl ContentRange {
-    fn parse(text: &str) -> Option<Self> {
-        let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;
-        let total = if total == "*" {
-            None
-        } else {
-            Some(total.parse().ok()?)
-        };
-        let first = match range {
-            "*" => None,
-            range => {
-                let (first, last) = range.split_once('-')?;
-                let (first, last): (u64, u64) = (first.parse().ok()?, last.parse().ok()?);
-                (first <= last).then_some(())?;
-                Some(first)
-            }
-        };
-        Some(Self { first, total })
-    }
+    Ok(truncate().context("resuming the upload")?)
 }
 
 /// Makes an object of what has arrived.
 async fn finish(engine: &Arc<Engine>, id: &str, upload: Upload) -> Result<Response, Error> {
-    let file = engine.upload_file(id);
-    let path = file.clone();
-    let summary = tokio::task::spawn_blocking(move || content::summarize(&path))
-        .await
-        .map_err(anyhow::Error::from)??;
-    let refusal = ["crc32c", "md5Hash"].into_iter().find(|&field| {
-        let sum = if field == "crc32c" {
-            &summary.crc32c
-        } else {
-            &summary.md5
-        };
-        text(&upload.metadata, field).is_some_and(|given| given != sum)
-    });
-    let generation = clock::unix_millis() * 1000 + new_id() % 1000;
-    let object = Object {
-        generation,
-        body: object_body(&upload, generation, &summary),
-    };
-    let result = engine.store.transaction(|tx| {
-        store::remove_upload(tx, id)?;
-        if let Some(field) = refusal {
-            return Ok(Err(Error::invalid(format!(
-                "Provided {field} does not match the content that was received."
-            ))));
-        }
-        store::bucket(tx, &upload.bucket)?.ok_or_else(no_bucket)?;
-        let before = store::get(tx, &upload.bucket, &upload.name)?.map(|object| object.generation);
-        let wanted = upload.metadata["ifGenerationMatch"].as_u64();
-        if wanted.is_some_and(|wanted| wanted != before.unwrap_or(0)) {
-            return Ok(Err(Error::condition(
-                "At least one of the pre-conditions you specified did not hold.",
-            )));
-        }
-        std::fs::rename(&file, engine.object_file(generation)).map_err(anyhow::Error::from)?;
-        store::put(tx, &upload.bucket, &upload.name, &object)?;
-        Ok::<_, Error>(Ok(before))
+    let body = commit(engine, &engine.upload_file(id), upload.into()).await;
+    // Refused or not: it is over.
+    engine
+        .store
+        .transaction(|tx| store::remove_upload(tx, id))?;
+    Ok(Json(body?).into_response())
+}
+
+/// `DELETE` of the session: the client gives up.
+pub async fn cancel(
+    State(engine): State<Arc<Engine>>,
+    Query(query): Query<UploadQuery>,
+) -> Result<StatusCode, Error> {
+    let id = query
+        .upload_id
+        .ok_or_else(|| Error::required("upload_id"))?;
+    engine.store.transaction(|tx| {
+        store::upload(tx, &id)?.ok_or_else(no_upload)?;
+        Ok::<_, Error>(store::remove_upload(tx, &id)?)
     })?;
-    match result {
-        Ok(before) => {
-            if let Some(before) = before {
-                std::fs::remove_file(engine.object_file(before)).ok();
-            }
-            Ok(Json(object.body).into_response())
-        }
-        Err(refusal) => {
-            std::fs::remove_file(&file).ok();
-            Err(refusal)
-        }
-    }
+    std::fs::remove_file(engine.upload_file(&id)).ok();
+    // As Google answers: no standard status fits.
+    StatusCode::from_u16(499).map_err(|error| anyhow::Error::from(error).into())
 }
 
-fn object_body(upload: &Upload, generation: u64, summary: &Summary) -> Value {
-    let Upload {
-        bucket,
-        name,
-        metadata,
-    } = upload;
-    let now = clock::now();
-    let link = format!("b/{bucket}/o/{}", encode(name));
-    let mut body = json!({
-        "kind": "storage#object",
-        "id": format!("{bucket}/{name}/{generation}"),
-        "selfLink": format!("https://www.googleapis.com/storage/v1/{link}"),
-        "mediaLink": format!(
-            "https://storage.googleapis.com/download/storage/v1/{link}?generation={generation}&alt=media"
-        ),
-        "name": name,
-        "bucket": bucket,
-        "generation": generation.to_string(),
-        "metageneration": "1",
-        "contentType": text(metadata, "contentType").unwrap_or("application/octet-stream"),
-        "storageClass": "STANDARD",
-        "size": summary.size.to_string(),
-        "md5Hash": summary.md5,
-        "crc32c": summary.crc32c,
-        "etag": format!("{generation:x}"),
-        "timeCreated": now,
-        "updated": now,
-        "timeStorageClassUpdated": now,
-    });
-    for field in ["contentEncoding", "cacheControl", "metadata"] {
-        if !metadata[field].is_null() {
-            body[field] = metadata[field].clone();
-        }
-    }
-    body
-}
-
-/// An object's name as one segment of a path.
-fn encode(name: &str) -> String {
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(byte);
-    name.bytes()
-        .map(|byte| {
-            if plain(&byte) {
-                char::from(byte).to_string()
-            } else {
-                format!("%{byte:02X}")
-            }
-        })
-        .collect()
+fn no_upload() -> Error {
+    Error::missing("No such upload: it is done, or never was.")
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{ContentRange, encode};
-
-    #[test]
-    fn ranges() {
-        let range = |first, total| Some(ContentRange { first, total });
-        assert_eq!(
-            ContentRange::parse("bytes 0-9/100"),
-            range(Some(0), Some(100))
-        );
-        assert_eq!(ContentRange::parse("bytes 5-9/*"), range(Some(5), None));
-        assert_eq!(ContentRange::parse("bytes */100"), range(None, Some(100)));
-        assert_eq!(ContentRange::parse("bytes */*"), range(None, None));
-        for bad in ["", "bytes", "bytes 9-0/10", "bytes a-b/10", "items 0-9/10"] {
-            assert_eq!(ContentRange::parse(bad), None, "{bad}");
-        }
-    }
-
-    #[test]
-    fn names_as_one_segment() {
-        assert_eq!(encode("a/b c.tar.gz"), "a%2Fb%20c.tar.gz");
-    }
 }

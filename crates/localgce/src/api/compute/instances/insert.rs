@@ -17,12 +17,11 @@ use super::super::{
 };
 use super::request::{AttachedDisk, Instance, NetworkInterface, ServiceAccount};
 use super::{metadata, remove, tags_body};
-use crate::catalog;
 use crate::clock;
 use crate::engine::addresses::{admitted, choose, strings};
 use crate::engine::{Engine, external_address, work};
 use crate::key::{Key, Kind};
-use crate::store::resources;
+use crate::store::{accounts, resources};
 use crate::vm::INTERNAL_ADDRESS;
 
 pub async fn insert(
@@ -148,7 +147,7 @@ fn create(
             "minCpuPlatform": request.min_cpu_platform,
             "disks": disks,
             "networkInterfaces": interfaces?,
-            "serviceAccounts": service_accounts(place, request.service_accounts)?,
+            "serviceAccounts": service_accounts(tx, place, request.service_accounts)?,
             "metadata": metadata::body(&request.metadata),
             "tags": tags_body(&request.tags),
             "scheduling": {
@@ -308,10 +307,10 @@ fn choose_address(tx: &Connection, network: &str, tags: &[&str]) -> Result<IpAdd
             others.push((address, ports(tx, &key.project, &instance)?));
         }
     }
-    let mut firewalls = Vec::new();
-    for project in &catalog::PROJECTS {
-        firewalls.extend(resources::list(tx, project.id, None, Kind::Firewall)?);
-    }
+    let firewalls: Vec<_> = resources::all(tx, Kind::Firewall)?
+        .into_iter()
+        .map(|(_, firewall)| firewall)
+        .collect();
     choose(&admitted(&firewalls, network, tags), &others).ok_or_else(|| {
         Error::conflict(
             "conflict",
@@ -329,18 +328,25 @@ fn ports(tx: &Connection, project: &str, instance: &Value) -> Result<BTreeSet<u1
     Ok(admitted(&firewalls, network, &tags))
 }
 
-fn service_accounts(place: &Place, requested: Vec<ServiceAccount>) -> Result<Option<Value>, Error> {
-    let default = place.project()?.default_service_account();
-    let accounts: Vec<_> = requested
-        .into_iter()
-        .map(|account| {
-            let email = if account.email == "default" {
-                default.clone()
-            } else {
-                account.email
-            };
-            json!({"email": email, "scopes": account.scopes})
-        })
-        .collect();
-    Ok((!accounts.is_empty()).then(|| accounts.into()))
+/// The accounts by their emails, if there are such.
+fn service_accounts(
+    tx: &Connection,
+    place: &Place,
+    requested: Vec<ServiceAccount>,
+) -> Result<Option<Value>, Error> {
+    let mut found = Vec::new();
+    for account in requested {
+        let email = if account.email == "default" {
+            place.project()?.default_service_account()
+        } else {
+            account.email
+        };
+        if accounts::get(tx, &email)?.is_none() {
+            return Err(Error::missing(format!(
+                "The resource '{email}' of type 'serviceAccount' was not found."
+            )));
+        }
+        found.push(json!({"email": email, "scopes": account.scopes}));
+    }
+    Ok((!found.is_empty()).then(|| found.into()))
 }

@@ -1,0 +1,371 @@
+//! IAM policies: who may do what with a resource. Projects, accounts, secrets and buckets share them.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use rusqlite::Connection;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::auth::Caller;
+use super::body::{prune, typed};
+use super::error::Error;
+use crate::catalog::roles;
+use crate::store::{accounts, policies, projects, roles as custom_roles};
+
+/// The version of policies whose bindings may have conditions.
+const CONDITIONAL: u8 = 3;
+
+/// What a conditional binding's role is called for a client that asks for an older version.
+const WITH_CONDITION: &str = "_withcond_";
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SetIamPolicyRequest {
+    policy: Policy,
+    #[serde(rename = "updateMask")]
+    _update_mask: Option<String>,
+}
+
+/// A policy as a client sends it.
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Policy {
+    #[serde(default)]
+    version: u8,
+    #[serde(default)]
+    bindings: Vec<Binding>,
+    audit_configs: Option<Value>,
+    #[serde(skip_serializing)]
+    etag: Option<String>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Binding {
+    role: String,
+    #[serde(default)]
+    members: Vec<String>,
+    condition: Option<Condition>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Condition {
+    expression: String,
+    title: Option<String>,
+    description: Option<String>,
+    location: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GetIamPolicyRequest {
+    #[serde(default)]
+    options: Options,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Options {
+    #[serde(default)]
+    requested_policy_version: u8,
+}
+
+/// The query of a `getIamPolicy` that is a GET.
+#[derive(Deserialize)]
+pub struct PolicyQuery {
+    #[serde(rename = "options.requestedPolicyVersion", default)]
+    pub version: u8,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TestIamPermissionsRequest {
+    #[serde(default)]
+    permissions: Vec<String>,
+}
+
+impl TestIamPermissionsRequest {
+    /// The answer: those of the permissions that the caller has.
+    pub fn answer(
+        self,
+        tx: &Connection,
+        caller: &Caller,
+        policies: &[&Value],
+    ) -> Result<Value, Error> {
+        let mut held = Vec::new();
+        for permission in self.permissions {
+            if permission.contains('*') {
+                return Err(Error::invalid(format!(
+                    "Permission {permission} is not valid for this resource."
+                )));
+            }
+            if permits(tx, caller, policies, &permission)? {
+                held.push(permission);
+            }
+        }
+        Ok(if held.is_empty() {
+            json!({})
+        } else {
+            json!({"permissions": held})
+        })
+    }
+}
+
+/// A resource whose policy the store keeps by its name.
+pub struct Resource<'a> {
+    /// Its name in the store.
+    pub name: &'a str,
+    /// The id of its project.
+    pub project: &'a str,
+    /// How its permissions begin: `resourcemanager.projects`.
+    pub kind: &'a str,
+}
+
+impl Resource<'_> {
+    /// Does one of the three methods that every resource with a policy has.
+    pub fn call(
+        &self,
+        tx: &Connection,
+        caller: &Caller,
+        method: &str,
+        body: Value,
+    ) -> Result<Value, Error> {
+        let own = policies::get(tx, self.name)?;
+        match method {
+            "getIamPolicy" => {
+                let request: GetIamPolicyRequest = typed(body)?;
+                self.require(tx, caller, method)?;
+                Ok(answered(own, request.options.requested_policy_version))
+            }
+            "setIamPolicy" => {
+                let request: SetIamPolicyRequest = typed(body)?;
+                self.require(tx, caller, method)?;
+                let policy = replace(tx, &own, request.into())?;
+                policies::set(tx, self.name, &policy)?;
+                Ok(answered(policy, CONDITIONAL))
+            }
+            "testIamPermissions" => {
+                let request: TestIamPermissionsRequest = typed(body)?;
+                let above = of_project(tx, self.project)?;
+                request.answer(tx, caller, &[&own, &above])
+            }
+            method => Err(no_such_method(method)),
+        }
+    }
+
+    /// Refuses a caller who has not the permission `verb` here or in the project.
+    pub fn require(&self, tx: &Connection, caller: &Caller, verb: &str) -> Result<(), Error> {
+        let permission = format!("{}.{verb}", self.kind);
+        let (own, above) = (policies::get(tx, self.name)?, of_project(tx, self.project)?);
+        if permits(tx, caller, &[&own, &above], &permission)? {
+            return Ok(());
+        }
+        let name = self.name;
+        Err(Error::forbidden(format!(
+            "Permission '{permission}' denied on resource '//{name}' (or it may not exist)."
+        ))
+        .because(
+            "IAM_PERMISSION_DENIED",
+            "iam.googleapis.com",
+            &json!({"permission": permission, "resource": name}),
+        ))
+    }
+}
+
+impl From<SetIamPolicyRequest> for Policy {
+    fn from(request: SetIamPolicyRequest) -> Self {
+        request.policy
+    }
+}
+
+/// The policy of a project, by the project's id.
+pub fn of_project(tx: &Connection, project: &str) -> Result<Value, Error> {
+    Ok(policies::get(tx, &format!("projects/{project}"))?)
+}
+
+/// 404: a custom method that there is not.
+pub fn no_such_method(method: &str) -> Error {
+    Error::missing(format!("The method {method} was not found on this server."))
+}
+
+/// Whether one of the policies gives the caller a permission. The owner has all.
+pub fn permits(
+    tx: &Connection,
+    caller: &Caller,
+    policies: &[&Value],
+    permission: &str,
+) -> Result<bool, Error> {
+    let Caller::ServiceAccount(email) = caller else {
+        return Ok(true);
+    };
+    let member = format!("serviceAccount:{email}");
+    for role in policies.iter().flat_map(|policy| roles_of(policy, &member)) {
+        if includes(tx, role, permission)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The roles that a policy gives a member. A condition is not evaluated here, so that a binding
+/// with one gives nothing.
+fn roles_of<'a>(policy: &'a Value, member: &str) -> impl Iterator<Item = &'a str> {
+    let bindings = policy["bindings"].as_array().into_iter().flatten();
+    bindings
+        .filter(move |binding| {
+            let mut members = binding["members"].as_array().into_iter().flatten();
+            binding["condition"].is_null() && members.any(|other| *other == *member)
+        })
+        .filter_map(|binding| binding["role"].as_str())
+}
+
+fn includes(tx: &Connection, role: &str, permission: &str) -> Result<bool, Error> {
+    if let Some(role) = roles::role(role) {
+        return Ok(role.includes(permission));
+    }
+    let Some(role) = custom_roles::get(tx, role)? else {
+        return Ok(false);
+    };
+    let mut permissions = role["includedPermissions"].as_array().into_iter().flatten();
+    Ok(role["deleted"] != true && permissions.any(|other| *other == *permission))
+}
+
+/// What takes the place of the policy that is there, if the client has seen that one.
+pub fn replace(tx: &Connection, present: &Value, mut policy: Policy) -> Result<Value, Error> {
+    let unseen = |etag: String| etag != etag_of(present);
+    if policy.etag.take().is_some_and(unseen) {
+        return Err(Error::aborted(
+            "There were concurrent policy changes. Please retry the whole read-modify-write with \
+             exponential backoff.",
+        ));
+    }
+    check(tx, &policy)?;
+    // A binding of nobody is none.
+    policy
+        .bindings
+        .retain(|binding| !binding.members.is_empty());
+    if policy.version == 0 {
+        policy.version = 1;
+    }
+    Ok(prune(json!(policy)))
+}
+
+fn check(tx: &Connection, policy: &Policy) -> Result<(), Error> {
+    for binding in &policy.bindings {
+        let role = &binding.role;
+        if role.contains(WITH_CONDITION) {
+            return Err(Error::invalid(format!(
+                "Role {role} stands for a binding with a condition. Read the policy with \
+                 requestedPolicyVersion 3, and send that back."
+            )));
+        }
+        if binding.condition.is_some() && policy.version != CONDITIONAL {
+            return Err(Error::invalid(format!(
+                "Policies with bindings that have conditions must have version {CONDITIONAL}, not \
+                 {}.",
+                policy.version
+            )));
+        }
+        let known = match role.split_once("/roles/") {
+            Some(_) => custom_roles::get(tx, role)?.is_some(),
+            None => role.starts_with("roles/"),
+        };
+        if !known {
+            return Err(Error::invalid(format!(
+                "Role {role} is not supported for this resource."
+            )));
+        }
+        for member in &binding.members {
+            check_member(tx, member)?;
+        }
+    }
+    Ok(())
+}
+
+/// An account of a project that is here must exist; what is elsewhere, nobody here can know.
+fn check_member(tx: &Connection, member: &str) -> Result<(), Error> {
+    if ["allUsers", "allAuthenticatedUsers"].contains(&member) {
+        return Ok(());
+    }
+    let (kind, id) = member.split_once(':').ok_or_else(|| {
+        Error::invalid(format!(
+            "Invalid member {member}: it must begin with user:, serviceAccount:, group: or domain:."
+        ))
+    })?;
+    let project = id
+        .split_once('@')
+        .and_then(|(_, domain)| domain.strip_suffix(".iam.gserviceaccount.com"));
+    let ours = match project {
+        Some(project) => projects::get(tx, project)?.is_some(),
+        None => false,
+    };
+    if kind == "serviceAccount" && ours && accounts::get(tx, id)?.is_none() {
+        return Err(Error::invalid(format!(
+            "Service account {id} does not exist."
+        )));
+    }
+    Ok(())
+}
+
+/// A policy as it is answered to one who asks for `version`: with its etag, and for versions before
+/// 3 with names that tell of conditions instead of the conditions.
+pub fn answered(policy: Value, version: u8) -> Value {
+    let etag = etag_of(&policy);
+    let mut policy = policy;
+    if version < CONDITIONAL && policy["version"] == CONDITIONAL {
+        policy["version"] = 1.into();
+        let bindings = policy["bindings"].as_array_mut().into_iter().flatten();
+        for binding in bindings.filter_map(Value::as_object_mut) {
+            if let Some(condition) = binding.shift_remove("condition") {
+                let role = binding["role"].as_str().unwrap_or_default();
+                let hash = crc32c::crc32c(condition.to_string().as_bytes());
+                binding["role"] = format!("{role}{WITH_CONDITION}{hash:08x}").into();
+            }
+        }
+    }
+    if policy["version"].is_null() {
+        policy["version"] = 1.into();
+    }
+    policy["etag"] = etag.into();
+    policy
+}
+
+/// Changes with the policy. Base64, as bytes are in JSON.
+fn etag_of(policy: &Value) -> String {
+    let hash = crc32c::crc32c(policy.to_string().as_bytes());
+    BASE64_STANDARD.encode(format!("{hash:08x}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{answered, roles_of};
+    use serde_json::json;
+
+    #[test]
+    fn conditions_show_to_those_who_ask_for_them() {
+        let policy = json!({"version": 3, "bindings": [
+            {"role": "roles/viewer", "members": ["user:a@x"], "condition": {"expression": "true"}},
+            {"role": "roles/owner", "members": ["user:b@x"]},
+        ]});
+        let new = answered(policy.clone(), 3);
+        assert_eq!(new["bindings"], policy["bindings"]);
+        let old = answered(policy, 1);
+        assert_eq!((&old["version"], &old["etag"]), (&json!(1), &new["etag"]));
+        let role = old["bindings"][0]["role"].as_str().unwrap();
+        assert!(role.starts_with("roles/viewer_withcond_"), "{role}");
+        assert!(old["bindings"][0]["condition"].is_null());
+    }
+
+    #[test]
+    fn roles_are_their_members_alone_and_without_conditions() {
+        let policy = json!({"bindings": [
+            {"role": "roles/a", "members": ["serviceAccount:vm@x", "user:human@x"]},
+            {"role": "roles/b", "members": ["serviceAccount:other@x"]},
+            {"role": "roles/c", "members": ["serviceAccount:vm@x"], "condition": {"expression": "false"}},
+        ]});
+        let roles: Vec<_> = roles_of(&policy, "serviceAccount:vm@x").collect();
+        assert_eq!(roles, ["roles/a"]);
+        assert_eq!(roles_of(&policy, "serviceAccount:human@x").count(), 0);
+    }
+}

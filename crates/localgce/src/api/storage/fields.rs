@@ -1,0 +1,68 @@
+//! Fields that a client may set, in requests that may also hold what the server has answered before.
+
+use serde_json::{Map, Value};
+
+use super::super::error::Error;
+
+/// Those of the fields that a client may set. The server's own are left out, others are refused.
+pub fn settable(body: Value, settable: &[&str], own: &[&str]) -> Result<Map<String, Value>, Error> {
+    let Value::Object(mut fields) = body else {
+        return Err(Error::malformed(
+            "Invalid JSON payload received. Expected an object.",
+        ));
+    };
+    if let Some(unknown) = fields
+        .keys()
+        .find(|field| !settable.contains(&field.as_str()) && !own.contains(&field.as_str()))
+    {
+        return Err(Error::malformed(format!(
+            "Invalid JSON payload received. Unknown name \"{unknown}\": Cannot find field."
+        )));
+    }
+    fields.retain(|field, _| settable.contains(&field.as_str()));
+    Ok(fields)
+}
+
+/// Changes as a PATCH means them (RFC 7396): a null takes away, an object is merged into the one
+/// that is there, anything else takes the place of what is there.
+pub fn merge(target: &mut Value, changes: Map<String, Value>) {
+    if !target.is_object() {
+        *target = Value::Object(Map::new());
+    }
+    for (field, change) in changes {
+        match change {
+            Value::Null => {
+                if let Some(fields) = target.as_object_mut() {
+                    fields.shift_remove(&field);
+                }
+            }
+            Value::Object(change) => merge(&mut target[field], change),
+            change => target[field] = change,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{merge, settable};
+    use serde_json::{Value, json};
+
+    #[test]
+    fn a_patch_takes_away_and_adds() {
+        let mut target = json!({"a": 1, "b": {"c": 2, "d": 3}, "e": [1]});
+        let Value::Object(changes) =
+            json!({"a": null, "b": {"c": null, "f": 4}, "e": [2], "g": {"h": null}})
+        else {
+            unreachable!()
+        };
+        merge(&mut target, changes);
+        assert_eq!(target, json!({"b": {"d": 3, "f": 4}, "e": [2], "g": {}}));
+    }
+
+    #[test]
+    fn only_what_a_client_may_set() {
+        let body = json!({"a": 1, "id": "x"});
+        assert_eq!(settable(body.clone(), &["a"], &["id"]).unwrap().len(), 1);
+        assert!(settable(body, &["a"], &[]).is_err());
+    }
+}

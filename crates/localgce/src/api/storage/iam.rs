@@ -1,0 +1,109 @@
+//! Who may do what with a bucket.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, RawQuery, State};
+use axum::{Extension, Json};
+use rusqlite::Connection;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::super::auth::Caller;
+use super::super::body::{Body, typed};
+use super::super::error::Error;
+use super::super::policy::{Policy, answered, permits, replace};
+use super::{Answer, Place, no_bucket};
+use crate::engine::Engine;
+use crate::store::{objects as store, policies};
+
+#[derive(Deserialize)]
+pub struct VersionQuery {
+    #[serde(rename = "optionsRequestedPolicyVersion", default)]
+    version: u8,
+}
+
+pub async fn get(
+    State(engine): State<Arc<Engine>>,
+    Path(place): Path<Place>,
+    Query(query): Query<VersionQuery>,
+) -> Answer {
+    let policy = engine.store.transaction(|tx| present(tx, &place))?;
+    Ok(Json(body(&place, answered(policy, query.version))))
+}
+
+pub async fn set(
+    State(engine): State<Arc<Engine>>,
+    Path(place): Path<Place>,
+    Body(mut request): Body<Value>,
+) -> Answer {
+    if let Some(fields) = request.as_object_mut() {
+        fields.shift_remove("resourceId");
+    }
+    let request: Policy = typed(request)?;
+    let policy = engine.store.transaction(|tx| {
+        let present = present(tx, &place)?;
+        let policy = replace(tx, &present, request).map_err(|error| match error.code {
+            409 => Error::condition(error.message),
+            _ => error,
+        })?;
+        policies::set(tx, &resource(&place), &policy)?;
+        Ok::<_, Error>(policy)
+    })?;
+    Ok(Json(body(&place, answered(policy, 3))))
+}
+
+/// Which of the permissions in the query the caller has.
+pub async fn test(
+    State(engine): State<Arc<Engine>>,
+    Extension(caller): Extension<Caller>,
+    Path(place): Path<Place>,
+    RawQuery(query): RawQuery,
+) -> Answer {
+    let query = query.unwrap_or_default();
+    let asked = query
+        .split('&')
+        .filter_map(|term| term.strip_prefix("permissions="));
+    let held = engine.store.transaction(|tx| {
+        let policy = present(tx, &place)?;
+        let mut held = Vec::new();
+        for permission in asked {
+            if permits(tx, &caller, &[&policy], permission)? {
+                held.push(permission);
+            }
+        }
+        Ok::<_, Error>(held)
+    })?;
+    Ok(Json(json!({
+        "kind": "storage#testIamPermissionsResponse", "permissions": held,
+    })))
+}
+
+fn resource(place: &Place) -> String {
+    format!("projects/_/buckets/{}", place.bucket)
+}
+
+/// The policy that somebody has set, or the one that new buckets have.
+fn present(tx: &Connection, place: &Place) -> Result<Value, Error> {
+    let bucket = store::bucket(tx, &place.bucket)?.ok_or_else(no_bucket)?;
+    let policy = policies::get(tx, &resource(place))?;
+    if policy != json!({}) {
+        return Ok(policy);
+    }
+    let project = bucket["projectNumber"].as_str().unwrap_or_default();
+    Ok(json!({"version": 1, "bindings": [
+        {
+            "role": "roles/storage.legacyBucketOwner",
+            "members": [format!("projectEditor:{project}"), format!("projectOwner:{project}")],
+        },
+        {
+            "role": "roles/storage.legacyBucketReader",
+            "members": [format!("projectViewer:{project}")],
+        },
+    ]}))
+}
+
+fn body(place: &Place, mut policy: Value) -> Value {
+    policy["kind"] = "storage#policy".into();
+    policy["resourceId"] = resource(place).into();
+    policy
+}

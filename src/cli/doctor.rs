@@ -1,0 +1,33 @@
+//! `clawbake doctor`
+
+use anyhow::{Result, bail};
+
+use super::{DeploymentFile, terminal};
+use crate::doctor::{self, Level};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    deployment: DeploymentFile,
+    /// Print JSON: a list of {level, area, message, remedy}
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(args: Args) -> Result<()> {
+    let deployment = args.deployment.load()?;
+    let findings = doctor::examine(&deployment, &terminal::progress()).await;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&findings)?);
+    } else {
+        for finding in &findings {
+            println!("{finding}");
+        }
+    }
+    let problems = findings.iter().filter(|it| it.level == Level::Problem);
+    match problems.count() {
+        0 => Ok(()),
+        1 => bail!("one problem, with its remedy above"),
+        count => bail!("{count} problems, with their remedies above"),
+    }
+}

@@ -1,0 +1,204 @@
+//! Where verbs act: the one place that tells Google from the engine. It picks base URLs, credentials
+//! and names; everything else speaks to a [`gce::Client`].
+
+mod place;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use gce::{Client, Instance};
+
+use crate::deployment::{Endpoint, Gce, Target};
+use crate::engine::{self, Started};
+use crate::paths;
+use crate::progress::{Outcome, Progress};
+
+pub use place::Place;
+
+/// The engine's Secret Manager as its VMs reach it: a forward of their private network.
+const ENGINE_IN_GUEST: &str = "http://169.254.169.253";
+/// The VM's account, unless the deployment names one.
+const SERVICE_ACCOUNT: &str = "clawbake-vm";
+
+/// A connected cloud.
+#[derive(Debug, Clone)]
+pub struct Cloud {
+    /// The client, with the project.
+    pub client: Client,
+    /// Zone of VM and disks.
+    pub zone: String,
+    /// Partial URL of the network.
+    pub network: String,
+    /// Partial URL of the subnetwork, if it is not the network's own in the region.
+    pub subnetwork: Option<String>,
+    /// Whether VMs have an address of their own.
+    pub external_ip: bool,
+    /// Bucket for image archives.
+    pub bucket: String,
+    /// Where images are kept, as a region or a multi-region; Google chooses if there is none.
+    pub storage_locations: Vec<String>,
+    /// The Cloud KMS key that disks and images are encrypted with, if it is not Google's own.
+    pub kms_key: Option<String>,
+    /// Email of the VM's service account.
+    pub service_account: String,
+    /// Secret Manager's base URL as a VM reaches it.
+    pub secret_manager_in_guest: String,
+    /// What a journal remembers it by.
+    pub place: Place,
+    /// The engine, where the target is this machine and nothing has to be set up.
+    pub engine: Option<Engine>,
+    /// Whether VMs are on this machine, and their gateways on its loopback.
+    local: bool,
+}
+
+/// The engine of the target `local`.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    /// Where it keeps resources and disks.
+    pub dir: PathBuf,
+    /// How guests are run: `kvm` or `tcg`.
+    pub acceleration: String,
+}
+
+impl Cloud {
+    /// Connects to the target; the engine is started if it does not run.
+    pub async fn connect(target: &Target, progress: &Progress) -> Result<Self> {
+        match target {
+            Target::Local => Self::engine(progress).await,
+            Target::Gce(gce) => Self::google(gce, progress).await,
+        }
+    }
+
+    async fn engine(progress: &Progress) -> Result<Self> {
+        let stage = progress.stage("engine");
+        let dir = paths::engine()?;
+        let (endpoint, started) = engine::ensure(&dir).await?;
+        let outcome = if started == Started::Now {
+            Outcome::Done
+        } else {
+            Outcome::Cached
+        };
+        stage.finish(
+            outcome,
+            format!("{} ({})", endpoint.url, endpoint.acceleration),
+        );
+        let acceleration = endpoint.acceleration.clone();
+        Ok(Self {
+            network: "global/networks/default".into(),
+            subnetwork: None,
+            external_ip: true,
+            bucket: bucket(&endpoint.project),
+            storage_locations: Vec::new(),
+            kms_key: None,
+            service_account: service_account(&endpoint.project),
+            secret_manager_in_guest: ENGINE_IN_GUEST.into(),
+            zone: endpoint.zone.clone(),
+            client: place::engine_client(endpoint)?,
+            place: Place::Local {
+                engine: dir.clone(),
+            },
+            engine: Some(Engine { dir, acceleration }),
+            local: true,
+        })
+    }
+
+    async fn google(gce: &Gce, progress: &Progress) -> Result<Self> {
+        let stage = progress.stage("cloud");
+        let place = Place::Gce {
+            project: gce.project.to_string(),
+            access: gce.credentials.clone(),
+            endpoint: gce.endpoint.as_ref().map(|url| url.as_str().to_owned()),
+        };
+        let credentials = place::credentials(&gce.credentials).await?;
+        stage.finish(
+            Outcome::Done,
+            format!("{} in {} as {credentials}", gce.project, gce.zone),
+        );
+        let endpoints = place::endpoints(gce.endpoint.as_ref().map(Endpoint::as_str));
+        // A loopback address is an engine's: Google's APIs are never on this machine.
+        let local = endpoints.are_loopback();
+        let secret_manager_in_guest = if local {
+            ENGINE_IN_GUEST.into()
+        } else {
+            endpoints.secret_manager.clone()
+        };
+        let project: &str = &gce.project;
+        let or_default = |named: Option<String>, default: fn(&str) -> String| {
+            named.unwrap_or_else(|| default(project))
+        };
+        Ok(Self {
+            network: format!(
+                "global/networks/{}",
+                gce.network.as_deref().unwrap_or("default")
+            ),
+            subnetwork: gce
+                .subnetwork
+                .as_ref()
+                .map(|name| format!("regions/{}/subnetworks/{name}", region_of(&gce.zone))),
+            external_ip: gce.external_ip,
+            bucket: or_default(gce.bucket.as_ref().map(ToString::to_string), bucket),
+            storage_locations: gce.storage_locations.clone(),
+            kms_key: gce.kms_key.clone(),
+            service_account: or_default(
+                gce.service_account.as_ref().map(ToString::to_string),
+                service_account,
+            ),
+            secret_manager_in_guest,
+            zone: gce.zone.to_string(),
+            client: place::client(endpoints, credentials, project)?,
+            place,
+            engine: None,
+            local,
+        })
+    }
+
+    /// The region that the zone is in.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        region_of(&self.zone)
+    }
+
+    /// How the gateway of an instance is reached from here.
+    #[must_use]
+    pub fn reach(&self, instance: &Instance, port: u16) -> Reach {
+        let name = instance.name.as_deref().unwrap_or_default();
+        let nat_ip = || {
+            instance
+                .network_interfaces
+                .first()?
+                .access_configs
+                .first()?
+                .nat_ip
+                .clone()
+        };
+        match nat_ip().filter(|_| self.local) {
+            Some(address) => Reach::Url(format!("http://{address}:{port}/")),
+            None => Reach::Tunnel(format!(
+                "gcloud compute start-iap-tunnel {name} {port} --local-host-port=localhost:{port} --zone={} --project={}",
+                self.zone,
+                self.client.project_id(),
+            )),
+        }
+    }
+}
+
+/// The way to a gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reach {
+    /// Directly, on loopback.
+    Url(String),
+    /// Through Identity-Aware Proxy, by this command; then on localhost.
+    Tunnel(String),
+}
+
+fn region_of(zone: &str) -> &str {
+    zone.rsplit_once('-').map_or(zone, |(region, _)| region)
+}
+
+fn bucket(project: &str) -> String {
+    format!("{project}-clawbake")
+}
+
+fn service_account(project: &str) -> String {
+    format!("{SERVICE_ACCOUNT}@{project}.iam.gserviceaccount.com")
+}

@@ -1,0 +1,95 @@
+//! This machine, as the offline builder needs it.
+
+use std::path::Path;
+
+use super::Finding;
+
+const AREA: &str = "builder";
+
+/// Programs that the offline builder runs, and the Debian package of each.
+const TOOLS: [(&str, &str); 8] = [
+    ("mmdebstrap", "mmdebstrap"),
+    ("mkfs.ext4", "e2fsprogs"),
+    ("mkfs.vfat", "dosfstools"),
+    ("mcopy", "mtools"),
+    ("sfdisk", "fdisk"),
+    ("igzip", "isal"),
+    ("setpriv", "util-linux"),
+    ("unshare", "util-linux"),
+];
+
+pub(super) struct Seen {
+    root: bool,
+    /// Packages whose programs are not there.
+    missing: Vec<&'static str>,
+}
+
+pub(super) fn look() -> Seen {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let dirs: Vec<_> = std::env::split_paths(&path).collect();
+    let has = |program: &str| {
+        dirs.iter()
+            .any(|dir: &std::path::PathBuf| is_file(&dir.join(program)))
+    };
+    let mut missing: Vec<_> = TOOLS
+        .iter()
+        .filter(|(program, _)| !has(program))
+        .map(|(_, package)| *package)
+        .collect();
+    if !has("buildah") && !has("docker") {
+        missing.push("buildah");
+    }
+    missing.dedup();
+    Seen {
+        root: rustix::process::geteuid().is_root(),
+        missing,
+    }
+}
+
+fn is_file(path: &Path) -> bool {
+    path.is_file()
+}
+
+pub(super) fn judge(seen: &Seen) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if !seen.root {
+        findings.push(Finding::warning(
+            AREA,
+            "not root: the offline builder mounts file systems and runs containers",
+            "run `clawbake bake` as root",
+        ));
+    }
+    if !seen.missing.is_empty() {
+        let packages = seen.missing.join(" ");
+        findings.push(Finding::warning(
+            AREA,
+            format!("programs of these packages are missing: {packages}"),
+            format!("apt-get install {packages}"),
+        ));
+    }
+    if findings.is_empty() {
+        findings.push(Finding::ok(AREA, "root, and every program is there"));
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_lack_has_its_remedy() {
+        let seen = Seen {
+            root: false,
+            missing: vec!["mmdebstrap", "isal"],
+        };
+        let remedies: Vec<_> = judge(&seen).into_iter().filter_map(|f| f.remedy).collect();
+        assert_eq!(
+            remedies,
+            [
+                "run `clawbake bake` as root",
+                "apt-get install mmdebstrap isal"
+            ]
+        );
+    }
+}

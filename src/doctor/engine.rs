@@ -1,0 +1,128 @@
+//! This machine, as the local engine needs it.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use super::Finding;
+use crate::cloud::{Cloud, Engine};
+use crate::deployment::Deployment;
+use crate::fleet;
+
+/// Room for one release's root, container, disk and archive, and a VM's disks, all of them sparse.
+const DISK_MB: u64 = 6 * 1024;
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct Seen {
+    acceleration: String,
+    dir: PathBuf,
+    free_disk_mb: u64,
+    free_memory_mb: u64,
+    /// What the VM will take; 0 if it runs already.
+    machine_mb: u64,
+    missing_secrets: Vec<String>,
+}
+
+pub(super) async fn look(deployment: &Deployment, cloud: &Cloud, engine: &Engine) -> Result<Seen> {
+    let stat = rustix::fs::statvfs(&engine.dir)
+        .with_context(|| format!("looking at {}", engine.dir.display()))?;
+    let memory = fs::read_to_string("/proc/meminfo").context("reading /proc/meminfo")?;
+    let client = &cloud.client;
+    let running = client.instances(&cloud.zone).find(&deployment.name).await?;
+    let machine_type = &deployment.machine.r#type;
+    let kind = client.machine_type(&cloud.zone, machine_type).await?;
+    let runs = running.is_some_and(|vm| vm.status.as_deref() == Some("RUNNING"));
+    Ok(Seen {
+        acceleration: engine.acceleration.clone(),
+        dir: engine.dir.clone(),
+        free_disk_mb: stat.f_bavail * stat.f_frsize / 1024 / 1024,
+        free_memory_mb: available_mb(&memory),
+        machine_mb: if runs {
+            0
+        } else {
+            kind.memory_mb.unwrap_or_default().into()
+        },
+        missing_secrets: fleet::missing(deployment, cloud).await?,
+    })
+}
+
+/// `MemAvailable` of /proc/meminfo, which is in KiB.
+fn available_mb(meminfo: &str) -> u64 {
+    let line = meminfo
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"));
+    let digits = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    digits
+        .and_then(|kb| kb.parse::<u64>().ok())
+        .unwrap_or_default()
+        / 1024
+}
+
+pub(super) fn judge(seen: &Seen) -> Vec<Finding> {
+    let acceleration = if seen.acceleration == "kvm" {
+        Finding::ok("engine", "VMs run under KVM")
+    } else {
+        Finding::warning(
+            "engine",
+            "VMs are emulated, as no guest runs under KVM here: a gateway takes minutes to be ready",
+            "a machine with a /dev/kvm that works is ten times as fast",
+        )
+    };
+    let dir = seen.dir.display();
+    let disk = if seen.free_disk_mb < DISK_MB {
+        Finding::problem(
+            "disk",
+            format!(
+                "{} MB free below {dir}, {DISK_MB} are needed",
+                seen.free_disk_mb
+            ),
+            "free some, or have $CLAWBAKE_ENGINE and $CLAWBAKE_CACHE name directories on a larger disk",
+        )
+    } else {
+        Finding::ok("disk", format!("{} MB free below {dir}", seen.free_disk_mb))
+    };
+    let memory = if seen.free_memory_mb < seen.machine_mb {
+        Finding::problem(
+            "memory",
+            format!(
+                "{} MB available, the VM takes {}",
+                seen.free_memory_mb, seen.machine_mb
+            ),
+            "stop something, or take a smaller machine type",
+        )
+    } else {
+        Finding::ok("memory", format!("{} MB available", seen.free_memory_mb))
+    };
+    let secrets = seen.missing_secrets.iter().map(|name| {
+        Finding::warning(
+            "secret",
+            format!("{name} does not exist"),
+            format!("clawbake up makes the gateway's token; for others: clawbake secrets set {name} <FILE"),
+        )
+    });
+    [acceleration, disk, memory]
+        .into_iter()
+        .chain(secrets)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::Level;
+
+    #[test]
+    fn a_machine_that_is_too_small_is_told_so() {
+        let seen = Seen {
+            acceleration: "tcg".into(),
+            free_disk_mb: 100,
+            free_memory_mb: available_mb("MemTotal: 9 kB\nMemAvailable:     1048576 kB\n"),
+            machine_mb: 2048,
+            ..Seen::default()
+        };
+        assert_eq!(seen.free_memory_mb, 1024);
+        let levels: Vec<_> = judge(&seen).iter().map(|finding| finding.level).collect();
+        assert_eq!(levels, [Level::Warning, Level::Problem, Level::Problem]);
+    }
+}

@@ -1,0 +1,134 @@
+//! What each verb asks of the calling account. The deployer's role is all of it, and no secret's
+//! value is in it.
+
+/// Permissions by the verbs that need them, as Google's reference of IAM permissions names them.
+pub const VERBS: [(&str, &[&str]); 7] = [
+    (
+        "bake",
+        &[
+            "compute.disks.useReadOnly",
+            "compute.globalOperations.get",
+            "compute.images.create",
+            "compute.images.delete",
+            "compute.images.deprecate",
+            "compute.images.get",
+            "compute.images.getFromFamily",
+            "compute.images.list",
+            "compute.images.setLabels",
+            "compute.images.update",
+            "storage.buckets.get",
+        ],
+    ),
+    (
+        "launch",
+        &[
+            "compute.disks.create",
+            "compute.disks.get",
+            "compute.disks.setLabels",
+            "compute.disks.use",
+            "compute.firewalls.get",
+            "compute.images.useReadOnly",
+            "compute.instances.attachDisk",
+            "compute.instances.create",
+            "compute.instances.get",
+            "compute.instances.list",
+            "compute.instances.setLabels",
+            "compute.instances.setMetadata",
+            "compute.instances.setServiceAccount",
+            "compute.instances.setTags",
+            "compute.instances.start",
+            "compute.instances.stop",
+            "compute.subnetworks.use",
+            "compute.subnetworks.useExternalIp",
+            "compute.zoneOperations.get",
+            "secretmanager.secrets.get",
+        ],
+    ),
+    (
+        "status and logs",
+        &[
+            "compute.instances.getGuestAttributes",
+            "compute.instances.getSerialPortOutput",
+        ],
+    ),
+    (
+        "snapshots and rebuild",
+        &[
+            "compute.disks.addResourcePolicies",
+            "compute.disks.createSnapshot",
+            "compute.disks.resize",
+            "compute.instances.detachDisk",
+            "compute.regionOperations.get",
+            "compute.resourcePolicies.create",
+            "compute.resourcePolicies.get",
+            "compute.resourcePolicies.use",
+            "compute.snapshots.create",
+            "compute.snapshots.get",
+            "compute.snapshots.list",
+            "compute.snapshots.setLabels",
+            "compute.snapshots.useReadOnly",
+        ],
+    ),
+    (
+        "groups",
+        &[
+            "compute.instanceTemplates.create",
+            "compute.instanceTemplates.delete",
+            "compute.instanceTemplates.get",
+            "compute.instanceTemplates.list",
+            "compute.instanceTemplates.useReadOnly",
+        ],
+    ),
+    (
+        "delete",
+        &["compute.disks.delete", "compute.instances.delete"],
+    ),
+    (
+        "doctor",
+        &[
+            "compute.machineTypes.get",
+            "compute.regions.get",
+            "compute.routers.list",
+            "iam.roles.get",
+            "iam.serviceAccounts.get",
+            "iam.serviceAccounts.getIamPolicy",
+            "resourcemanager.projects.get",
+            "resourcemanager.projects.getIamPolicy",
+            "secretmanager.secrets.getIamPolicy",
+            "secretmanager.versions.list",
+            "serviceusage.services.get",
+            "storage.buckets.getIamPolicy",
+        ],
+    ),
+];
+
+/// Those of all verbs, sorted.
+#[must_use]
+pub fn all() -> Vec<&'static str> {
+    let mut all: Vec<_> = VERBS
+        .iter()
+        .flat_map(|(_, needed)| *needed)
+        .copied()
+        .collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_permission_reads_a_secret_or_grants_anything() {
+        let all = all();
+        assert!(!all.is_empty());
+        for permission in all {
+            let last = permission.rsplit('.').next().unwrap();
+            assert!(
+                !matches!(last, "access" | "setIamPolicy" | "actAs"),
+                "{permission}"
+            );
+        }
+    }
+}

@@ -1,0 +1,259 @@
+use std::fmt;
+
+use gce::{Firewall, LifecycleRule};
+use serde_json::json;
+
+use super::ROLE;
+
+/// One change of a project. Doing it twice does no harm.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step {
+    /// Make the project.
+    CreateProject,
+    /// Have a billing account pay for it.
+    LinkBilling(String),
+    /// Enable APIs.
+    Enable(Vec<String>),
+    /// Make a service account of the project, by the id before the `@`.
+    CreateAccount {
+        /// The id.
+        id: String,
+        /// What it is for.
+        purpose: &'static str,
+    },
+    /// Make the deployer's role with these permissions.
+    CreateRole(Vec<String>),
+    /// Give the deployer's role these permissions, and no others.
+    SetPermissions(Vec<String>),
+    /// Give a role to a member.
+    Grant {
+        /// On what.
+        on: Resource,
+        /// Such as `roles/iam.serviceAccountUser`.
+        role: String,
+        /// Such as `serviceAccount:clawbake-vm@...`.
+        member: String,
+    },
+    /// Make the firewall.
+    CreateFirewall(Box<Firewall>),
+    /// Give the firewall that is there the right ranges and ports.
+    ChangeFirewall(Box<Firewall>),
+    /// Make the bucket in a region.
+    CreateBucket {
+        /// Its name.
+        name: String,
+        /// Where.
+        region: String,
+        /// What happens to objects by themselves.
+        rules: Vec<LifecycleRule>,
+    },
+    /// Close the bucket to the public, and have it empty itself.
+    ChangeBucket {
+        /// Its name.
+        name: String,
+        /// What happens to objects by themselves: all of its rules.
+        rules: Vec<LifecycleRule>,
+    },
+}
+
+/// Something that roles are given on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resource {
+    /// The project.
+    Project,
+    /// A service account, by its e-mail address.
+    Account(String),
+    /// A secret.
+    Secret(String),
+    /// A bucket.
+    Bucket(String),
+}
+
+impl Step {
+    /// The API that has to be enabled before.
+    #[must_use]
+    pub fn service(&self) -> Option<&'static str> {
+        match self {
+            Self::CreateProject | Self::LinkBilling(_) | Self::Enable(_) => None,
+            Self::CreateAccount { .. }
+            | Self::CreateRole(_)
+            | Self::SetPermissions(_)
+            | Self::Grant {
+                on: Resource::Account(_),
+                ..
+            } => Some("iam.googleapis.com"),
+            Self::Grant {
+                on: Resource::Project,
+                ..
+            } => Some("cloudresourcemanager.googleapis.com"),
+            Self::Grant {
+                on: Resource::Secret(_),
+                ..
+            } => Some("secretmanager.googleapis.com"),
+            Self::CreateFirewall(_) | Self::ChangeFirewall(_) => Some("compute.googleapis.com"),
+            Self::Grant {
+                on: Resource::Bucket(_),
+                ..
+            }
+            | Self::CreateBucket { .. }
+            | Self::ChangeBucket { .. } => Some("storage.googleapis.com"),
+        }
+    }
+
+    /// The gcloud command that does the same in `project`.
+    #[must_use]
+    pub fn gcloud(&self, project: &str) -> String {
+        let command = match self {
+            Self::CreateProject => return format!("gcloud projects create {project}"),
+            Self::LinkBilling(account) => {
+                return format!(
+                    "gcloud billing projects link {project} --billing-account={account}"
+                );
+            }
+            Self::Enable(services) => format!("gcloud services enable {}", services.join(" ")),
+            Self::CreateAccount { id, purpose } => {
+                format!("gcloud iam service-accounts create {id} --display-name='{purpose}'")
+            }
+            Self::CreateRole(permissions) => format!(
+                "gcloud iam roles create {ROLE} --title='{TITLE}' --stage=GA --permissions={}",
+                permissions.join(",")
+            ),
+            Self::SetPermissions(permissions) => format!(
+                "gcloud iam roles update {ROLE} --permissions={}",
+                permissions.join(",")
+            ),
+            Self::Grant { on, role, member } => {
+                let (group, name) = match on {
+                    Resource::Project => {
+                        return format!(
+                            "gcloud projects add-iam-policy-binding {project} --member={member} --role={role} --condition=None"
+                        );
+                    }
+                    Resource::Account(email) => ("iam service-accounts", email.clone()),
+                    Resource::Secret(name) => ("secrets", name.clone()),
+                    Resource::Bucket(name) => ("storage buckets", format!("gs://{name}")),
+                };
+                format!(
+                    "gcloud {group} add-iam-policy-binding {name} --member={member} --role={role}"
+                )
+            }
+            Self::CreateFirewall(firewall) => format!(
+                "gcloud compute firewall-rules create {} --network={} --direction=INGRESS {} --target-tags={} --description='{}'",
+                firewall.name.as_deref().unwrap_or_default(),
+                last(firewall.network.as_deref().unwrap_or_default()),
+                openings(firewall),
+                firewall.target_tags.join(","),
+                firewall.description.as_deref().unwrap_or_default(),
+            ),
+            Self::ChangeFirewall(firewall) => format!(
+                "gcloud compute firewall-rules update {} {} --target-tags={} --no-disabled",
+                firewall.name.as_deref().unwrap_or_default(),
+                openings(firewall),
+                firewall.target_tags.join(","),
+            ),
+            Self::CreateBucket {
+                name,
+                region,
+                rules,
+            } => format!(
+                "gcloud storage buckets create gs://{name} --location={region} {}",
+                closed(rules, project)
+            ),
+            Self::ChangeBucket { name, rules } => {
+                format!(
+                    "gcloud storage buckets update gs://{name} {}",
+                    closed(rules, project)
+                )
+            }
+        };
+        match self {
+            // The rules follow the command as its input.
+            Self::CreateBucket { .. } | Self::ChangeBucket { .. } => command,
+            _ => format!("{command} --project={project}"),
+        }
+    }
+}
+
+/// The role's title.
+pub(super) const TITLE: &str = "clawbake deployer";
+
+fn openings(firewall: &Firewall) -> String {
+    let allowed = firewall.allowed.iter().flat_map(|rule| {
+        let protocol = rule.ip_protocol.clone().unwrap_or_default();
+        rule.ports
+            .iter()
+            .map(move |port| format!("{protocol}:{port}"))
+    });
+    let (allowed, ranges) = (
+        allowed.collect::<Vec<_>>(),
+        firewall.source_ranges.join(","),
+    );
+    format!("--allow={} --source-ranges={ranges}", allowed.join(","))
+}
+
+fn closed(rules: &[LifecycleRule], project: &str) -> String {
+    let lifecycle = json!({ "rule": rules });
+    format!(
+        "--uniform-bucket-level-access --public-access-prevention --lifecycle-file=/dev/stdin --project={project} <<'END'\n{lifecycle}\nEND"
+    )
+}
+
+fn last(url: &str) -> &str {
+    url.rsplit('/').next().unwrap_or(url)
+}
+
+/// What it changes, as a person would say it.
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = |firewall: &Firewall| firewall.name.clone().unwrap_or_default();
+        match self {
+            Self::CreateProject => f.write_str("create the project"),
+            Self::LinkBilling(account) => write!(f, "link it to billing account {account}"),
+            Self::Enable(services) => {
+                let short: Vec<_> = services
+                    .iter()
+                    .map(|service| service.trim_end_matches(".googleapis.com"))
+                    .collect();
+                write!(f, "enable {}", short.join(", "))
+            }
+            Self::CreateAccount { id, purpose } => write!(f, "create account {id}: {purpose}"),
+            Self::CreateRole(list) => write!(f, "create role {ROLE} of {} permissions", list.len()),
+            Self::SetPermissions(list) => {
+                write!(f, "give role {ROLE} its {} permissions", list.len())
+            }
+            Self::Grant { on, role, member } => {
+                let who = member.split(['@', ':']).nth(1).unwrap_or(member);
+                write!(f, "give {who} {} on ", last(role))?;
+                match on {
+                    Resource::Project => f.write_str("the project"),
+                    Resource::Account(email) => write!(f, "account {email}"),
+                    Resource::Secret(name) => write!(f, "secret {name}"),
+                    Resource::Bucket(name) => write!(f, "bucket {name}"),
+                }
+            }
+            Self::CreateFirewall(it) => {
+                write!(
+                    f,
+                    "create firewall {}, for Identity-Aware Proxy alone",
+                    name(it)
+                )
+            }
+            Self::ChangeFirewall(it) => {
+                write!(
+                    f,
+                    "close firewall {} to all but Identity-Aware Proxy",
+                    name(it)
+                )
+            }
+            Self::CreateBucket { name, region, .. } => {
+                write!(f, "create bucket {name} in {region}")
+            }
+            Self::ChangeBucket { name, .. } => {
+                write!(
+                    f,
+                    "close bucket {name} to the public, and have it empty itself"
+                )
+            }
+        }
+    }
+}

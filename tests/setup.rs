@@ -1,0 +1,259 @@
+//! `setup` and `doctor` against a real engine, in projects that the tests make: from no project at
+//! all to one in which there is nothing to do, then one thing broken after another.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const CLAWBAKE: &str = env!("CARGO_BIN_EXE_clawbake");
+/// The account that the engine's projects may be linked to.
+const BILLING: &str = "01C1AB-BA4E00-10CA1E";
+const TOKEN: &str = "clawdbot-gateway-token";
+
+/// An engine of its own with a deployment for `target: gce`, gone when dropped.
+struct Lab {
+    dir: TempDir,
+    project: &'static str,
+    url: String,
+    token: String,
+}
+
+impl Lab {
+    fn begin(project: &'static str) -> Self {
+        let dir = tempfile::Builder::new()
+            .prefix("clawbake-")
+            .tempdir_in("/tmp")
+            .unwrap();
+        let mut lab = Self {
+            dir,
+            project,
+            url: String::new(),
+            token: String::new(),
+        };
+        lab.done(&["engine", "start"]);
+        let endpoint = std::fs::read(lab.engine().join("endpoint.json")).unwrap();
+        let endpoint: Value = serde_json::from_slice(&endpoint).unwrap();
+        lab.url = endpoint["url"].as_str().unwrap().into();
+        lab.token = endpoint["token"].as_str().unwrap().into();
+        std::fs::write(lab.dir.path().join("token"), &lab.token).unwrap();
+        let deployment = format!(
+            "name: gateway\n\
+             target: {{gce: {{project: {project}, zone: {}, endpoint: \"{}\", credentials: {{token_file: token}}}}}}\n\
+             recipe: clawdbot\n\
+             machine: {{type: e2-small, boot_disk_gb: 20}}\n\
+             state: {{disk_gb: 10}}\n\
+             secrets: {{CLAWDBOT_GATEWAY_TOKEN: {TOKEN}}}\n",
+            endpoint["zone"].as_str().unwrap(),
+            lab.url
+        );
+        std::fs::write(lab.dir.path().join("clawbake.yaml"), deployment).unwrap();
+        lab
+    }
+
+    fn engine(&self) -> PathBuf {
+        self.dir.path().join("engine")
+    }
+
+    fn clawbake(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(CLAWBAKE);
+        command
+            .current_dir(self.dir.path())
+            .env("CLAWBAKE_ENGINE", self.engine())
+            .env("CLAWBAKE_JOURNAL", self.dir.path().join("journal"));
+        command.args(arguments).output().unwrap()
+    }
+
+    /// What a verb that must succeed says, on stdout and stderr.
+    fn done(&self, arguments: &[&str]) -> (String, String) {
+        let output = self.clawbake(arguments);
+        let texts = texts(&output);
+        assert!(output.status.success(), "{arguments:?}: {texts:?}");
+        texts
+    }
+
+    /// The problems that doctor finds, as `message | remedy`.
+    fn problems(&self) -> Vec<String> {
+        let output = self.clawbake(&["doctor", "--json"]);
+        let findings: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+        let problems = findings.iter().filter(|it| it["level"] == "problem");
+        let text = |it: &Value, key: &str| it[key].as_str().unwrap_or_default().to_owned();
+        let problems: Vec<_> = problems
+            .map(|it| format!("{} | {}", text(it, "message"), text(it, "remedy")))
+            .collect();
+        let expected = i32::from(!problems.is_empty());
+        assert_eq!(output.status.code(), Some(expected), "{findings:?}");
+        problems
+    }
+
+    /// One request to the engine, as somebody else would change the project.
+    fn send(&self, method: Method, path: &str, body: &Value) -> Value {
+        let request = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .unwrap()
+            .request(method, format!("{}{path}", self.url))
+            .bearer_auth(&self.token)
+            .json(body);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let response = request.send().await.unwrap();
+            let status = response.status();
+            let body: Value = response.json().await.unwrap();
+            assert!(status.is_success(), "{path}: {body}");
+            body
+        })
+    }
+
+    fn set_up(&self) {
+        let create = ["setup", "--project-create", "--billing-account", BILLING];
+        self.done(&create);
+        self.done(&["secrets", "generate", TOKEN]);
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        let _ = self.clawbake(&["engine", "stop"]);
+    }
+}
+
+fn texts(output: &Output) -> (String, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn from_no_project_to_nothing_to_do() {
+    let lab = Lab::begin("set-up-once");
+    let problems = lab.problems();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(problems[0].contains("| clawbake setup --project-create"));
+    let refused = lab.clawbake(&["setup"]);
+    assert!(!refused.status.success(), "a project is made only if asked");
+
+    let create = ["setup", "--project-create", "--billing-account", BILLING];
+    let (script, _) = lab.done(&[&create[..], &["--dry-run"]].concat());
+    assert!(
+        script.contains("gcloud projects create set-up-once\n"),
+        "{script}"
+    );
+    assert_eq!(lab.problems(), problems, "a dry run changes nothing");
+
+    let (_, said) = lab.done(&create);
+    assert!(
+        said.contains("create bucket set-up-once-clawbake"),
+        "{said}"
+    );
+    assert!(
+        said.contains(&format!("secret {TOKEN} is missing")),
+        "{said}"
+    );
+    lab.done(&["secrets", "generate", TOKEN]);
+    assert_eq!(lab.problems(), Vec::<String>::new());
+
+    let (_, said) = lab.done(&["setup"]);
+    assert!(said.contains("nothing to do"), "{said}");
+    let (script, said) = lab.done(&["setup", "--dry-run"]);
+    assert_eq!(script, "", "{said}");
+}
+
+#[test]
+fn what_breaks_is_named_with_its_remedy_and_mended() {
+    let lab = Lab::begin("set-up-broken");
+    lab.set_up();
+    assert_eq!(lab.problems(), Vec::<String>::new());
+    let project = format!("/v1/projects/{}", lab.project);
+    let vm = format!("clawbake-vm@{}.iam.gserviceaccount.com", lab.project);
+    let secret = format!("{project}/secrets/{TOKEN}");
+
+    let breaks = [
+        (
+            Method::POST,
+            format!("{project}/services/iap.googleapis.com:disable"),
+            json!({}),
+            "to do: enable iap | clawbake setup, or: gcloud services enable iap.googleapis.com",
+        ),
+        (
+            Method::POST,
+            format!("{secret}:setIamPolicy"),
+            json!({"policy": {"bindings": []}}),
+            "to do: give clawbake-vm secretmanager.secretAccessor on secret clawdbot-gateway-token | clawbake setup, or: gcloud secrets add-iam-policy-binding",
+        ),
+        (
+            Method::DELETE,
+            format!("{project}/serviceAccounts/{vm}"),
+            json!({}),
+            "to do: create account clawbake-vm",
+        ),
+    ];
+    for (method, path, body, problem) in breaks {
+        lab.send(method, &path, &body);
+        let problems = lab.problems();
+        assert!(
+            problems.iter().any(|found| found.starts_with(problem)),
+            "{path}: {problems:#?}"
+        );
+        lab.done(&["setup"]);
+        assert_eq!(lab.problems(), Vec::<String>::new(), "after {path}");
+    }
+
+    lab.send(
+        Method::POST,
+        &format!("{secret}/versions/1:disable"),
+        &json!({}),
+    );
+    let problems = lab.problems();
+    assert_eq!(problems.len(), 1, "{problems:#?}");
+    assert!(
+        problems[0].contains("| gcloud secrets versions enable 1 --secret=clawdbot-gateway-token")
+    );
+    lab.send(
+        Method::POST,
+        &format!("{secret}/versions/1:enable"),
+        &json!({}),
+    );
+
+    let unlink = json!({"billingAccountName": ""});
+    lab.send(Method::PUT, &format!("{project}/billingInfo"), &unlink);
+    let problems = lab.problems();
+    assert_eq!(
+        problems.len(),
+        1,
+        "what cannot be asked is not guessed: {problems:#?}"
+    );
+    assert!(problems[0].contains("| gcloud billing projects link set-up-broken"));
+    let refused = lab.clawbake(&["setup"]);
+    assert!(texts(&refused).1.contains("no open billing account"));
+    lab.done(&["setup", "--billing-account", BILLING]);
+    assert_eq!(lab.problems(), Vec::<String>::new());
+}
+
+#[test]
+#[ignore = "runs gcloud a dozen times, which takes minutes; `make e2e`"]
+fn the_commands_of_a_dry_run_lead_to_the_same() {
+    let lab = Lab::begin("set-up-by-hand");
+    let create = ["setup", "--project-create", "--billing-account", BILLING];
+    let (script, _) = lab.done(&[&create[..], &["--dry-run"]].concat());
+    let (environment, _) = lab.done(&["engine", "env"]);
+    let mut shell = Command::new("sh")
+        .current_dir(lab.dir.path())
+        .env("CLOUDSDK_CONFIG", lab.dir.path().join("gcloud"))
+        .env("CLOUDSDK_CORE_DISABLE_PROMPTS", "1")
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = shell.stdin.take().unwrap();
+    write!(stdin, "set -eux\n{environment}\n{script}").unwrap();
+    drop(stdin);
+    assert!(shell.wait().unwrap().success(), "{script}");
+    let (script, said) = lab.done(&["setup", "--dry-run"]);
+    assert_eq!(script, "", "{said}");
+    assert!(said.contains("nothing to do"), "{said}");
+}
