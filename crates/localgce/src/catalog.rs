@@ -137,10 +137,7 @@ mod tests {
     fn projects_by_id_and_number() {
         assert_eq!(project("417203886551").unwrap().id, PROJECTS[0].id);
         let mine = project("my-project").unwrap();
-        assert_eq!(
-            (mine.id, mine.number.to_string().len()),
-            ("my-project", 12)
-        );
+        assert_eq!((mine.id, mine.number.to_string().len()), ("my-project", 12));
         for bad in ["short", "1project", "Project", "project-", "123456789012"] {
             assert!(project(bad).is_none(), "{bad}");
         }

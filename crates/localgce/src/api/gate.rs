@@ -40,7 +40,6 @@ pub fn gated(
     routes.route_layer(from_fn_with_state(Arc::clone(engine), gate))
 }
 
-
 /// The project that a path is about; `-` stands for whichever has the resource.
 fn project(path: &str) -> Option<&str> {
     let (_, rest) = path.split_once("/projects/")?;
@@ -74,7 +73,10 @@ fn unknown(reference: &str, service: &Service) -> Error {
     if service.name == COMPUTE {
         return Error::not_found(&format!("projects/{reference}"));
     }
-    Error::forbidden(format!("Permission denied on resource project {reference}.")).because(
+    Error::forbidden(format!(
+        "Permission denied on resource project {reference}."
+    ))
+    .because(
         "CONSUMER_INVALID",
         "googleapis.com",
         &json!({"service": service.name, "consumer": format!("projects/{reference}")}),

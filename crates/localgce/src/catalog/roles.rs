@@ -72,7 +72,11 @@ pub const ROLES: [Role; 17] = [
             "resourcemanager.projects.get",
         ],
     ),
-    new("roles/editor", "Editor", &["compute.*", "storage.buckets.*"]),
+    new(
+        "roles/editor",
+        "Editor",
+        &["compute.*", "storage.buckets.*"],
+    ),
     new(
         "roles/iam.serviceAccountAdmin",
         "Service Account Admin",
@@ -95,7 +99,11 @@ pub const ROLES: [Role; 17] = [
             "iam.serviceAccounts.list",
         ],
     ),
-    new("roles/logging.logWriter", "Logs Writer", &["logging.logEntries.create"]),
+    new(
+        "roles/logging.logWriter",
+        "Logs Writer",
+        &["logging.logEntries.create"],
+    ),
     new(
         "roles/monitoring.metricWriter",
         "Monitoring Metric Writer",
@@ -104,7 +112,14 @@ pub const ROLES: [Role; 17] = [
     new(
         "roles/owner",
         "Owner",
-        &["compute.*", "iam.*", "resourcemanager.*", "secretmanager.*", "serviceusage.*", "storage.*"],
+        &[
+            "compute.*",
+            "iam.*",
+            "resourcemanager.*",
+            "secretmanager.*",
+            "serviceusage.*",
+            "storage.*",
+        ],
     ),
     new(
         "roles/resourcemanager.projectIamAdmin",
@@ -115,7 +130,11 @@ pub const ROLES: [Role; 17] = [
             "resourcemanager.projects.setIamPolicy",
         ],
     ),
-    new("roles/secretmanager.admin", "Secret Manager Admin", &["secretmanager.*"]),
+    new(
+        "roles/secretmanager.admin",
+        "Secret Manager Admin",
+        &["secretmanager.*"],
+    ),
     new(
         "roles/secretmanager.secretAccessor",
         "Secret Manager Secret Accessor",
@@ -138,6 +157,14 @@ pub const ROLES: [Role; 17] = [
         &["serviceusage.services.*"],
     ),
     new("roles/storage.admin", "Storage Admin", &["storage.*"]),
-    new("roles/storage.objectViewer", "Storage Object Viewer", &["storage.objects.get", "storage.objects.list"]),
-    new("roles/viewer", "Viewer", &["compute.projects.get", "resourcemanager.projects.get"]),
+    new(
+        "roles/storage.objectViewer",
+        "Storage Object Viewer",
+        &["storage.objects.get", "storage.objects.list"],
+    ),
+    new(
+        "roles/viewer",
+        "Viewer",
+        &["compute.projects.get", "resourcemanager.projects.get"],
+    ),
 ];

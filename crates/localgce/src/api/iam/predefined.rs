@@ -23,14 +23,16 @@ pub async fn list(Query(view): Query<View>, Query(query): Query<ListQuery>) -> A
 
 pub async fn get(Path(place): Path<Place>) -> Answer {
     let name = format!("roles/{}", place.role);
-    let role = role(&name).ok_or_else(|| {
-        Error::missing(format!("The role named {name} was not found."))
-    })?;
+    let role = role(&name)
+        .ok_or_else(|| Error::missing(format!("The role named {name} was not found.")))?;
     Ok(Json(body(role)))
 }
 
 fn body(role: &Role) -> Value {
-    let whole = role.permissions.iter().filter(|permission| !permission.ends_with('*'));
+    let whole = role
+        .permissions
+        .iter()
+        .filter(|permission| !permission.ends_with('*'));
     json!({
         "name": role.name,
         "title": role.title,

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::super::auth::Caller;
 use super::super::body::{Body, prune};
 use super::super::error::Error;
-use super::super::list::ListQuery;
+use super::super::list::{ListQuery, truth};
 use super::{Answer, require};
 use crate::engine::Engine;
 use crate::store::{projects, roles as store};
@@ -41,7 +41,9 @@ impl Place {
         let name = format!("projects/{project}/roles/{id}");
         match store::get(tx, &name)? {
             Some(role) => Ok((name, role)),
-            None => Err(Error::missing(format!("The role named {name} was not found."))),
+            None => Err(Error::missing(format!(
+                "The role named {name} was not found."
+            ))),
         }
     }
 }
@@ -74,7 +76,7 @@ pub struct Role {
 #[serde(rename_all = "camelCase")]
 pub struct View {
     view: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "truth")]
     show_deleted: bool,
 }
 
@@ -224,9 +226,12 @@ fn check(role: &Role) -> Result<(), Error> {
     let permissions = role.included_permissions.iter().flatten();
     for permission in permissions {
         let parts: Vec<_> = permission.split('.').collect();
-        let word = |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric());
+        let word =
+            |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric());
         if parts.len() < 3 || !parts.iter().all(word) {
-            return Err(Error::invalid(format!("Permission {permission} is not valid.")));
+            return Err(Error::invalid(format!(
+                "Permission {permission} is not valid."
+            )));
         }
     }
     Ok(())

@@ -123,7 +123,13 @@ pub async fn create(
             description,
         } = &request.service_account;
         let (display_name, description) = (display_name.as_deref(), description.as_deref());
-        Ok(accounts::create(tx, &project, &email, display_name, description)?)
+        Ok(accounts::create(
+            tx,
+            &project,
+            &email,
+            display_name,
+            description,
+        )?)
     })?;
     Ok(Json(body))
 }

@@ -28,10 +28,7 @@ pub fn router() -> Router<Arc<Engine>> {
         .patch(projects::patch)
         .delete(projects::delete)
         .post(custom);
-    let old_project = get(v1::get)
-        .put(v1::update)
-        .delete(v1::delete)
-        .post(custom);
+    let old_project = get(v1::get).put(v1::update).delete(v1::delete).post(custom);
     Router::new()
         .route("/v3/projects", get(projects::list).post(projects::create))
         .route("/v3/projects:search", get(projects::search))

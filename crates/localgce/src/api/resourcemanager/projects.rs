@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::super::auth::Caller;
 use super::super::body::{Body, StringMap};
 use super::super::error::Error;
-use super::super::list::ListQuery;
+use super::super::list::{ListQuery, truth};
 use super::super::long_operations;
 use super::{Answer, Place, store};
 use crate::catalog;
@@ -43,7 +43,7 @@ pub struct SearchQuery {
 #[serde(rename_all = "camelCase")]
 pub struct ParentQuery {
     parent: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "truth")]
     show_deleted: bool,
 }
 
@@ -87,7 +87,11 @@ pub fn insert(tx: &Connection, caller: &Caller, request: &Project) -> Result<Val
             "field [project.name] has issue [the number is the server's to give]",
         ));
     }
-    if let Some(parent) = request.parent.as_deref().filter(|parent| !parent.is_empty()) {
+    if let Some(parent) = request
+        .parent
+        .as_deref()
+        .filter(|parent| !parent.is_empty())
+    {
         return Err(Error::forbidden(format!(
             "The caller does not have permission on {parent}: this engine has no organizations \
              and folders, leave the parent out."
@@ -101,7 +105,10 @@ pub fn insert(tx: &Connection, caller: &Caller, request: &Project) -> Result<Val
             "Requested entity already exists",
         ));
     };
-    let display_name = request.display_name.as_deref().filter(|name| !name.is_empty());
+    let display_name = request
+        .display_name
+        .as_deref()
+        .filter(|name| !name.is_empty());
     let labels = json!(request.labels.as_ref().cloned().unwrap_or_default());
     let body = engine::create(tx, project, display_name.unwrap_or(id), &labels)?;
     Ok(with_etag(body))
@@ -191,11 +198,20 @@ pub async fn patch(
     let operation = engine.store.transaction(|tx| {
         let project = place.project(tx, &caller, "update")?;
         let present = with_etag(project.body.clone());
-        if request.etag.as_ref().is_some_and(|etag| present["etag"] != **etag) {
-            return Err(Error::aborted("The project has changed meanwhile; read it again."));
+        if request
+            .etag
+            .as_ref()
+            .is_some_and(|etag| present["etag"] != **etag)
+        {
+            return Err(Error::aborted(
+                "The project has changed meanwhile; read it again.",
+            ));
         }
         let mask = update_mask.unwrap_or_else(|| "displayName,labels".into());
-        let masked = |field: &str| mask.split(',').any(|name| name.replace('_', "").eq_ignore_ascii_case(field));
+        let masked = |field: &str| {
+            mask.split(',')
+                .any(|name| name.replace('_', "").eq_ignore_ascii_case(field))
+        };
         let display_name = request.display_name.filter(|_| masked("displayName"));
         let labels = request.labels.filter(|_| masked("labels"));
         let body = change(tx, project, display_name, labels)?;
@@ -292,7 +308,10 @@ mod tests {
     #[test]
     fn searches_in_every_notation() {
         assert_eq!(terms("id:a state:ACTIVE"), "projectId:a AND state:ACTIVE");
-        assert_eq!(terms("lifecycleState:ACTIVE AND id=a"), "lifecycleState:ACTIVE AND projectId=a");
+        assert_eq!(
+            terms("lifecycleState:ACTIVE AND id=a"),
+            "lifecycleState:ACTIVE AND projectId=a"
+        );
         assert_eq!(terms("identity:x"), "identity:x");
         assert_eq!(terms(""), "");
     }

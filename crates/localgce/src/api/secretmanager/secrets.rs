@@ -160,7 +160,9 @@ pub async fn patch(
         let mut body = find(tx, &name)?.body;
         seen(&body, secret.etag.as_deref())?;
         if masked.is_empty() {
-            return Err(Error::invalid("update_mask is required: which fields to change"));
+            return Err(Error::invalid(
+                "update_mask is required: which fields to change",
+            ));
         }
         for path in masked {
             let field = path.replace('_', "");
@@ -189,7 +191,11 @@ pub async fn patch(
 
 /// An alias stands for a version that there is.
 fn check_aliases(tx: &rusqlite::Connection, name: &str, body: &Value) -> Result<(), Error> {
-    for number in body["versionAliases"].as_object().into_iter().flat_map(|map| map.values()) {
+    for number in body["versionAliases"]
+        .as_object()
+        .into_iter()
+        .flat_map(|map| map.values())
+    {
         let number = number.as_str().and_then(|number| number.parse().ok());
         if store::version(tx, name, number.unwrap_or_default())?.is_none() {
             return Err(Error::precondition(format!(

@@ -31,15 +31,23 @@ pub struct Place {
 
 impl Place {
     /// The project, if the caller has the permission `services.{verb}` in it.
-    fn project(&self, tx: &Connection, caller: &Caller, verb: &str) -> Result<store::Project, Error> {
+    fn project(
+        &self,
+        tx: &Connection,
+        caller: &Caller,
+        verb: &str,
+    ) -> Result<store::Project, Error> {
         let found = store::get(tx, &self.project)?.filter(store::Project::active);
         let project = found.ok_or_else(|| {
-            Error::forbidden(format!("Permission denied on resource project {}.", self.project))
-                .because(
-                    "CONSUMER_INVALID",
-                    "googleapis.com",
-                    &json!({"consumer": format!("projects/{}", self.project)}),
-                )
+            Error::forbidden(format!(
+                "Permission denied on resource project {}.",
+                self.project
+            ))
+            .because(
+                "CONSUMER_INVALID",
+                "googleapis.com",
+                &json!({"consumer": format!("projects/{}", self.project)}),
+            )
         })?;
         let resource = policy::Resource {
             name: &format!("projects/{}", project.id),
@@ -86,7 +94,10 @@ pub async fn list(
 ) -> Answer {
     let services = engine.store.transaction(|tx| {
         let project = place.project(tx, &caller, "list")?;
-        SERVICES.iter().map(|service| body(tx, &project, service)).collect()
+        SERVICES
+            .iter()
+            .map(|service| body(tx, &project, service))
+            .collect()
     })?;
     let page = query.page(services)?;
     let mut list = json!({"services": page.items});
@@ -116,7 +127,9 @@ pub async fn batch_get(
     RawQuery(query): RawQuery,
 ) -> Answer {
     let query = query.unwrap_or_default().replace("%2F", "/");
-    let names = query.split('&').filter_map(|term| term.strip_prefix("names="));
+    let names = query
+        .split('&')
+        .filter_map(|term| term.strip_prefix("names="));
     let services: Vec<_> = engine.store.transaction(|tx| {
         let project = place.project(tx, &caller, "get")?;
         names
@@ -141,7 +154,14 @@ pub async fn change(
             let service = find(name)?;
             let enabled = enable(tx, &project, &[service])?;
             let response = json!({"service": body(tx, &project, service)?});
-            finish(tx, &project, &[service], "EnableServiceResponse", response, enabled)
+            finish(
+                tx,
+                &project,
+                &[service],
+                "EnableServiceResponse",
+                response,
+                enabled,
+            )
         }
         "disable" => {
             let _: DisableServiceRequest = typed(request)?;
@@ -154,7 +174,14 @@ pub async fn change(
             }
             store::disable(tx, &project.id, service.name)?;
             let response = json!({"service": body(tx, &project, service)?});
-            finish(tx, &project, &[service], "DisableServiceResponse", response, true)
+            finish(
+                tx,
+                &project,
+                &[service],
+                "DisableServiceResponse",
+                response,
+                true,
+            )
         }
         method => Err(policy::no_such_method(method)),
     })?;
@@ -187,7 +214,14 @@ pub async fn batch_enable(
             .map(|service| body(tx, &project, service))
             .collect::<Result<_, _>>()?;
         let response = json!({"services": bodies});
-        finish(tx, &project, &services, "BatchEnableServicesResponse", response, enabled)
+        finish(
+            tx,
+            &project,
+            &services,
+            "BatchEnableServicesResponse",
+            response,
+            enabled,
+        )
     })?;
     Ok(Json(operation))
 }
@@ -200,7 +234,10 @@ fn enable(tx: &Connection, project: &store::Project, services: &[&Service]) -> R
         .map(|service| service.name)
         .collect();
     if project.billing_account.is_none() && !billed.is_empty() {
-        return Err(no_billing(crate::key::last(project.name()), &billed.join(",")));
+        return Err(no_billing(
+            crate::key::last(project.name()),
+            &billed.join(","),
+        ));
     }
     let named = crate::catalog::project(&project.id)
         .ok_or_else(|| Error::not_found(&format!("projects/{}", project.id)))?;

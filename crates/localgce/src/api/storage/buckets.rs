@@ -81,7 +81,12 @@ pub async fn insert(
 ) -> Answer {
     let reference = query.project.ok_or_else(|| Error::required("project"))?;
     let fields = said(request)?;
-    let text = |field: &str| fields.get(field).and_then(Value::as_str).unwrap_or_default();
+    let text = |field: &str| {
+        fields
+            .get(field)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
     let (name, location) = (text("name").to_owned(), text("location").to_uppercase());
     let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c);
     if !(3..=63).contains(&name.len()) || !name.chars().all(good) {
@@ -104,7 +109,12 @@ pub async fn insert(
     merge(&mut body, fields);
     let location = if location.is_empty() { "US" } else { &location };
     body["location"] = location.into();
-    body["locationType"] = if location.contains('-') { "region" } else { "multi-region" }.into();
+    body["locationType"] = if location.contains('-') {
+        "region"
+    } else {
+        "multi-region"
+    }
+    .into();
     stamp(&mut body, 1);
     let body = engine.store.transaction(|tx| {
         let project = projects::get(tx, &reference)?
@@ -196,7 +206,9 @@ fn change(
             });
         }
         merge(&mut body, changes);
-        let metageneration = body["metageneration"].as_str().and_then(|text| text.parse().ok());
+        let metageneration = body["metageneration"]
+            .as_str()
+            .and_then(|text| text.parse().ok());
         stamp(&mut body, metageneration.unwrap_or(0_u64) + 1);
         store::update_bucket(tx, &place.bucket, &body)?;
         Ok::<_, Error>(body)
@@ -217,6 +229,18 @@ pub async fn layout(State(engine): State<Arc<Engine>>, Path(place): Path<Place>)
         "locationType": bucket["locationType"],
         "hierarchicalNamespace": {"enabled": false},
     })))
+}
+
+/// The managed folders of a bucket: none, for they exist to have policies of their own.
+pub async fn managed_folders(
+    State(engine): State<Arc<Engine>>,
+    Path(place): Path<Place>,
+) -> Answer {
+    let bucket = engine
+        .store
+        .transaction(|tx| store::bucket(tx, &place.bucket))?;
+    bucket.ok_or_else(no_bucket)?;
+    Ok(Json(json!({"kind": "storage#managedFolders"})))
 }
 
 pub async fn list(

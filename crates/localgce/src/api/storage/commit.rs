@@ -78,11 +78,7 @@ pub async fn commit(engine: &Arc<Engine>, file: &Path, new: New) -> Result<Value
 }
 
 /// The object, and the generation in whose place it is.
-async fn make(
-    engine: &Arc<Engine>,
-    file: &Path,
-    new: &New,
-) -> Result<(Value, Option<u64>), Error> {
+async fn make(engine: &Arc<Engine>, file: &Path, new: &New) -> Result<(Value, Option<u64>), Error> {
     let path = file.to_owned();
     let summary = tokio::task::spawn_blocking(move || content::summarize(&path))
         .await
@@ -102,7 +98,8 @@ async fn make(
     engine.store.transaction(|tx| {
         store::bucket(tx, &new.bucket)?.ok_or_else(no_bucket)?;
         let before = store::get(tx, &new.bucket, &new.name)?;
-        new.conditions.check(before.as_ref().map(|object| &object.body))?;
+        new.conditions
+            .check(before.as_ref().map(|object| &object.body))?;
         std::fs::rename(file, engine.object_file(generation)).map_err(anyhow::Error::from)?;
         store::put(tx, &new.bucket, &new.name, &object)?;
         Ok((object.body, before.map(|object| object.generation)))

@@ -50,7 +50,8 @@ mod tests {
     #[test]
     fn a_patch_takes_away_and_adds() {
         let mut target = json!({"a": 1, "b": {"c": 2, "d": 3}, "e": [1]});
-        let Value::Object(changes) = json!({"a": null, "b": {"c": null, "f": 4}, "e": [2], "g": {"h": null}})
+        let Value::Object(changes) =
+            json!({"a": null, "b": {"c": null, "f": 4}, "e": [2], "g": {"h": null}})
         else {
             unreachable!()
         };

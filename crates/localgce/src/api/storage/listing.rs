@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::error::Error;
+use super::super::list::truth;
 
 /// Google's limit of a page.
 const PAGE: usize = 1000;
@@ -18,7 +19,9 @@ pub struct ObjectListQuery {
     delimiter: String,
     start_offset: Option<String>,
     end_offset: Option<String>,
+    #[serde(deserialize_with = "truth")]
     include_trailing_delimiter: bool,
+    #[serde(deserialize_with = "truth")]
     soft_deleted: bool,
     max_results: Option<usize>,
     page_token: Option<String>,
@@ -68,12 +71,18 @@ fn page(
     query: &ObjectListQuery,
     size: usize,
 ) -> Result<(Vec<Entry>, Option<String>), Error> {
-    let after = query.page_token.as_deref().filter(|token| !token.is_empty());
+    let after = query
+        .page_token
+        .as_deref()
+        .filter(|token| !token.is_empty());
     let after = after.map(decode).transpose()?;
     let mut entries: Vec<Entry> = Vec::new();
     let mut last = String::new();
     for (index, name) in names.iter().enumerate() {
-        let before_start = query.start_offset.as_ref().is_some_and(|start| name < start);
+        let before_start = query
+            .start_offset
+            .as_ref()
+            .is_some_and(|start| name < start);
         let behind_end = query.end_offset.as_ref().is_some_and(|end| name >= end);
         if !name.starts_with(&query.prefix) || before_start || behind_end {
             continue;
@@ -126,10 +135,16 @@ mod tests {
         let objects = NAMES.iter().map(|name| json!({"name": name})).collect();
         let list = answer(objects, query).unwrap();
         let strings = |list: &Value, name: &dyn Fn(&Value) -> String| {
-            list.as_array().into_iter().flatten().map(name).collect::<Vec<_>>()
+            list.as_array()
+                .into_iter()
+                .flatten()
+                .map(name)
+                .collect::<Vec<_>>()
         };
         (
-            strings(&list["items"], &|item| item["name"].as_str().unwrap().into()),
+            strings(&list["items"], &|item| {
+                item["name"].as_str().unwrap().into()
+            }),
             strings(&list["prefixes"], &|prefix| prefix.as_str().unwrap().into()),
             list["nextPageToken"].as_str().map(str::to_owned),
         )
@@ -150,7 +165,10 @@ mod tests {
             delimiter: "/".into(),
             ..ObjectListQuery::default()
         });
-        assert_eq!((items, prefixes), (vec!["d/".into(), "d/x".into()], vec!["d/y/".into()]));
+        assert_eq!(
+            (items, prefixes),
+            (vec!["d/".into(), "d/x".into()], vec!["d/y/".into()])
+        );
         let (items, ..) = listed(&ObjectListQuery {
             start_offset: Some("d/x".into()),
             end_offset: Some("f".into()),

@@ -101,7 +101,14 @@ pub async fn patch(
     Query(conditions): Query<Preconditions>,
     Body(request): Body<Value>,
 ) -> Answer {
-    change(&engine, &place, query.generation, &conditions, request, false)
+    change(
+        &engine,
+        &place,
+        query.generation,
+        &conditions,
+        request,
+        false,
+    )
 }
 
 /// The same for a client that says all there is to say.
@@ -112,7 +119,14 @@ pub async fn update(
     Query(conditions): Query<Preconditions>,
     Body(request): Body<Value>,
 ) -> Answer {
-    change(&engine, &place, query.generation, &conditions, request, true)
+    change(
+        &engine,
+        &place,
+        query.generation,
+        &conditions,
+        request,
+        true,
+    )
 }
 
 fn change(

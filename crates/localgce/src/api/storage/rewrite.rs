@@ -178,11 +178,7 @@ pub async fn compose(
 }
 
 /// Makes an object of the contents of others.
-async fn join(
-    engine: &Arc<Engine>,
-    sources: &[store::Object],
-    new: New,
-) -> Result<Value, Error> {
+async fn join(engine: &Arc<Engine>, sources: &[store::Object], new: New) -> Result<Value, Error> {
     let file = engine.upload_file(&new_id().to_string());
     for source in sources {
         let from = engine.object_file(source.generation);

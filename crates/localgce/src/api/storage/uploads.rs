@@ -75,10 +75,7 @@ impl Begun {
     /// The object that is to be, with what else the client says of it.
     fn object(self, mut metadata: Value, content_type: Option<&str>) -> Result<New, Error> {
         let named = metadata["name"].as_str().map(str::to_owned);
-        let name = self
-            .name
-            .or(named)
-            .ok_or_else(|| Error::required("name"))?;
+        let name = self.name.or(named).ok_or_else(|| Error::required("name"))?;
         let fields = settable(metadata.take(), &SETTABLE, &OWN)?;
         let mut metadata = Value::Object(fields);
         if metadata["contentType"].is_null() && content_type.is_some() {
@@ -93,11 +90,7 @@ impl Begun {
     }
 }
 
-async fn media(
-    engine: &Arc<Engine>,
-    upload: Begun,
-    request: Request,
-) -> Result<Response, Error> {
+async fn media(engine: &Arc<Engine>, upload: Begun, request: Request) -> Result<Response, Error> {
     let content_type = header(request.headers(), CONTENT_TYPE.as_str()).map(str::to_owned);
     let new = upload.object(json!({}), content_type.as_deref())?;
     let file = engine.upload_file(&new_id().to_string());
