@@ -39,7 +39,7 @@ secret = client.create_secret(
 )
 assert secret.name.endswith("/secrets/python"), secret
 refused(
-    exceptions.AlreadyExists,
+    exceptions.Conflict,
     client.create_secret,
     parent=parent,
     secret_id="python",
