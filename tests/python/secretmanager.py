@@ -62,7 +62,7 @@ secret = client.update_secret(
         "annotations": {"who": "python"},
         "version_aliases": {"good": 1},
     },
-    update_mask="labels,annotations,version_aliases",
+    update_mask={"paths": ["labels", "annotations", "version_aliases"]},
 )
 assert dict(secret.labels) == {"env": "prod"}, secret
 assert dict(secret.annotations) == {"who": "python"}, secret
@@ -72,7 +72,7 @@ refused(
     exceptions.BadRequest,
     client.update_secret,
     secret={"name": secret.name, "etag": '"stale"', "labels": {}},
-    update_mask="labels",
+    update_mask={"paths": ["labels"]},
 )
 
 State = secretmanager.SecretVersion.State
