@@ -109,7 +109,7 @@ pub fn insert(tx: &Connection, caller: &Caller, request: &Project) -> Result<Val
         .display_name
         .as_deref()
         .filter(|name| !name.is_empty());
-    let labels = json!(request.labels.as_ref().cloned().unwrap_or_default());
+    let labels = json!(request.labels.clone().unwrap_or_default());
     let body = engine::create(tx, project, display_name.unwrap_or(id), &labels)?;
     Ok(with_etag(body))
 }
