@@ -171,6 +171,7 @@ fn accounts(engine: &mut Gcloud) {
         "roles",
         "create",
         "deployer",
+        "--project=clawbake-gcloud",
         "--title=Deployer",
         permissions,
     ]);
@@ -179,12 +180,19 @@ fn accounts(engine: &mut Gcloud) {
         "roles",
         "update",
         "deployer",
+        "--project=clawbake-gcloud",
         "--add-permissions=compute.disks.create",
     ]);
-    let role = engine.json(&["iam", "roles", "describe", "deployer"]);
+    let role = engine.json(&[
+        "iam",
+        "roles",
+        "describe",
+        "deployer",
+        "--project=clawbake-gcloud",
+    ]);
     assert_eq!(role["includedPermissions"].as_array().unwrap().len(), 3);
     assert_eq!(
-        engine.json(&["iam", "roles", "list"])[0]["title"],
+        engine.json(&["iam", "roles", "list", "--project=clawbake-gcloud"])[0]["title"],
         "Deployer"
     );
 
