@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::error::Error;
@@ -19,6 +19,12 @@ pub struct ListQuery {
     max_results: Option<usize>,
     order_by: Option<String>,
     page_token: Option<String>,
+}
+
+/// A boolean of a query, which Google's own programs write `true`, `True` or `1`.
+pub fn truth<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    Ok(text.eq_ignore_ascii_case("true") || text == "1")
 }
 
 /// A page of a list.

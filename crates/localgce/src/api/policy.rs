@@ -245,9 +245,11 @@ pub fn replace(tx: &Connection, present: &Value, mut policy: Policy) -> Result<V
     policy
         .bindings
         .retain(|binding| !binding.members.is_empty());
-    if policy.version == 0 {
-        policy.version = 1;
-    }
+    let conditional = policy
+        .bindings
+        .iter()
+        .any(|binding| binding.condition.is_some());
+    policy.version = if conditional { CONDITIONAL } else { 1 };
     Ok(prune(json!(policy)))
 }
 

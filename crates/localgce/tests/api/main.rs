@@ -1,9 +1,12 @@
 //! The engine's APIs over HTTP, on a real engine with real QEMU machines.
 
 mod access;
+mod accounts;
 mod engine;
 mod images;
 mod instances;
+mod objects;
 mod operations;
+mod platform;
 mod secrets;
 mod storage;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::super::auth::Caller;
 use super::super::body::{Body, prune};
 use super::super::error::Error;
-use super::super::list::ListQuery;
+use super::super::list::{ListQuery, truth};
 use super::{Answer, require};
 use crate::engine::Engine;
 use crate::store::{projects, roles as store};
@@ -76,7 +76,7 @@ pub struct Role {
 #[serde(rename_all = "camelCase")]
 pub struct View {
     view: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "truth")]
     show_deleted: bool,
 }
 

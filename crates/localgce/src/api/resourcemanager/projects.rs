@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::super::auth::Caller;
 use super::super::body::{Body, StringMap};
 use super::super::error::Error;
-use super::super::list::ListQuery;
+use super::super::list::{ListQuery, truth};
 use super::super::long_operations;
 use super::{Answer, Place, store};
 use crate::catalog;
@@ -43,7 +43,7 @@ pub struct SearchQuery {
 #[serde(rename_all = "camelCase")]
 pub struct ParentQuery {
     parent: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "truth")]
     show_deleted: bool,
 }
 
@@ -109,7 +109,7 @@ pub fn insert(tx: &Connection, caller: &Caller, request: &Project) -> Result<Val
         .display_name
         .as_deref()
         .filter(|name| !name.is_empty());
-    let labels = json!(request.labels.as_ref().cloned().unwrap_or_default());
+    let labels = json!(request.labels.clone().unwrap_or_default());
     let body = engine::create(tx, project, display_name.unwrap_or(id), &labels)?;
     Ok(with_etag(body))
 }

@@ -202,8 +202,8 @@ pub async fn post(
 /// A version by its number, by an alias of the secret's or as `latest`.
 fn find(tx: &Connection, secret: &str, alias: &str) -> Result<(u32, store::Version), Error> {
     let aliases = store::get(tx, secret)?.map(|secret| secret.body["versionAliases"].clone());
-    let aliased = aliases.as_ref().and_then(|aliases| aliases[alias].as_str());
-    let number = match aliased.unwrap_or(alias) {
+    let number = aliases.as_ref().and_then(|aliases| aliases[alias].as_str());
+    let number = match number.unwrap_or(alias) {
         "latest" => store::latest(tx, secret)?,
         number => number.parse().map_err(|_| {
             Error::invalid(format!(

@@ -231,6 +231,18 @@ pub async fn layout(State(engine): State<Arc<Engine>>, Path(place): Path<Place>)
     })))
 }
 
+/// The managed folders of a bucket: none, for they exist to have policies of their own.
+pub async fn managed_folders(
+    State(engine): State<Arc<Engine>>,
+    Path(place): Path<Place>,
+) -> Answer {
+    let bucket = engine
+        .store
+        .transaction(|tx| store::bucket(tx, &place.bucket))?;
+    bucket.ok_or_else(no_bucket)?;
+    Ok(Json(json!({"kind": "storage#managedFolders"})))
+}
+
 pub async fn list(
     State(engine): State<Arc<Engine>>,
     Query(BucketListQuery { project, prefix }): Query<BucketListQuery>,

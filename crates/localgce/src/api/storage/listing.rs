@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::error::Error;
+use super::super::list::truth;
 
 /// Google's limit of a page.
 const PAGE: usize = 1000;
@@ -18,7 +19,9 @@ pub struct ObjectListQuery {
     delimiter: String,
     start_offset: Option<String>,
     end_offset: Option<String>,
+    #[serde(deserialize_with = "truth")]
     include_trailing_delimiter: bool,
+    #[serde(deserialize_with = "truth")]
     soft_deleted: bool,
     max_results: Option<usize>,
     page_token: Option<String>,

@@ -47,6 +47,10 @@ pub fn router(engine: &Arc<Engine>) -> Router<Arc<Engine>> {
         .route("/storage/v1/b", get(buckets::list).post(buckets::insert))
         .route("/storage/v1/b/{bucket}", bucket)
         .route("/storage/v1/b/{bucket}/storageLayout", get(buckets::layout))
+        .route(
+            "/storage/v1/b/{bucket}/managedFolders",
+            get(buckets::managed_folders),
+        )
         .route("/storage/v1/b/{bucket}/iam", get(iam::get).put(iam::set))
         .route("/storage/v1/b/{bucket}/iam/testPermissions", get(iam::test))
         .route("/storage/v1/b/{bucket}/o", get(objects::list))
@@ -67,7 +71,9 @@ pub fn router(engine: &Arc<Engine>) -> Router<Arc<Engine>> {
             "/download/storage/v1/b/{bucket}/o/{object}",
             get(download::download),
         )
-        .route("/upload/storage/v1/b/{bucket}/o", upload);
+        .route("/upload/storage/v1/b/{bucket}/o", upload.clone())
+        // Where the discovery document has resumable uploads.
+        .route("/resumable/upload/storage/v1/b/{bucket}/o", upload);
     gate::gated(routes, engine)
 }
 

@@ -42,8 +42,8 @@ pub fn find(path: &Path, boundary: &str, limit: usize) -> Result<Parts, Error> {
         .read_to_end(&mut head)
         .with_context(read)?;
     // Nothing but the last delimiter and line ends follows the content.
-    let delimiter = format!("\r\n--{boundary}--");
-    let tail_start = length.saturating_sub(delimiter.len() as u64 + 16);
+    let closing = boundary.len() as u64 + 24;
+    let tail_start = length.saturating_sub(closing);
     file.seek(SeekFrom::Start(tail_start)).with_context(read)?;
     let mut tail = Vec::new();
     file.read_to_end(&mut tail).with_context(read)?;
@@ -54,11 +54,18 @@ pub fn find(path: &Path, boundary: &str, limit: usize) -> Result<Parts, Error> {
 fn split(head: &[u8], tail: &[u8], tail_start: u64, boundary: &str) -> Option<Parts> {
     let opening = format!("--{boundary}");
     let first = position(head, opening.as_bytes())? + opening.len();
-    let metadata = first + position(&head[first..], b"\r\n\r\n")? + 4;
-    let delimiter = format!("\r\n--{boundary}");
+    // gcloud ends lines as Unix does, others as MIME does.
+    let line_end = if head.get(first) == Some(&b'\r') {
+        "\r\n"
+    } else {
+        "\n"
+    };
+    let blank = line_end.repeat(2);
+    let delimiter = format!("{line_end}--{boundary}");
+    let metadata = first + position(&head[first..], blank.as_bytes())? + blank.len();
     let end = metadata + position(&head[metadata..], delimiter.as_bytes())?;
     let second = end + delimiter.len();
-    let content = second + position(&head[second..], b"\r\n\r\n")? + 4;
+    let content = second + position(&head[second..], blank.as_bytes())? + blank.len();
     let headers = String::from_utf8_lossy(&head[second..content]);
     let content_type = headers.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
@@ -98,17 +105,20 @@ mod tests {
 
     #[test]
     fn metadata_and_content() {
-        let body = "--b\r\nContent-Type: application/json\r\n\r\n{\"name\":\"o\"}\r\n--b\r\n\
+        let mime = "--b\r\nContent-Type: application/json\r\n\r\n{\"name\":\"o\"}\r\n--b\r\n\
                     content-type: text/plain\r\n\r\nhello\r\n--bye\r\n\r\n--b--\r\n";
+        let unix = mime.replace("\r\n", "\n");
         let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), body).unwrap();
-        let parts = find(file.path(), "b", 1 << 10).unwrap();
-        assert_eq!(parts.metadata, b"{\"name\":\"o\"}");
-        assert_eq!(parts.content_type.as_deref(), Some("text/plain"));
-        let content = usize::try_from(parts.content.start).unwrap()
-            ..usize::try_from(parts.content.end).unwrap();
-        assert_eq!(&body[content], "hello\r\n--bye\r\n");
-        std::fs::write(file.path(), &body[..60]).unwrap();
+        for (body, content) in [(mime, "hello\r\n--bye\r\n"), (&unix, "hello\n--bye\n")] {
+            std::fs::write(file.path(), body).unwrap();
+            let parts = find(file.path(), "b", 1 << 10).unwrap();
+            assert_eq!(parts.metadata, b"{\"name\":\"o\"}");
+            assert_eq!(parts.content_type.as_deref(), Some("text/plain"));
+            let range = usize::try_from(parts.content.start).unwrap()
+                ..usize::try_from(parts.content.end).unwrap();
+            assert_eq!(&body[range], content);
+        }
+        std::fs::write(file.path(), &mime[..60]).unwrap();
         assert!(find(file.path(), "b", 1 << 10).is_err());
     }
 }
