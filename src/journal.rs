@@ -44,6 +44,7 @@ pub enum Resource {
 /// One run's journal. Dropped without [`Journal::settle`], it stays on disk for whoever cleans up.
 #[derive(Debug)]
 pub struct Journal {
+    run: String,
     path: PathBuf,
     file: File,
     entries: Vec<Resource>,
@@ -60,11 +61,20 @@ impl Journal {
         let (file, path) = named
             .with_context(|| format!("beginning a journal in {}", dir.display()))?
             .keep()?;
+        let mut run = uuid::Uuid::new_v4().simple().to_string();
+        run.truncate(12);
         Ok(Self {
+            run,
             path,
             file,
             entries: Vec::new(),
         })
+    }
+
+    /// The run's id: names and labels of what it creates carry it.
+    #[must_use]
+    pub fn run(&self) -> &str {
+        &self.run
     }
 
     /// Writes down what is about to be created; on disk when this returns.

@@ -1,6 +1,7 @@
 //! From a built archive to an image in its family: upload, insert without a family, promote.
 
 mod image;
+pub mod vm;
 
 use anyhow::{Context, Result, bail};
 use gce::{Bucket, IamConfiguration, Image, Object, UniformBucketLevelAccess};

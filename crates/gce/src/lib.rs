@@ -47,7 +47,7 @@ pub use firewalls::{Firewall, FirewallRule, Firewalls};
 pub use iam::{Binding, Policy};
 pub use images::{DeprecationStatus, GuestOsFeature, Image, Images, RawDisk};
 pub use instances::{
-    AccessConfig, AttachedDisk, GuestAttributes, GuestAttributesEntry, GuestAttributesValue,
+    AccessConfig, AttachedDisk, Duration, GuestAttributes, GuestAttributesEntry, GuestAttributesValue,
     InitializeParams, Instance, Instances, Metadata, MetadataItem, NetworkInterface, Scheduling,
     SerialPortOutput, ServiceAccount, ShieldedInstanceConfig, Tags,
 };

@@ -21,6 +21,7 @@ use crate::{Config, Endpoint, api, catalog, endpoint};
 pub async fn serve(config: Config) -> Result<()> {
     let Config {
         dir,
+        cache,
         listen,
         connect_command,
     } = config;
@@ -56,7 +57,13 @@ pub async fn serve(config: Config) -> Result<()> {
         pid: std::process::id(),
         acceleration: hypervisor.acceleration().to_string(),
     };
-    let engine = Arc::new(Engine::open(&dir, endpoint.token.clone(), hypervisor)?);
+    let engine = Arc::new(Engine::open(
+        &dir,
+        &cache,
+        endpoint.token.clone(),
+        hypervisor,
+    )?);
+    api::publish(&engine)?;
     engine.resume()?;
     let router = api::router(&engine);
     let server = tokio::spawn(async move { axum::serve(listener, router).await });

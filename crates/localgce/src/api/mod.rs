@@ -20,6 +20,11 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use crate::engine::Engine;
 use error::Error;
 
+/// Publishes what nobody has to create: the images of `debian-cloud`.
+pub fn publish(engine: &Engine) -> Result<(), Error> {
+    engine.store.transaction(compute::publish)
+}
+
 /// All APIs; the same on the loopback port and inside the VMs.
 pub fn router(engine: &Arc<Engine>) -> Router {
     let owners = Router::new()

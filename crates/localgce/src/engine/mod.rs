@@ -6,6 +6,7 @@ mod disks;
 mod guest;
 mod machines;
 mod operations;
+mod published;
 mod serial;
 mod tokens;
 mod tree;
@@ -31,6 +32,7 @@ pub struct Engine {
     /// Who may call it.
     pub tokens: Tokens,
     dir: PathBuf,
+    published: published::Published,
     hypervisor: Hypervisor,
     machines: machines::Machines,
     operation_done: Notify,
@@ -38,8 +40,8 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Opens what is in `dir`. `token` is the owner's.
-    pub fn open(dir: &Path, token: String, hypervisor: Hypervisor) -> Result<Self> {
+    /// Opens what is in `dir`, with public images in `cache`. `token` is the owner's.
+    pub fn open(dir: &Path, cache: &Path, token: String, hypervisor: Hypervisor) -> Result<Self> {
         for name in ["objects", "images", "disks", "vms"] {
             let dir = dir.join(name);
             std::fs::create_dir_all(&dir).with_context(|| format!("creating {}", dir.display()))?;
@@ -48,6 +50,7 @@ impl Engine {
             store: Store::open(&dir.join("localgce.db"))?,
             tokens: Tokens::new(token),
             dir: dir.to_owned(),
+            published: published::Published::in_cache(cache),
             hypervisor,
             machines: machines::Machines::default(),
             operation_done: Notify::new(),

@@ -1,0 +1,196 @@
+//! The builder VM, from a recipe and a cloud (pure).
+
+use std::collections::BTreeMap;
+
+use gce::{
+    AccessConfig, AttachedDisk, Duration, InitializeParams, Instance, Metadata, MetadataItem,
+    NetworkInterface, Scheduling, ServiceAccount, ShieldedInstanceConfig,
+};
+
+use crate::bake::RECIPE_LABEL;
+use crate::image::kit;
+use crate::recipe::Recipe;
+
+/// Where Google publishes Debian.
+pub(super) const BASE_PROJECT: &str = "debian-cloud";
+/// Label on what a run creates: what carries it and has no run is left over.
+const RUN_LABEL: &str = "clawbake-run";
+/// Room for the container's tools, its layers and its archive, in GB.
+const SCRATCH_GB: u64 = 30;
+/// How much later than the client Compute Engine itself ends the VM, in seconds: a client that lives
+/// gives its own message, one that died leaves nothing that costs.
+const GRACE: u64 = 10 * 60;
+
+/// Names and secrets-free words of one bake in a VM.
+#[derive(Debug)]
+pub(super) struct Builder<'a> {
+    pub recipe: &'a Recipe,
+    pub zone: &'a str,
+    /// Partial URL of the network.
+    pub network: &'a str,
+    /// Partial URL of the subnetwork, if it is not the network's own in the region.
+    pub subnetwork: Option<&'a str>,
+    /// Name of the instance and of its boot disk: unique to the run.
+    pub name: &'a str,
+    /// The run's id.
+    pub run: &'a str,
+    /// selfLink of the base's image.
+    pub base: &'a str,
+    /// The packed kit.
+    pub kit: String,
+    /// What the VM's reports must carry.
+    pub nonce: &'a str,
+}
+
+impl Builder<'_> {
+    /// The instance. Its boot disk stays when it goes: the image is made of it.
+    pub(super) fn instance(self) -> Instance {
+        let (zone, builder) = (self.zone, &self.recipe.builder);
+        let labels = BTreeMap::from([
+            (RUN_LABEL.to_owned(), self.run.to_owned()),
+            (RECIPE_LABEL.to_owned(), self.recipe.name.to_string()),
+        ]);
+        let disk = |disk: AttachedDisk, params: InitializeParams| AttachedDisk {
+            mode: Some("READ_WRITE".into()),
+            initialize_params: Some(InitializeParams {
+                disk_type: Some(format!("zones/{zone}/diskTypes/pd-balanced")),
+                labels: labels.clone(),
+                ..params
+            }),
+            ..disk
+        };
+        let boot = disk(
+            AttachedDisk {
+                boot: Some(true),
+                auto_delete: Some(false),
+                ..AttachedDisk::default()
+            },
+            InitializeParams {
+                disk_name: Some(self.name.to_owned()),
+                source_image: Some(self.base.to_owned()),
+                disk_size_gb: Some(self.recipe.disk_gb.into()),
+                ..InitializeParams::default()
+            },
+        );
+        let scratch = disk(
+            AttachedDisk {
+                auto_delete: Some(true),
+                // builder.sh finds it by this.
+                device_name: Some("clawbake-scratch".into()),
+                ..AttachedDisk::default()
+            },
+            InitializeParams {
+                disk_size_gb: Some(SCRATCH_GB),
+                ..InitializeParams::default()
+            },
+        );
+        let external = AccessConfig {
+            name: Some("External NAT".into()),
+            r#type: Some("ONE_TO_ONE_NAT".into()),
+            ..AccessConfig::default()
+        };
+        let item = |key: &str, value: String| MetadataItem {
+            key: Some(key.into()),
+            value: Some(value),
+        };
+        let account = |email: &str| ServiceAccount {
+            email: Some(email.to_owned()),
+            scopes: vec!["https://www.googleapis.com/auth/cloud-platform".into()],
+        };
+        Instance {
+            name: Some(self.name.to_owned()),
+            description: Some(format!("bakes an image of {}", self.recipe.family)),
+            machine_type: Some(format!("zones/{zone}/machineTypes/{}", builder.machine_type)),
+            disks: vec![boot, scratch],
+            network_interfaces: vec![NetworkInterface {
+                network: Some(self.network.to_owned()),
+                subnetwork: self.subnetwork.map(str::to_owned),
+                access_configs: builder.external_ip.then_some(external).into_iter().collect(),
+                ..NetworkInterface::default()
+            }],
+            metadata: Some(Metadata {
+                items: vec![
+                    item("startup-script", kit::VM.to_owned()),
+                    item("clawbake-kit", self.kit),
+                    item("clawbake-nonce", self.nonce.to_owned()),
+                    item("enable-guest-attributes", "TRUE".into()),
+                    item("block-project-ssh-keys", "TRUE".into()),
+                ],
+                ..Metadata::default()
+            }),
+            service_accounts: builder.service_account.as_deref().map(account).into_iter().collect(),
+            shielded_instance_config: Some(ShieldedInstanceConfig {
+                enable_secure_boot: Some(true),
+                enable_vtpm: Some(true),
+                enable_integrity_monitoring: Some(true),
+            }),
+            scheduling: Some(Scheduling {
+                // A bake that lost its machine begins anew.
+                automatic_restart: Some(false),
+                instance_termination_action: Some("DELETE".into()),
+                max_run_duration: Some(Duration {
+                    seconds: Some(u64::from(builder.deadline_minutes) * 60 + GRACE),
+                }),
+                ..Scheduling::default()
+            }),
+            labels,
+            ..Instance::default()
+        }
+    }
+}
+
+/// `clawbake-builder-<run>`, within Compute Engine's 63 characters.
+pub(super) fn name(run: &str) -> String {
+    let mut name = format!("clawbake-builder-{run}");
+    name.truncate(63);
+    name.trim_end_matches('-').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn instance(recipe: &Recipe) -> Instance {
+        let builder = Builder {
+            recipe,
+            zone: "us-central1-a",
+            network: "global/networks/default",
+            subnetwork: None,
+            name: "clawbake-builder-r1",
+            run: "r1",
+            base: "projects/debian-cloud/global/images/debian-13-trixie-v20261101",
+            kit: "kit".into(),
+            nonce: "n",
+        };
+        builder.instance()
+    }
+
+    #[test]
+    fn a_builder_has_no_account_and_ends_without_its_client() {
+        let recipe = Recipe::shipped("clawdbot").unwrap().unwrap();
+        let mut instance = instance(&recipe);
+        let items = &mut instance.metadata.as_mut().unwrap().items;
+        let script = items.iter_mut().find(|item| item.key.as_deref() == Some("startup-script"));
+        script.unwrap().value = Some("vm.sh".into());
+        insta::assert_snapshot!(serde_json::to_string_pretty(&instance).unwrap());
+    }
+
+    #[test]
+    fn the_recipe_gives_it_an_account_or_takes_its_address() {
+        let mut recipe = Recipe::shipped("clawdbot").unwrap().unwrap();
+        recipe.builder.service_account = Some("builder@my-project.iam.gserviceaccount.com".parse().unwrap());
+        recipe.builder.external_ip = false;
+        let instance = instance(&recipe);
+        assert!(instance.network_interfaces[0].access_configs.is_empty());
+        assert_eq!(
+            instance.service_accounts[0].email.as_deref(),
+            Some("builder@my-project.iam.gserviceaccount.com")
+        );
+    }
+
+    #[test]
+    fn names_are_within_the_limit() {
+        assert_eq!(name("r1"), "clawbake-builder-r1");
+        assert_eq!(name(&"1".repeat(80)).len(), 63);
+    }
+}
