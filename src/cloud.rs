@@ -27,6 +27,10 @@ pub struct Cloud {
     pub subnetwork: Option<String>,
     /// Bucket for image archives.
     pub bucket: String,
+    /// Where images are kept, as a region or a multi-region; Google chooses if there is none.
+    pub storage_locations: Vec<String>,
+    /// The Cloud KMS key that images are encrypted with, if it is not Google's own.
+    pub kms_key: Option<String>,
     /// Email of the VM's service account.
     pub service_account: String,
     /// Secret Manager's base URL as a VM reaches it.
@@ -57,6 +61,8 @@ impl Cloud {
                     network: "global/networks/default".into(),
                     subnetwork: None,
                     bucket: bucket(&endpoint.project),
+                    storage_locations: Vec::new(),
+                    kms_key: None,
                     service_account: service_account(&endpoint.project),
                     secret_manager_in_guest: ENGINE_IN_GUEST.into(),
                     zone: endpoint.zone,
@@ -69,10 +75,7 @@ impl Cloud {
                     "finding application-default credentials (`gcloud auth application-default login` makes them)",
                 )?;
                 let client = Client::new(Endpoints::google(), credentials, &gce.project)?;
-                let region = gce
-                    .zone
-                    .rsplit_once('-')
-                    .map_or(&*gce.zone, |(region, _)| region);
+                let region = region(&gce.zone);
                 let subnetwork = gce
                     .subnetwork
                     .as_ref()
@@ -87,6 +90,8 @@ impl Cloud {
                         .bucket
                         .as_ref()
                         .map_or_else(|| bucket(&gce.project), ToString::to_string),
+                    storage_locations: gce.storage_locations.clone(),
+                    kms_key: gce.kms_key.clone(),
                     service_account: gce
                         .service_account
                         .as_ref()
@@ -98,6 +103,12 @@ impl Cloud {
                 })
             }
         }
+    }
+
+    /// The region that the zone is in.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        region(&self.zone)
     }
 
     /// How the gateway of an instance is reached from here.
@@ -131,6 +142,10 @@ pub enum Reach {
     Url(String),
     /// Through Identity-Aware Proxy, by this command; then on localhost.
     Tunnel(String),
+}
+
+fn region(zone: &str) -> &str {
+    zone.rsplit_once('-').map_or(zone, |(region, _)| region)
 }
 
 fn bucket(project: &str) -> String {

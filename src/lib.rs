@@ -22,7 +22,9 @@
 //! let progress = Progress::silent();
 //! let cloud = Cloud::connect(&deployment.target, &progress).await?;
 //! let cache = paths::cache()?;
-//! let image = bake::bake(&deployment, &cloud, &Offline::new(&deployment.recipe, &cache), &progress).await?;
+//! let builder = Offline::new(&deployment.recipe, &cache);
+//! let by = bake::Builder::for_this_machine();
+//! let image = bake::bake(&deployment, &cloud, &builder, by, bake::Until::Promoted, &progress).await?;
 //! // `launch`, from the image to a VM that is ready without anyone logging in:
 //! let instance = fleet::launch(&deployment, &cloud, &image, &progress).await?;
 //! # Ok(())

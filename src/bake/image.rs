@@ -2,15 +2,26 @@
 
 use std::collections::BTreeMap;
 
-use gce::{GuestOsFeature, Image, RawDisk};
+use gce::{CustomerEncryptionKey, GuestOsFeature, Image, RawDisk};
 
-use crate::deployment::Deployment;
+use super::source::{Draft, Source};
+use crate::cloud::Cloud;
 use crate::recipe::Recipe;
 
 /// Label: the recipe's name.
 pub const RECIPE_LABEL: &str = "clawbake-recipe";
 /// Label: the gateway's version, `.` written as `-`.
 pub const GATEWAY_LABEL: &str = "clawbake-gateway";
+/// Label: digest of what the gateway's container is made from, if that is known.
+pub const GATEWAY_DIGEST_LABEL: &str = "clawbake-gateway-digest";
+/// Label: digest of what the image is made from.
+pub const CONTENT_LABEL: &str = "clawbake-content";
+/// Label: how the boot test ended, [`PASSED`] or [`FAILED`]; none before it.
+pub const BOOT_TEST_LABEL: &str = "clawbake-boot-test";
+/// The gateway of a VM from this image answered as it should.
+pub const PASSED: &str = "passed";
+/// It did not.
+pub const FAILED: &str = "failed";
 
 /// What a Debian kernel on Compute Engine can do, as Google's own Debian images declare it.
 const GUEST_OS_FEATURES: [&str; 5] = [
@@ -22,24 +33,14 @@ const GUEST_OS_FEATURES: [&str; 5] = [
 ];
 
 /// The image's resource, without a family: it enters one when it is promoted.
-pub(super) fn of(deployment: &Deployment, name: &str, source: &str) -> Image {
-    let recipe = &deployment.recipe;
-    let mut labels: BTreeMap<String, String> = recipe
-        .labels
-        .iter()
-        .map(|(key, value)| (key.to_string(), value.to_string()))
-        .collect();
-    labels.insert(RECIPE_LABEL.into(), recipe.name.to_string());
-    labels.insert(GATEWAY_LABEL.into(), gateway_label(recipe));
-    labels.insert("clawbake-base".into(), recipe.base.to_string());
-    labels.insert("clawbake".into(), label(env!("CARGO_PKG_VERSION")));
+pub(super) fn of(recipe: &Recipe, cloud: &Cloud, draft: &Draft) -> Image {
     Image {
-        name: Some(name.to_owned()),
+        name: Some(draft.name.clone()),
         description: Some(format!(
             "{} {} on {}",
             recipe.name, recipe.gateway.release.version, recipe.base
         )),
-        labels,
+        labels: labels(recipe, draft),
         architecture: Some("X86_64".into()),
         guest_os_features: GUEST_OS_FEATURES
             .map(|feature| GuestOsFeature {
@@ -47,12 +48,45 @@ pub(super) fn of(deployment: &Deployment, name: &str, source: &str) -> Image {
             })
             .to_vec(),
         licenses: recipe.licenses.clone(),
-        raw_disk: Some(RawDisk {
-            source: Some(source.to_owned()),
-            ..RawDisk::default()
+        storage_locations: cloud.storage_locations.clone(),
+        image_encryption_key: cloud.kms_key.clone().map(|key| CustomerEncryptionKey {
+            kms_key_name: Some(key),
         }),
+        source_disk: match &draft.source {
+            Source::Disk(url) => Some(url.clone()),
+            Source::Archive(_) => None,
+        },
         ..Image::default()
     }
+}
+
+/// An uploaded archive, as images are made of it.
+pub(super) fn archive(bucket: &str, object: &str) -> RawDisk {
+    RawDisk {
+        source: Some(format!("https://storage.googleapis.com/{bucket}/{object}")),
+        ..RawDisk::default()
+    }
+}
+
+fn labels(recipe: &Recipe, draft: &Draft) -> BTreeMap<String, String> {
+    let own = recipe.labels.iter();
+    let mut labels: BTreeMap<String, String> = own
+        .map(|(key, value)| (key.to_string(), value.to_string()))
+        .collect();
+    let known = [
+        (RECIPE_LABEL, Some(recipe.name.to_string())),
+        (GATEWAY_LABEL, Some(gateway_label(recipe))),
+        (GATEWAY_DIGEST_LABEL, draft.gateway.clone()),
+        (CONTENT_LABEL, Some(draft.content.clone())),
+        ("clawbake-base", Some(recipe.base.to_string())),
+        ("clawbake", Some(label(env!("CARGO_PKG_VERSION")))),
+    ];
+    labels.extend(
+        known
+            .into_iter()
+            .filter_map(|(key, value)| Some((key.to_owned(), value?))),
+    );
+    labels
 }
 
 /// Whether an image was baked from this recipe with the gateway version that it names.
@@ -60,6 +94,17 @@ pub(super) fn of(deployment: &Deployment, name: &str, source: &str) -> Image {
 pub fn serves(image: &Image, recipe: &Recipe) -> bool {
     image.labels.get(RECIPE_LABEL).map(String::as_str) == Some(&*recipe.name)
         && image.labels.get(GATEWAY_LABEL) == Some(&gateway_label(recipe))
+}
+
+/// Whether VMs can be made of it.
+pub(super) fn ready(image: &Image) -> bool {
+    image.status.as_deref() == Some("READY")
+}
+
+/// How its boot test ended, if it has had one.
+#[must_use]
+pub fn boot_test(image: &Image) -> Option<&str> {
+    image.labels.get(BOOT_TEST_LABEL).map(String::as_str)
 }
 
 fn gateway_label(recipe: &Recipe) -> String {

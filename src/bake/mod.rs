@@ -1,100 +1,132 @@
-//! From a built archive to an image in its family: upload, insert without a family, promote.
+//! From a recipe to an image in its family: build, publish without a family, boot test, promote.
 
+mod builder;
 mod image;
-pub mod vm;
+mod publish;
+mod source;
+mod vm;
 
-use anyhow::{Context, Result, bail};
-use gce::{Bucket, IamConfiguration, Image, Object, UniformBucketLevelAccess};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use gce::Image;
 
 use crate::cloud::Cloud;
 use crate::deployment::Deployment;
-use crate::image::{Built, Offline, Plan};
-use crate::journal::{Journal, Resource};
+use crate::image::{Offline, Plan};
+use crate::journal::Journal;
 use crate::paths;
 use crate::progress::{Outcome, Progress};
 
-pub use image::{GATEWAY_LABEL, RECIPE_LABEL, serves};
+pub use builder::Builder;
+pub use image::{BOOT_TEST_LABEL, GATEWAY_LABEL, PASSED, RECIPE_LABEL, boot_test, serves};
+pub use publish::publish;
+pub use source::{Draft, Source};
 
-/// Bakes the deployment's recipe: what exists already is not made again.
+/// How far a bake goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// An image without a family, which has not been booted.
+    Published,
+    /// An image that has passed its boot test, in its family.
+    Promoted,
+}
+
+/// Bakes the deployment's recipe: what exists already is not made again. `by` tells where an image
+/// that does not exist is made.
 pub async fn bake(
     deployment: &Deployment,
     cloud: &Cloud,
     builder: &Offline<'_>,
+    by: Builder,
+    until: Until,
     progress: &Progress,
 ) -> Result<Image> {
     let plan = builder.plan().await?;
-    let images = cloud.client.images();
-    if let Some(found) = images
-        .find(&plan.name)
-        .await?
-        .filter(|image| image.status.as_deref() == Some("READY"))
-    {
-        return promote(deployment, cloud, found, progress).await;
-    }
-    let built = builder.build(&plan, progress).await?;
-    let mut journal = Journal::begin(&paths::journal()?, "bake")?;
-    let published = publish(deployment, cloud, &plan, &built, &mut journal, progress).await;
-    let image = journal.settle(&cloud.client, published).await?;
-    promote(deployment, cloud, image, progress).await
+    let image = match find(cloud, &plan.name).await? {
+        Some(image) => image,
+        None => match by {
+            Builder::Offline => {
+                let built = builder.build(&plan, progress).await?;
+                let draft = Draft::planned(&plan, Source::Archive(built.archive));
+                publish_alone(deployment, cloud, &draft, progress).await?
+            }
+            Builder::Vm => {
+                let mut journal = Journal::begin(&paths::journal()?, "bake")?;
+                let made = publish_from_vm(deployment, cloud, &plan, &mut journal, progress).await;
+                journal.settle(&cloud.client, made).await?
+            }
+        },
+    };
+    release(deployment, cloud, image, until, progress).await
 }
 
-/// Uploads the archive and makes an image of it that belongs to no family yet.
-async fn publish(
+/// Makes the disk in a VM, the image of the disk, and deletes the disk.
+async fn publish_from_vm(
     deployment: &Deployment,
     cloud: &Cloud,
     plan: &Plan,
-    built: &Built,
     journal: &mut Journal,
     progress: &Progress,
 ) -> Result<Image> {
-    ensure_bucket(cloud).await?;
-    let stage = progress.stage("upload");
-    let object = Object {
-        name: Some(format!("{}.tar.gz", plan.name)),
-        ..Object::default()
-    };
-    let object_name = object.name.clone().unwrap_or_default();
-    journal.record(Resource::Object {
-        bucket: cloud.bucket.clone(),
-        name: object_name.clone(),
-    })?;
-    let objects = cloud.client.objects(&cloud.bucket);
-    objects
-        .upload(&object, &built.archive, |done, total| {
-            stage.advance(done, total);
-        })
-        .await?;
-    stage.finish(
-        Outcome::Done,
-        format!("gs://{}/{object_name}", cloud.bucket),
-    );
-
-    let stage = progress.stage("image");
-    let source = format!(
-        "https://storage.googleapis.com/{}/{object_name}",
-        cloud.bucket
-    );
-    let body = image::of(deployment, &plan.name, &source);
-    journal.record(Resource::Image {
-        name: plan.name.clone(),
-    })?;
-    let images = cloud.client.images();
-    journal.create(images.insert(&body)).await?;
-    let image = images.get(&plan.name).await?;
-    if image.status.as_deref() != Some("READY") {
-        bail!(
-            "the image {} is {}, not READY",
-            plan.name,
-            image.status.as_deref().unwrap_or("without a status")
-        );
-    }
-    // The archive has served: the image holds its bytes.
-    objects
-        .delete(&object_name)
+    let disk = vm::build(deployment, cloud, plan, journal, progress).await?;
+    let name = disk.rsplit('/').next().unwrap_or_default().to_owned();
+    let draft = Draft::planned(plan, Source::Disk(disk));
+    let image = publish(deployment, cloud, &draft, journal, progress).await?;
+    // The disk has served: the image holds its bytes.
+    let deleted = cloud.client.disks(&cloud.zone).delete(&name).await?;
+    deleted
+        .wait()
         .await
-        .context("deleting the uploaded archive")?;
-    stage.finish(Outcome::Done, &plan.name);
+        .with_context(|| format!("deleting the builder's disk {name}"))?;
     Ok(image)
+}
+
+/// Publishes an archive that [`Offline::build`] made elsewhere, from the deployment's recipe.
+pub async fn bake_archive(
+    deployment: &Deployment,
+    cloud: &Cloud,
+    archive: &Path,
+    until: Until,
+    progress: &Progress,
+) -> Result<Image> {
+    let draft = Draft::archive(&deployment.recipe, archive).await?;
+    let image = match find(cloud, &draft.name).await? {
+        Some(image) => image,
+        None => publish_alone(deployment, cloud, &draft, progress).await?,
+    };
+    release(deployment, cloud, image, until, progress).await
+}
+
+/// The image of that name, once VMs can be made of it.
+async fn find(cloud: &Cloud, name: &str) -> Result<Option<Image>> {
+    let image = cloud.client.images().find(name).await?;
+    Ok(image.filter(image::ready))
+}
+
+/// Publishes in a run of its own.
+async fn publish_alone(
+    deployment: &Deployment,
+    cloud: &Cloud,
+    draft: &Draft,
+    progress: &Progress,
+) -> Result<Image> {
+    let mut journal = Journal::begin(&paths::journal()?, "bake")?;
+    let published = publish(deployment, cloud, draft, &mut journal, progress).await;
+    journal.settle(&cloud.client, published).await
+}
+
+async fn release(
+    deployment: &Deployment,
+    cloud: &Cloud,
+    image: Image,
+    until: Until,
+    progress: &Progress,
+) -> Result<Image> {
+    match until {
+        Until::Published => Ok(image),
+        Until::Promoted => promote(deployment, cloud, image, progress).await,
+    }
 }
 
 /// Puts the image into its family, which makes it what `launch` uses.
@@ -115,28 +147,4 @@ async fn promote(
     images.set_family(&name, family).await?.wait().await?;
     stage.finish(Outcome::Done, format!("{name} is in {family}"));
     Ok(images.get(&name).await?)
-}
-
-async fn ensure_bucket(cloud: &Cloud) -> Result<()> {
-    let buckets = cloud.client.buckets();
-    if buckets.find(&cloud.bucket).await?.is_some() {
-        return Ok(());
-    }
-    let region = cloud
-        .zone
-        .rsplit_once('-')
-        .map_or(cloud.zone.as_str(), |(region, _)| region);
-    let bucket = Bucket {
-        name: Some(cloud.bucket.clone()),
-        location: Some(region.to_uppercase()),
-        iam_configuration: Some(IamConfiguration {
-            uniform_bucket_level_access: Some(UniformBucketLevelAccess {
-                enabled: Some(true),
-            }),
-            ..IamConfiguration::default()
-        }),
-        ..Bucket::default()
-    };
-    buckets.insert(&bucket).await?;
-    Ok(())
 }

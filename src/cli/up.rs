@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 
 use super::ready::{Timeout, announce, wait};
 use super::{DeploymentFile, terminal};
-use crate::bake;
+use crate::bake::{self, Builder, Until};
 use crate::cloud::Cloud;
 use crate::deployment::Deployment;
 use crate::fleet::{self, Instance, Phase};
@@ -99,5 +99,7 @@ async fn ensure_image(
         return Ok(image);
     }
     let cache = paths::cache()?;
-    bake::bake(deployment, cloud, &Offline::new(recipe, &cache), progress).await
+    let builder = Offline::new(recipe, &cache);
+    let by = Builder::for_this_machine();
+    bake::bake(deployment, cloud, &builder, by, Until::Promoted, progress).await
 }

@@ -57,6 +57,10 @@ pub struct Gce {
     pub subnetwork: Option<ResourceName>,
     /// The VM's identity.
     pub service_account: Option<ServiceAccount>,
+    /// Where images are kept: regions or multi-regions, such as `us`.
+    pub storage_locations: Vec<String>,
+    /// The Cloud KMS key of images, as `projects/P/locations/L/keyRings/R/cryptoKeys/K`.
+    pub kms_key: Option<String>,
 }
 
 /// The VM.

@@ -71,6 +71,8 @@ fn target(at: &Cursor) -> Option<Target> {
         "network",
         "subnetwork",
         "service_account",
+        "storage_locations",
+        "kms_key",
     ])?;
     let project = keys
         .required("project", "the project's id")
@@ -85,7 +87,46 @@ fn target(at: &Cursor) -> Option<Target> {
         network: keys.optional("network").and_then(|c| c.parse()),
         subnetwork: keys.optional("subnetwork").and_then(|c| c.parse()),
         service_account: keys.optional("service_account").and_then(|c| c.parse()),
+        storage_locations: keys.list("storage_locations", |c| storage_location(&c)),
+        kms_key: keys.optional("kms_key").and_then(|c| kms_key(&c)),
     }))
+}
+
+fn storage_location(at: &Cursor) -> Option<String> {
+    let text = at.text()?;
+    let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if text.starts_with(|c: char| c.is_ascii_lowercase()) && text.chars().all(letters) {
+        return Some(text);
+    }
+    at.report(
+        format!("`{text}` is not a place that Cloud Storage keeps images in"),
+        "a multi-region such as `us`, or a region such as `europe-west4`",
+    );
+    None
+}
+
+fn kms_key(at: &Cursor) -> Option<String> {
+    let text = at.text()?;
+    let parts: Vec<_> = text.split('/').collect();
+    if let [
+        "projects",
+        p,
+        "locations",
+        l,
+        "keyRings",
+        r,
+        "cryptoKeys",
+        k,
+    ] = *parts
+        && [p, l, r, k].iter().all(|part| !part.is_empty())
+    {
+        return Some(text);
+    }
+    at.report(
+        format!("`{text}` is not a key of Cloud KMS"),
+        "projects/P/locations/L/keyRings/R/cryptoKeys/K, as `gcloud kms keys list` shows it",
+    );
+    None
 }
 
 /// A shipped recipe goes by its name; whatever holds a `/` or `.` is a path.

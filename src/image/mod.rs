@@ -38,6 +38,20 @@ pub struct Plan {
     pub(crate) sources: container::Sources,
 }
 
+impl Plan {
+    /// Digest of everything that the image is made from.
+    #[must_use]
+    pub fn content(&self) -> String {
+        self.disk.short()
+    }
+
+    /// Digest of everything that the gateway's container is made from.
+    #[must_use]
+    pub fn gateway(&self) -> String {
+        self.gateway.short()
+    }
+}
+
 /// A finished build.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Built {
@@ -87,7 +101,7 @@ impl<'a> Offline<'a> {
         let name = image_name(
             &recipe.family,
             &recipe.gateway.release.version.to_string(),
-            &disk,
+            &disk.short(),
         );
         Ok(Plan {
             name,
@@ -197,8 +211,9 @@ impl<'a> Offline<'a> {
     }
 }
 
-/// `<family>-<version>-<content>`, within Compute Engine's 63 characters.
-fn image_name(family: &str, version: &str, disk: &Key) -> String {
+/// `<family>-<version>-<content>`, within Compute Engine's 63 characters; `content` is a digest, whose
+/// first 8 digits tell apart what one family will ever hold.
+pub(crate) fn image_name(family: &str, version: &str, content: &str) -> String {
     let version: String = version
         .chars()
         .map(|c| {
@@ -209,7 +224,7 @@ fn image_name(family: &str, version: &str, disk: &Key) -> String {
             }
         })
         .collect();
-    let content = &disk.short()[..8];
+    let content = &content[..8];
     let mut name = format!("{family}-{version}");
     name.truncate(63 - 1 - content.len());
     format!("{}-{content}", name.trim_end_matches('-'))
@@ -236,14 +251,13 @@ mod tests {
 
     #[test]
     fn image_names_tell_the_release_and_stay_within_the_limit() {
-        let key = Key::new("disk", 1);
-        let content = &key.short()[..8];
+        let content = "0123456789abcdef";
         assert_eq!(
-            image_name("clawdbot-gateway", "2026.1.24-3", &key),
-            format!("clawdbot-gateway-2026-1-24-3-{content}")
+            image_name("clawdbot-gateway", "2026.1.24-3", content),
+            "clawdbot-gateway-2026-1-24-3-01234567"
         );
-        let long = image_name(&"f".repeat(63), "2026.1.24", &key);
+        let long = image_name(&"f".repeat(63), "2026.1.24", content);
         assert_eq!(long.len(), 63);
-        assert!(long.ends_with(content));
+        assert!(long.ends_with("-01234567"));
     }
 }

@@ -30,6 +30,7 @@ resource! {
         source_disk: Option<String>,
         source_image: Option<String>,
         storage_locations: Vec<String>,
+        image_encryption_key: Option<CustomerEncryptionKey>,
         #[serde(with = "int64")]
         archive_size_bytes: Option<u64>,
         #[serde(with = "int64")]
@@ -54,6 +55,14 @@ resource! {
     /// Something that the guest supports, such as `UEFI_COMPATIBLE`.
     GuestOsFeature {
         r#type: Option<String>,
+    }
+}
+
+resource! {
+    /// The key that an image or a disk is encrypted with, if it is not Google's own.
+    CustomerEncryptionKey {
+        /// `projects/P/locations/L/keyRings/R/cryptoKeys/K` of Cloud KMS.
+        kms_key_name: Option<String>,
     }
 }
 
@@ -128,7 +137,22 @@ impl Images {
         self.client.mutate(call, what).await
     }
 
-    /// `images.deprecate`.
+    /// `images.setLabels`, which replaces all of them. With a fingerprint that is no longer the current
+    /// one: [`Kind::PreconditionFailed`](crate::Kind::PreconditionFailed).
+    pub async fn set_labels(
+        &self,
+        name: &str,
+        labels: &BTreeMap<String, String>,
+        fingerprint: &str,
+    ) -> Result<Pending> {
+        let what = format!("setting labels of image {name}");
+        let body = serde_json::json!({"labels": labels, "labelFingerprint": fingerprint});
+        self.client
+            .post(self.url(&[name, "setLabels"])?, Some(&body), what)
+            .await
+    }
+
+    /// `images.deprecate`. The default status, an empty body, takes a deprecation back.
     pub async fn deprecate(&self, name: &str, status: &DeprecationStatus) -> Result<Pending> {
         let what = format!("deprecating image {name}");
         self.client

@@ -45,7 +45,9 @@ pub use endpoints::Endpoints;
 pub use error::{Error, Kind, Result};
 pub use firewalls::{Firewall, FirewallRule, Firewalls};
 pub use iam::{Binding, Policy};
-pub use images::{DeprecationStatus, GuestOsFeature, Image, Images, RawDisk};
+pub use images::{
+    CustomerEncryptionKey, DeprecationStatus, GuestOsFeature, Image, Images, RawDisk,
+};
 pub use instances::{
     AccessConfig, AttachedDisk, Duration, GuestAttributes, GuestAttributesEntry, GuestAttributesValue,
     InitializeParams, Instance, Instances, Metadata, MetadataItem, NetworkInterface, Scheduling,

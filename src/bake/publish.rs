@@ -1,0 +1,117 @@
+//! From a draft to an image that belongs to no family yet.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use gce::{Bucket, IamConfiguration, Image, Object, UniformBucketLevelAccess};
+
+use super::image;
+use super::source::{Draft, Source};
+use crate::cloud::Cloud;
+use crate::deployment::Deployment;
+use crate::journal::{Journal, Resource};
+use crate::progress::{Outcome, Progress};
+
+/// Makes the image that a draft describes, without a family. What was created on the way is in the
+/// journal, and stays there if this fails.
+pub async fn publish(
+    deployment: &Deployment,
+    cloud: &Cloud,
+    draft: &Draft,
+    journal: &mut Journal,
+    progress: &Progress,
+) -> Result<Image> {
+    match &draft.source {
+        Source::Disk(_) => insert(deployment, cloud, draft, None, journal, progress).await,
+        Source::Archive(file) => {
+            let object = upload(cloud, &draft.name, file, journal, progress).await?;
+            let image = insert(deployment, cloud, draft, Some(&object), journal, progress).await?;
+            // The archive has served: the image holds its bytes.
+            cloud
+                .client
+                .objects(&cloud.bucket)
+                .delete(&object)
+                .await
+                .context("deleting the uploaded archive")?;
+            Ok(image)
+        }
+    }
+}
+
+/// Uploads an archive, and returns the object's name.
+async fn upload(
+    cloud: &Cloud,
+    name: &str,
+    file: &Path,
+    journal: &mut Journal,
+    progress: &Progress,
+) -> Result<String> {
+    ensure_bucket(cloud).await?;
+    let stage = progress.stage("upload");
+    let name = format!("{name}.tar.gz");
+    let object = Object {
+        name: Some(name.clone()),
+        ..Object::default()
+    };
+    journal.record(Resource::Object {
+        bucket: cloud.bucket.clone(),
+        name: name.clone(),
+    })?;
+    cloud
+        .client
+        .objects(&cloud.bucket)
+        .upload(&object, file, |done, total| stage.advance(done, total))
+        .await?;
+    stage.finish(Outcome::Done, format!("gs://{}/{name}", cloud.bucket));
+    Ok(name)
+}
+
+async fn insert(
+    deployment: &Deployment,
+    cloud: &Cloud,
+    draft: &Draft,
+    object: Option<&str>,
+    journal: &mut Journal,
+    progress: &Progress,
+) -> Result<Image> {
+    let stage = progress.stage("image");
+    let mut body = image::of(&deployment.recipe, cloud, draft);
+    if let Some(object) = object {
+        body.raw_disk = Some(image::archive(&cloud.bucket, object));
+    }
+    journal.record(Resource::Image {
+        name: draft.name.clone(),
+    })?;
+    let images = cloud.client.images();
+    journal.create(images.insert(&body)).await?;
+    let image = images.get(&draft.name).await?;
+    if !image::ready(&image) {
+        bail!(
+            "the image {} is {}, not READY",
+            draft.name,
+            image.status.as_deref().unwrap_or("without a status")
+        );
+    }
+    stage.finish(Outcome::Done, &draft.name);
+    Ok(image)
+}
+
+async fn ensure_bucket(cloud: &Cloud) -> Result<()> {
+    let buckets = cloud.client.buckets();
+    if buckets.find(&cloud.bucket).await?.is_some() {
+        return Ok(());
+    }
+    let bucket = Bucket {
+        name: Some(cloud.bucket.clone()),
+        location: Some(cloud.region().to_uppercase()),
+        iam_configuration: Some(IamConfiguration {
+            uniform_bucket_level_access: Some(UniformBucketLevelAccess {
+                enabled: Some(true),
+            }),
+            ..IamConfiguration::default()
+        }),
+        ..Bucket::default()
+    };
+    buckets.insert(&bucket).await?;
+    Ok(())
+}
