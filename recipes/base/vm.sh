@@ -33,10 +33,11 @@ if [ -e "$begun" ]; then
 fi
 mkdir "$begun"
 report provisioning
+# To the serial port, which tells the client that the VM lives; not every agent writes there.
 {
   sh -eu "$kit/builder.sh" "$kit"
   echo $? >"$kit/status"
-} 2>&1 | tee "$log"
+} 2>&1 | tee "$log" >/dev/console
 if [ "$(cat "$kit/status")" = 0 ]; then
   report sealed
 else

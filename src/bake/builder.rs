@@ -24,9 +24,8 @@ impl Builder {
     #[must_use]
     pub fn for_this_machine() -> Self {
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let installed = |program: &&str| {
-            std::env::split_paths(&path).any(|dir| dir.join(program).is_file())
-        };
+        let installed =
+            |program: &&str| std::env::split_paths(&path).any(|dir| dir.join(program).is_file());
         Self::choose(
             cfg!(target_os = "linux") && rustix::process::geteuid().is_root(),
             PROGRAMS.iter().all(installed),

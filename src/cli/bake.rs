@@ -79,7 +79,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
         None => {
             let by = args.builder.into();
             bake::bake(&deployment, &cloud, &builder, by, until, &progress).await?
-        },
+        }
     };
     if args.json {
         println!("{}", serde_json::to_string_pretty(&image)?);

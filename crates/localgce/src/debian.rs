@@ -62,7 +62,13 @@ impl Release {
 
     /// The name of the image of a month, `YYYY-MM-...`: Google publishes about monthly.
     pub fn image(&self, date: &str) -> String {
-        format!("{}-{}-v{}{}01", self.family, self.suite, &date[..4], &date[5..7])
+        format!(
+            "{}-{}-v{}{}01",
+            self.family,
+            self.suite,
+            &date[..4],
+            &date[5..7]
+        )
     }
 
     /// The image's file in `cache`, made if it is not there: minutes, and it takes root.
@@ -80,11 +86,22 @@ impl Release {
             .suffix(".part")
             .tempdir_in(cache)
             .with_context(|| format!("writing to {}", cache.display()))?;
-        for (name, content) in [("image.sh", SCRIPT), ("guest.sh", GUEST), ("packages", self.packages)] {
+        for (name, content) in [
+            ("image.sh", SCRIPT),
+            ("guest.sh", GUEST),
+            ("packages", self.packages),
+        ] {
             fs::write(dir.path().join(name), content)?;
         }
         let output = Command::new("unshare")
-            .args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh"])
+            .args([
+                "--mount",
+                "--pid",
+                "--fork",
+                "--kill-child",
+                "--mount-proc",
+                "sh",
+            ])
             .arg(dir.path().join("image.sh"))
             .arg(dir.path())
             .arg(self.suite)
@@ -109,7 +126,10 @@ impl Release {
             digest.update(part.len().to_le_bytes());
             digest.update(part);
         }
-        digest.finalize()[..4].iter().map(|byte| format!("{byte:02x}")).collect()
+        digest.finalize()[..4]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 }
 
@@ -135,9 +155,18 @@ mod tests {
 
     #[test]
     fn images_are_named_as_googles_are() {
-        let names: Vec<_> = RELEASES.iter().map(|release| release.image("2026-11-24T16:00:00Z")).collect();
-        assert_eq!(names, ["debian-12-bookworm-v20261101", "debian-13-trixie-v20261101"]);
-        assert_eq!(Release::of(&names[1]).map(|release| release.suite), Some("trixie"));
+        let names: Vec<_> = RELEASES
+            .iter()
+            .map(|release| release.image("2026-11-24T16:00:00Z"))
+            .collect();
+        assert_eq!(
+            names,
+            ["debian-12-bookworm-v20261101", "debian-13-trixie-v20261101"]
+        );
+        assert_eq!(
+            Release::of(&names[1]).map(|release| release.suite),
+            Some("trixie")
+        );
         assert!(Release::of("debian-130-x").is_none());
     }
 }

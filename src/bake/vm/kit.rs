@@ -73,10 +73,11 @@ fn lay_out(recipe: &Recipe, plan: &Plan, dir: &Path) -> Result<()> {
 
 /// One a line.
 fn packages(recipe: &Recipe) -> String {
-    let own = recipe.packages.iter().map(|package| &**package);
+    let own = recipe.packages.iter().map(ToString::to_string);
     kit::packages(recipe.base)
+        .map(str::to_owned)
         .chain(own)
-        .fold(String::new(), |list, package| list + package + "\n")
+        .fold(String::new(), |list, package| list + &package + "\n")
 }
 
 /// Whether the Containerfile copies a file of its context: what it does not copy is not made.
@@ -131,7 +132,9 @@ fn downloads(recipe: &Recipe, plan: &Plan) -> Result<String> {
     for binary in &recipe.gateway.binaries {
         let (name, url) = (&binary.name, &binary.url);
         if url.starts_with("file:") {
-            bail!("{url} of the binary `{name}` is on this machine, where the builder VM cannot read it: put it on a web server");
+            bail!(
+                "{url} of the binary `{name}` is on this machine, where the builder VM cannot read it: put it on a web server"
+            );
         }
         writeln!(lines, "binary-{name}\tsha256\t{}\t{url}", binary.sha256)?;
     }
@@ -173,8 +176,13 @@ mod tests {
     fn settings_are_read_by_the_shell_as_they_were_meant() {
         let recipe = Recipe::shipped("clawdbot").unwrap().unwrap();
         let text = settings(&recipe, "ADD base.tar /");
-        let script = format!("{text}printf '%s,' \"$image\" \"$suite\" \"$packages\" \"$warm\" \"$health_url\" \"$token_variable\"");
-        let output = std::process::Command::new("sh").args(["-euc", &script]).output().unwrap();
+        let script = format!(
+            "{text}printf '%s,' \"$image\" \"$suite\" \"$packages\" \"$warm\" \"$health_url\" \"$token_variable\""
+        );
+        let output = std::process::Command::new("sh")
+            .args(["-euc", &script])
+            .output()
+            .unwrap();
         assert_eq!(
             String::from_utf8(output.stdout).unwrap(),
             "docker.io/clawbake/clawdbot:2026.1.24-3,trixie,ca-certificates,curl,git,jq,procps,1,http://127.0.0.1:28789/,CLAWDBOT_GATEWAY_TOKEN,"

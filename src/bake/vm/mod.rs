@@ -71,7 +71,13 @@ pub async fn build(
         .find_in_family(&recipe.base.to_string())
         .await?
         .and_then(|image| image.self_link)
-        .with_context(|| format!("the project {} has no image of the family {}", plan::BASE_PROJECT, recipe.base))?;
+        .with_context(|| {
+            format!(
+                "the project {} has no image of the family {}",
+                plan::BASE_PROJECT,
+                recipe.base
+            )
+        })?;
     let nonce = uuid::Uuid::new_v4().simple().to_string();
     let run = journal.run().to_owned();
     let name = plan::name(&run);
@@ -89,9 +95,18 @@ pub async fn build(
     let instance = builder.instance();
     let (zone_of, name_of) = (|| zone.clone(), || name.clone());
     // The instance goes first at clean-up: it holds the disk.
-    journal.record(Resource::Disk { zone: zone_of(), name: name_of() })?;
-    journal.record(Resource::Instance { zone: zone_of(), name: name_of() })?;
-    stage.note(format!("{name} from {}", base.rsplit('/').next().unwrap_or_default()));
+    journal.record(Resource::Disk {
+        zone: zone_of(),
+        name: name_of(),
+    })?;
+    journal.record(Resource::Instance {
+        zone: zone_of(),
+        name: name_of(),
+    })?;
+    stage.note(format!(
+        "{name} from {}",
+        base.rsplit('/').next().unwrap_or_default()
+    ));
     let instances = cloud.client.instances(zone);
     journal.create(instances.insert(&instance)).await?;
 
@@ -101,11 +116,18 @@ pub async fn build(
     instances.delete(&name).await?.wait().await?;
     let disk = cloud.client.disks(zone).get(&name).await?;
     stage.finish(Outcome::Done, format!("{} sealed in {name}", plan.name));
-    disk.self_link.with_context(|| format!("the disk {name} has no selfLink"))
+    disk.self_link
+        .with_context(|| format!("the disk {name} has no selfLink"))
 }
 
 /// Waits until the VM has sealed its disk and powered itself off.
-async fn watch(cloud: &Cloud, name: &str, nonce: &str, deadline: Duration, stage: &Stage) -> Result<()> {
+async fn watch(
+    cloud: &Cloud,
+    name: &str,
+    nonce: &str,
+    deadline: Duration,
+    stage: &Stage,
+) -> Result<()> {
     let instances = cloud.client.instances(&cloud.zone);
     let (started, mut changed) = (Instant::now(), Instant::now());
     let (mut last, mut cursor) = (None, 0);
@@ -113,7 +135,9 @@ async fn watch(cloud: &Cloud, name: &str, nonce: &str, deadline: Duration, stage
         let instance = instances.find(name).await?;
         if instance.is_some() {
             // Guest attributes may end with the VM's run: what was read once holds.
-            if let Some(report) = report(cloud, name).await?.filter(|report| report.nonce == nonce)
+            if let Some(report) = report(cloud, name)
+                .await?
+                .filter(|report| report.nonce == nonce)
                 && last.as_ref() != Some(&report)
             {
                 stage.note(report.phase.name());
@@ -130,7 +154,9 @@ async fn watch(cloud: &Cloud, name: &str, nonce: &str, deadline: Duration, stage
         }
         let look = Look {
             report: last.as_ref(),
-            status: instance.as_ref().and_then(|instance| instance.status.as_deref()),
+            status: instance
+                .as_ref()
+                .and_then(|instance| instance.status.as_deref()),
             silent: changed.elapsed(),
             elapsed: started.elapsed(),
         };
@@ -143,11 +169,21 @@ async fn watch(cloud: &Cloud, name: &str, nonce: &str, deadline: Duration, stage
             Verdict::Reported(why) => (why, None),
             Verdict::Lost(why) => {
                 let output = instances.serial_port_output(name, 0).await.ok();
-                (why, output.and_then(|output| output.contents).map(|text| tail(&text)))
+                (
+                    why,
+                    output
+                        .and_then(|output| output.contents)
+                        .map(|text| tail(&text)),
+                )
             }
         };
         let instance = name.to_owned();
-        return Err(BuilderFailed { instance, why, serial }.into());
+        return Err(BuilderFailed {
+            instance,
+            why,
+            serial,
+        }
+        .into());
     }
 }
 
@@ -173,7 +209,11 @@ fn headline(serial: &str) -> Option<&str> {
 }
 
 fn tail(text: &str) -> String {
-    let lines: Vec<_> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+    let lines: Vec<_> = text
+        .lines()
+        .map(str::trim_end)
+        .filter(|line| !line.is_empty())
+        .collect();
     lines[lines.len().saturating_sub(TAIL)..].join("\n")
 }
 

@@ -100,12 +100,19 @@ impl Builder<'_> {
         Instance {
             name: Some(self.name.to_owned()),
             description: Some(format!("bakes an image of {}", self.recipe.family)),
-            machine_type: Some(format!("zones/{zone}/machineTypes/{}", builder.machine_type)),
+            machine_type: Some(format!(
+                "zones/{zone}/machineTypes/{}",
+                builder.machine_type
+            )),
             disks: vec![boot, scratch],
             network_interfaces: vec![NetworkInterface {
                 network: Some(self.network.to_owned()),
                 subnetwork: self.subnetwork.map(str::to_owned),
-                access_configs: builder.external_ip.then_some(external).into_iter().collect(),
+                access_configs: builder
+                    .external_ip
+                    .then_some(external)
+                    .into_iter()
+                    .collect(),
                 ..NetworkInterface::default()
             }],
             metadata: Some(Metadata {
@@ -118,7 +125,12 @@ impl Builder<'_> {
                 ],
                 ..Metadata::default()
             }),
-            service_accounts: builder.service_account.as_deref().map(account).into_iter().collect(),
+            service_accounts: builder
+                .service_account
+                .as_deref()
+                .map(account)
+                .into_iter()
+                .collect(),
             shielded_instance_config: Some(ShieldedInstanceConfig {
                 enable_secure_boot: Some(true),
                 enable_vtpm: Some(true),
@@ -170,7 +182,9 @@ mod tests {
         let recipe = Recipe::shipped("clawdbot").unwrap().unwrap();
         let mut instance = instance(&recipe);
         let items = &mut instance.metadata.as_mut().unwrap().items;
-        let script = items.iter_mut().find(|item| item.key.as_deref() == Some("startup-script"));
+        let script = items
+            .iter_mut()
+            .find(|item| item.key.as_deref() == Some("startup-script"));
         script.unwrap().value = Some("vm.sh".into());
         insta::assert_snapshot!(serde_json::to_string_pretty(&instance).unwrap());
     }
@@ -178,7 +192,11 @@ mod tests {
     #[test]
     fn the_recipe_gives_it_an_account_or_takes_its_address() {
         let mut recipe = Recipe::shipped("clawdbot").unwrap().unwrap();
-        recipe.builder.service_account = Some("builder@my-project.iam.gserviceaccount.com".parse().unwrap());
+        recipe.builder.service_account = Some(
+            "builder@my-project.iam.gserviceaccount.com"
+                .parse()
+                .unwrap(),
+        );
         recipe.builder.external_ip = false;
         let instance = instance(&recipe);
         assert!(instance.network_interfaces[0].access_configs.is_empty());

@@ -163,7 +163,9 @@ pub fn make(engine: &Arc<Engine>, key: &Key, image: &Value, source: Source) -> W
             }
             Source::Disk { file: disk, .. } => disk::copy(disk, &file).await.map(|()| None),
             Source::Image { body } => {
-                let made = engine.made_image(body["id"].as_str().unwrap_or_default()).await;
+                let made = engine
+                    .made_image(body["id"].as_str().unwrap_or_default())
+                    .await;
                 made.and_then(|image| {
                     std::fs::hard_link(image, &file).context("linking the image")?;
                     Ok(None)
