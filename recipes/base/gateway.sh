@@ -64,7 +64,7 @@ if [ -n "$suite" ]; then
   in_tools mmdebstrap --mode=root --variant=minbase --dpkgopt=force-unsafe-io \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
     --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Languages "none"' \
-    --include="$packages" "$suite" /build/context/base.tar
+    ${packages:+"--include=$packages"} "$suite" /build/context/base.tar
 fi
 
 set --

