@@ -1,8 +1,13 @@
 //! Where verbs act: the one place that tells Google from the engine. It picks base URLs, credentials
 //! and names; everything else speaks to a [`gce::Client`].
 
-use anyhow::{Context, Result};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
 use gce::{Client, Credentials, Endpoints, Instance};
+use localgce::Endpoint;
+use serde::{Deserialize, Serialize};
 
 use crate::deployment::Target;
 use crate::engine::{self, Started};
@@ -11,6 +16,9 @@ use crate::progress::{Outcome, Progress};
 
 /// The engine's Secret Manager as its VMs reach it: a forward of their private network.
 const ENGINE_IN_GUEST: &str = "http://169.254.169.253";
+/// For impatient people: seconds after which a request without an answer is given up. Calls are tried
+/// again for two and a half times as long.
+const TIMEOUT: &str = "CLAWBAKE_REQUEST_TIMEOUT";
 /// The VM's account, unless the deployment names one.
 const SERVICE_ACCOUNT: &str = "clawbake-vm";
 
@@ -35,7 +43,8 @@ pub struct Cloud {
     pub service_account: String,
     /// Secret Manager's base URL as a VM reaches it.
     pub secret_manager_in_guest: String,
-    local: bool,
+    /// What a journal remembers it by.
+    pub place: Place,
 }
 
 impl Cloud {
@@ -44,7 +53,8 @@ impl Cloud {
         match target {
             Target::Local => {
                 let stage = progress.stage("engine");
-                let (endpoint, started) = engine::ensure(&paths::engine()?).await?;
+                let dir = paths::engine()?;
+                let (endpoint, started) = engine::ensure(&dir).await?;
                 let outcome = if started == Started::Now {
                     Outcome::Done
                 } else {
@@ -54,9 +64,6 @@ impl Cloud {
                     outcome,
                     format!("{} ({})", endpoint.url, endpoint.acceleration),
                 );
-                let credentials = Credentials::token(endpoint.token);
-                let client =
-                    Client::new(Endpoints::at(&endpoint.url), credentials, &endpoint.project)?;
                 Ok(Self {
                     network: "global/networks/default".into(),
                     subnetwork: None,
@@ -65,16 +72,12 @@ impl Cloud {
                     kms_key: None,
                     service_account: service_account(&endpoint.project),
                     secret_manager_in_guest: ENGINE_IN_GUEST.into(),
-                    zone: endpoint.zone,
-                    client,
-                    local: true,
+                    zone: endpoint.zone.clone(),
+                    client: engine_client(endpoint)?,
+                    place: Place::Local { engine: dir },
                 })
             }
             Target::Gce(gce) => {
-                let credentials = Credentials::application_default().context(
-                    "finding application-default credentials (`gcloud auth application-default login` makes them)",
-                )?;
-                let client = Client::new(Endpoints::google(), credentials, &gce.project)?;
                 let region = region(&gce.zone);
                 let subnetwork = gce
                     .subnetwork
@@ -98,8 +101,10 @@ impl Cloud {
                         .map_or_else(|| service_account(&gce.project), ToString::to_string),
                     secret_manager_in_guest: Endpoints::google().secret_manager,
                     zone: gce.zone.to_string(),
-                    client,
-                    local: false,
+                    client: google_client(&gce.project)?,
+                    place: Place::Gce {
+                        project: gce.project.to_string(),
+                    },
                 })
             }
         }
@@ -124,7 +129,7 @@ impl Cloud {
                 .nat_ip
                 .clone()
         };
-        match nat_ip().filter(|_| self.local) {
+        match nat_ip().filter(|_| matches!(self.place, Place::Local { .. })) {
             Some(address) => Reach::Url(format!("http://{address}:{port}/")),
             None => Reach::Tunnel(format!(
                 "gcloud compute start-iap-tunnel {name} {port} --local-host-port=localhost:{port} --zone={} --project={}",
@@ -133,6 +138,60 @@ impl Cloud {
             )),
         }
     }
+}
+
+/// What a journal remembers a cloud by: enough to find its resources again, in whatever zone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum Place {
+    /// A project of Google's.
+    Gce {
+        /// Its id.
+        project: String,
+    },
+    /// An engine on this machine.
+    Local {
+        /// Its directory.
+        engine: PathBuf,
+    },
+}
+
+impl Place {
+    /// A client for what is there; the engine is started if it does not run. `None` if the engine's
+    /// directory is gone, and all its resources with it.
+    pub async fn client(&self) -> Result<Option<Client>> {
+        match self {
+            Self::Gce { project } => google_client(project).map(Some),
+            Self::Local { engine } if !engine.exists() => Ok(None),
+            Self::Local { engine } => {
+                let (endpoint, _) = engine::ensure(engine).await?;
+                engine_client(endpoint).map(Some)
+            }
+        }
+    }
+}
+
+fn engine_client(endpoint: Endpoint) -> Result<Client> {
+    let credentials = Credentials::token(endpoint.token);
+    client(Endpoints::at(&endpoint.url), credentials, &endpoint.project)
+}
+
+fn google_client(project: &str) -> Result<Client> {
+    let credentials = Credentials::application_default().context(
+        "finding application-default credentials (`gcloud auth application-default login` makes them)",
+    )?;
+    client(Endpoints::google(), credentials, project)
+}
+
+fn client(endpoints: Endpoints, credentials: Credentials, project: &str) -> Result<Client> {
+    let client = Client::new(endpoints, credentials, project)?;
+    let Some(seconds) = std::env::var_os(TIMEOUT) else {
+        return Ok(client);
+    };
+    let seconds = seconds.to_str().and_then(|text| text.parse().ok());
+    let seconds = seconds.unwrap_or_default();
+    ensure!(seconds > 0, "{TIMEOUT} is not a number of seconds");
+    Ok(client.with_timeout(Duration::from_secs(seconds)))
 }
 
 /// The way to a gateway.

@@ -14,6 +14,8 @@ pub const RECIPE_LABEL: &str = "clawbake-recipe";
 pub const GATEWAY_LABEL: &str = "clawbake-gateway";
 /// Label: digest of what the gateway's container is made from, if that is known.
 pub const GATEWAY_DIGEST_LABEL: &str = "clawbake-gateway-digest";
+/// Label: the name that the image has for itself; an archive from elsewhere got another one.
+pub const NAME_LABEL: &str = "clawbake-name";
 /// Label: digest of what the image is made from.
 pub const CONTENT_LABEL: &str = "clawbake-content";
 /// Label: how the boot test ended, [`PASSED`] or [`FAILED`]; none before it.
@@ -77,6 +79,7 @@ fn labels(recipe: &Recipe, draft: &Draft) -> BTreeMap<String, String> {
         (RECIPE_LABEL, Some(recipe.name.to_string())),
         (GATEWAY_LABEL, Some(gateway_label(recipe))),
         (GATEWAY_DIGEST_LABEL, draft.gateway.clone()),
+        (NAME_LABEL, draft.sealed.clone()),
         (CONTENT_LABEL, Some(draft.content.clone())),
         ("clawbake-base", Some(recipe.base.to_string())),
         ("clawbake", Some(label(env!("CARGO_PKG_VERSION")))),

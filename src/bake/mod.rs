@@ -1,7 +1,10 @@
 //! From a recipe to an image in its family: build, publish without a family, boot test, promote.
 
+mod boot_test;
 mod builder;
+mod family;
 mod image;
+mod promotion;
 mod publish;
 mod source;
 mod vm;
@@ -14,12 +17,15 @@ use gce::Image;
 use crate::cloud::Cloud;
 use crate::deployment::Deployment;
 use crate::image::{Offline, Plan};
-use crate::journal::Journal;
+use crate::journal::{self, Journal, Resource};
 use crate::paths;
-use crate::progress::{Outcome, Progress};
+use crate::progress::Progress;
 
+pub use boot_test::{BootTestFailed, boot_test};
 pub use builder::Builder;
-pub use image::{BOOT_TEST_LABEL, GATEWAY_LABEL, PASSED, RECIPE_LABEL, boot_test, serves};
+pub use family::{Deprecated, Family, Member, Stays, Step};
+pub use image::{GATEWAY_LABEL, RECIPE_LABEL, boot_test as boot_test_label, serves};
+pub use promotion::{delete, observe, promote, rollback, used};
 pub use publish::publish;
 pub use source::{Draft, Source};
 
@@ -52,7 +58,8 @@ pub async fn bake(
                 publish_alone(deployment, cloud, &draft, progress).await?
             }
             Builder::Vm => {
-                let mut journal = Journal::begin(&paths::journal()?, "bake")?;
+                let dir = paths::journal()?;
+                let mut journal = Journal::begin(&dir, "bake", &cloud.place)?;
                 let made = publish_from_vm(deployment, cloud, &plan, &mut journal, progress).await;
                 journal.settle(&cloud.client, made).await?
             }
@@ -101,7 +108,14 @@ pub async fn bake_archive(
 /// The image of that name, once VMs can be made of it.
 async fn find(cloud: &Cloud, name: &str) -> Result<Option<Image>> {
     let image = cloud.client.images().find(name).await?;
-    Ok(image.filter(image::ready))
+    let image = image.filter(image::ready);
+    if image.is_some() {
+        // It is used from here on, though the bake that made it may have died before its end.
+        let name = name.to_owned();
+        let resource = Resource::Image { name };
+        journal::keep(&paths::journal()?, &cloud.place, &[resource])?;
+    }
+    Ok(image)
 }
 
 /// Publishes in a run of its own.
@@ -111,7 +125,7 @@ async fn publish_alone(
     draft: &Draft,
     progress: &Progress,
 ) -> Result<Image> {
-    let mut journal = Journal::begin(&paths::journal()?, "bake")?;
+    let mut journal = Journal::begin(&paths::journal()?, "bake", &cloud.place)?;
     let published = publish(deployment, cloud, draft, &mut journal, progress).await;
     journal.settle(&cloud.client, published).await
 }
@@ -123,28 +137,17 @@ async fn release(
     until: Until,
     progress: &Progress,
 ) -> Result<Image> {
-    match until {
-        Until::Published => Ok(image),
-        Until::Promoted => promote(deployment, cloud, image, progress).await,
-    }
-}
-
-/// Puts the image into its family, which makes it what `launch` uses.
-async fn promote(
-    deployment: &Deployment,
-    cloud: &Cloud,
-    image: Image,
-    progress: &Progress,
-) -> Result<Image> {
-    let family = &deployment.recipe.family;
+    let recipe = &deployment.recipe;
     let name = image.name.clone().context("an image without a name")?;
-    let stage = progress.stage("family");
-    if image.family.as_deref() == Some(&**family) {
-        stage.finish(Outcome::Cached, format!("{name} is in {family}"));
+    if until == Until::Published {
         return Ok(image);
     }
-    let images = cloud.client.images();
-    images.set_family(&name, family).await?.wait().await?;
-    stage.finish(Outcome::Done, format!("{name} is in {family}"));
-    Ok(images.get(&name).await?)
+    // What would not get in front need not be booted.
+    let family = observe(cloud, recipe).await?;
+    if family.promotion(&name, Deprecated::Stays).is_ok() {
+        boot_test(deployment, cloud, image, progress).await?;
+    }
+    // Another image in front is no failure of this one, and has been said.
+    let _ = promote(cloud, recipe, &name, Deprecated::Stays, progress).await?;
+    Ok(cloud.client.images().get(&name).await?)
 }

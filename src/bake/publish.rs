@@ -1,5 +1,6 @@
 //! From a draft to an image that belongs to no family yet.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -48,9 +49,10 @@ async fn upload(
 ) -> Result<String> {
     ensure_bucket(cloud).await?;
     let stage = progress.stage("upload");
-    let name = format!("{name}.tar.gz");
+    let name = format!("{name}-{}.tar.gz", journal.run());
     let object = Object {
         name: Some(name.clone()),
+        metadata: BTreeMap::from([journal.label()]),
         ..Object::default()
     };
     journal.record(Resource::Object {
@@ -79,11 +81,16 @@ async fn insert(
     if let Some(object) = object {
         body.raw_disk = Some(image::archive(&cloud.bucket, object));
     }
-    journal.record(Resource::Image {
-        name: draft.name.clone(),
-    })?;
+    body.labels.extend([journal.label()]);
     let images = cloud.client.images();
-    journal.create(images.insert(&body)).await?;
+    let name = draft.name.clone();
+    journal
+        .create(
+            &cloud.client,
+            Resource::Image { name },
+            images.insert(&body),
+        )
+        .await?;
     let image = images.get(&draft.name).await?;
     if !image::ready(&image) {
         bail!(

@@ -1,6 +1,7 @@
 //! What an image is made from.
 
-use std::io::Read as _;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -24,6 +25,8 @@ pub enum Source {
 pub struct Draft {
     /// The image's name.
     pub name: String,
+    /// The name that it has for itself, in `/etc/clawbake/image.json`; an archive does not tell.
+    pub sealed: Option<String>,
     /// Digest of what it is made from, lower-case hexadecimal.
     pub content: String,
     /// Digest of what the gateway's container is made from; an archive from elsewhere does not tell.
@@ -38,6 +41,7 @@ impl Draft {
     pub fn planned(plan: &Plan, source: Source) -> Self {
         Self {
             name: plan.name.clone(),
+            sealed: Some(plan.name.clone()),
             content: plan.content(),
             gateway: Some(plan.gateway()),
             source,
@@ -54,6 +58,7 @@ impl Draft {
         let version = recipe.gateway.release.version.to_string();
         Ok(Self {
             name: image_name(&recipe.family, &version, &content),
+            sealed: None,
             // A label's value has 63 characters at most, one fewer than the digest.
             content: content[..32].to_owned(),
             gateway: None,
@@ -63,13 +68,16 @@ impl Draft {
 }
 
 fn sha256(path: &Path) -> std::io::Result<String> {
-    let (mut file, mut digest) = (std::fs::File::open(path)?, Sha256::new());
-    let mut buffer = vec![0; 1 << 20];
+    let mut file = BufReader::with_capacity(1 << 20, File::open(path)?);
+    let mut digest = Sha256::new();
     loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hex(&digest.finalize())),
-            length => digest.update(&buffer[..length]),
+        let piece = file.fill_buf()?;
+        if piece.is_empty() {
+            return Ok(hex(&digest.finalize()));
         }
+        digest.update(piece);
+        let len = piece.len();
+        file.consume(len);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use clap::Subcommand;
@@ -30,6 +31,10 @@ pub(super) enum Command {
     Serve {
         #[arg(long)]
         dir: PathBuf,
+        /// How long a guest gets to power itself off before its plug is pulled [default: 90, or 300
+        /// where guests are emulated]
+        #[arg(long, value_name = "SECONDS", env = "CLAWBAKE_POWER_OFF")]
+        power_off: Option<u64>,
     },
     /// Join stdin and stdout to a unix socket, for QEMU
     #[command(hide = true)]
@@ -76,7 +81,7 @@ pub(super) async fn run(command: Command) -> Result<()> {
                 environment(&endpoint, &endpoint.token_file(&paths::engine()?))
             );
         }
-        Command::Serve { dir } => {
+        Command::Serve { dir, power_off } => {
             let program = std::env::current_exe()?.display().to_string();
             let connect_command = [program, "engine".into(), "connect".into()].to_vec();
             let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -85,6 +90,7 @@ pub(super) async fn run(command: Command) -> Result<()> {
                 cache: paths::cache()?.shared("debian-cloud")?,
                 listen,
                 connect_command,
+                power_off: power_off.map(Duration::from_secs),
             })
             .await?;
         }

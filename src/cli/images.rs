@@ -1,45 +1,238 @@
-//! `clawbake images list`
+//! `clawbake images`
 
-use anyhow::Result;
+use std::fmt::Display;
+
+use anyhow::{Context, Result};
 use clap::Subcommand;
+use gce::Image;
 
-use super::DeploymentFile;
-use crate::bake::{GATEWAY_LABEL, RECIPE_LABEL};
+use super::{DeploymentFile, terminal};
+use crate::bake::{self, Deprecated, Family, GATEWAY_LABEL};
 use crate::cloud::Cloud;
+use crate::deployment::Deployment;
 use crate::progress::Progress;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// The recipe's images, newest first
+    /// The family's images and those that have not entered it, newest first
     List {
         #[command(flatten)]
-        deployment: DeploymentFile,
-        /// Print JSON
+        common: Common,
+    },
+    /// One image
+    Show {
+        /// The image
+        #[arg(value_name = "NAME")]
+        name: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Test an image and put it in front of its family; also one that was rolled back
+    Promote {
+        /// The image
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// Do without the boot test
         #[arg(long)]
-        json: bool,
+        untested: bool,
+        #[command(flatten)]
+        change: Change,
+    },
+    /// Put the image before, or another one, in front of the family again: what is newer is deprecated
+    Rollback {
+        /// An image by name, instead of the one before
+        #[arg(long, value_name = "NAME")]
+        to: Option<String>,
+        #[command(flatten)]
+        change: Change,
+    },
+    /// Delete old images that nothing was made from; never the one in front and the one before
+    Prune {
+        /// How many of the family are kept
+        #[arg(long, value_name = "N", default_value_t = 3)]
+        keep: usize,
+        #[command(flatten)]
+        change: Change,
     },
 }
 
-pub(super) async fn run(Command::List { deployment, json }: Command) -> Result<()> {
-    let deployment = deployment.load()?;
-    let cloud = Cloud::connect(&deployment.target, &Progress::silent()).await?;
-    let filter = format!("labels.{RECIPE_LABEL}={}", deployment.recipe.name);
-    let mut images = cloud.client.images().list(Some(&filter)).await?;
-    images.sort_by(|a, b| b.creation_timestamp.cmp(&a.creation_timestamp));
-    if json {
+#[derive(Debug, clap::Args)]
+pub(super) struct Common {
+    #[command(flatten)]
+    deployment: DeploymentFile,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Change {
+    #[command(flatten)]
+    common: Common,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(super) async fn run(command: Command) -> Result<()> {
+    match command {
+        Command::List { common } => list(&common).await,
+        Command::Show { name, common } => show(&name, &common).await,
+        Command::Promote {
+            name,
+            untested,
+            change,
+        } => promote(&name, untested, &change).await,
+        Command::Rollback { to, change } => rollback(to, &change).await,
+        Command::Prune { keep, change } => prune(keep, &change).await,
+    }
+}
+
+impl Common {
+    async fn connect(&self, progress: &Progress) -> Result<(Deployment, Cloud)> {
+        let deployment = self.deployment.load()?;
+        let cloud = Cloud::connect(&deployment.target, progress).await?;
+        Ok((deployment, cloud))
+    }
+}
+
+async fn list(common: &Common) -> Result<()> {
+    let (deployment, cloud) = common.connect(&Progress::silent()).await?;
+    let (recipe, images) = (&deployment.recipe, cloud.client.images().list(None).await?);
+    let family = Family::among(&images, &recipe.family, &recipe.name)?;
+    let named = |name: &str| images.iter().find(|i| i.name.as_deref() == Some(name));
+    let members = family.members().iter();
+    let images: Vec<_> = members.filter_map(|member| named(&member.name)).collect();
+    if common.json {
         println!("{}", serde_json::to_string_pretty(&images)?);
         return Ok(());
     }
     for image in images {
-        let state = image.deprecated.and_then(|status| status.state);
-        println!(
-            "{:<50} {:<14} {:<10} {:<18} {}",
-            image.name.unwrap_or_default(),
-            image.labels.get(GATEWAY_LABEL).map_or("", String::as_str),
-            state.or(image.status).unwrap_or_default(),
-            image.family.as_deref().unwrap_or("-"),
-            image.creation_timestamp.unwrap_or_default(),
+        println!("{}", line(image, &family));
+    }
+    Ok(())
+}
+
+fn line(image: &Image, family: &Family) -> String {
+    format!(
+        "{:<50} {:<14} {:<12} {:<8} {}",
+        image.name.as_deref().unwrap_or_default(),
+        image.labels.get(GATEWAY_LABEL).map_or("", String::as_str),
+        place(image, family),
+        bake::boot_test_label(image).unwrap_or("untested"),
+        image.creation_timestamp.as_deref().unwrap_or_default(),
+    )
+}
+
+/// In one word, what an image is to its family.
+fn place(image: &Image, family: &Family) -> &'static str {
+    let is = |member: Option<&bake::Member>| member.map(|m| &m.name) == image.name.as_ref();
+    let own = family.members().iter().find(|m| is(Some(m)));
+    match own {
+        _ if is(family.front()) => "front",
+        _ if is(family.second()) => "rollback",
+        Some(member) if !member.active => "deprecated",
+        Some(member) if member.entered => "active",
+        _ => "outside",
+    }
+}
+
+async fn show(name: &str, common: &Common) -> Result<()> {
+    let (deployment, cloud) = common.connect(&Progress::silent()).await?;
+    let image = cloud.client.images().get(name).await?;
+    if common.json {
+        println!("{}", serde_json::to_string_pretty(&image)?);
+        return Ok(());
+    }
+    let family = bake::observe(&cloud, &deployment.recipe).await?;
+    let replacement = image
+        .deprecated
+        .as_ref()
+        .and_then(|d| d.replacement.as_deref());
+    let replacement = replacement.and_then(|link| link.rsplit('/').next());
+    let rows = [
+        ("name", image.name.as_deref()),
+        ("description", image.description.as_deref()),
+        ("family", image.family.as_deref()),
+        ("place", Some(place(&image, &family))),
+        ("replaced by", replacement),
+        (
+            "boot test",
+            bake::boot_test_label(&image).or(Some("untested")),
+        ),
+        ("status", image.status.as_deref()),
+        ("created", image.creation_timestamp.as_deref()),
+    ];
+    for (key, value) in rows {
+        println!("{key:<14} {}", value.unwrap_or("-"));
+    }
+    for (key, value) in &image.labels {
+        println!("{:<14} {key}={value}", "label");
+    }
+    Ok(())
+}
+
+async fn promote(name: &str, untested: bool, change: &Change) -> Result<()> {
+    let progress = terminal::progress();
+    let (deployment, cloud) = change.common.connect(&progress).await?;
+    let recipe = &deployment.recipe;
+    let family = bake::observe(&cloud, recipe).await?;
+    let steps = family.promotion(name, Deprecated::Restored)?;
+    if change.dry_run {
+        return print(&steps, change.common.json);
+    }
+    if !untested {
+        let image = cloud.client.images().get(name).await?;
+        bake::boot_test(&deployment, &cloud, image, &progress).await?;
+    }
+    bake::promote(&cloud, recipe, name, Deprecated::Restored, &progress).await??;
+    print(&steps, change.common.json)
+}
+
+async fn rollback(to: Option<String>, change: &Change) -> Result<()> {
+    let progress = terminal::progress();
+    let (deployment, cloud) = change.common.connect(&progress).await?;
+    let recipe = &deployment.recipe;
+    let family = bake::observe(&cloud, recipe).await?;
+    let front = family.front().context("the family has no image in front")?;
+    let target = match to {
+        Some(name) => name,
+        None => family.before()?.name.clone(),
+    };
+    let steps = family.rollback(&target)?;
+    if !change.dry_run {
+        bake::rollback(&cloud, recipe, &target, &progress).await?;
+        eprintln!(
+            "forward again: clawbake images promote {}   (VMs that run keep what they have)",
+            front.name
         );
+    }
+    print(&steps, change.common.json)
+}
+
+async fn prune(keep: usize, change: &Change) -> Result<()> {
+    let progress = terminal::progress();
+    let (deployment, cloud) = change.common.connect(&progress).await?;
+    let family = bake::observe(&cloud, &deployment.recipe).await?;
+    let used = bake::used(&cloud).await?;
+    let surplus = family.surplus(keep, &used);
+    let names: Vec<_> = surplus.iter().map(|member| member.name.as_str()).collect();
+    if !change.dry_run {
+        for name in &names {
+            bake::delete(&cloud, name).await?;
+        }
+    }
+    print(&names, change.common.json)
+}
+
+/// What was done, or would be, one a line.
+fn print<T: Display + serde::Serialize>(items: &[T], json: bool) -> Result<()> {
+    if json {
+        println!("{}", serde_json::to_string_pretty(items)?);
+        return Ok(());
+    }
+    for item in items {
+        println!("{item}");
     }
     Ok(())
 }

@@ -21,6 +21,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+use crate::bake::BootTestFailed;
 use crate::deployment::{self, Deployment};
 use crate::document::Findings;
 use crate::fleet::NotReady;
@@ -40,7 +41,7 @@ Exit codes:
   2  the command line is wrong
   3  a recipe, a deployment or user-data is wrong; each mistake has its file and line
   4  the cloud refused or could not be reached
-  5  the gateway did not become ready";
+  5  the gateway did not become ready, of a VM or in an image's boot test";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -48,9 +49,9 @@ enum Command {
     Init(init::Args),
     /// Do whatever is missing until the gateway answers: engine, secret, image, VM
     Up(up::Args),
-    /// Build an image from the recipe and publish it in its family
+    /// Build an image from the recipe, boot it for a test and promote it into its family
     Bake(bake::Args),
-    /// Images of the recipe's family
+    /// Images of the recipe's family: list, promote, roll back, prune
     #[command(subcommand)]
     Images(images::Command),
     /// Make a VM from the family's newest image and wait until its gateway is ready
@@ -121,8 +122,10 @@ pub fn fail(error: &anyhow::Error) -> ExitCode {
     if let Some(hint) = refused.and_then(gce::Error::hint) {
         eprintln!("  hint: {hint}");
     }
-    let not_ready = error.chain().any(<dyn std::error::Error>::is::<NotReady>);
-    ExitCode::from(if not_ready {
+    let not_ready = |cause: &(dyn std::error::Error + 'static)| {
+        cause.is::<NotReady>() || cause.is::<BootTestFailed>()
+    };
+    ExitCode::from(if error.chain().any(not_ready) {
         5
     } else if refused.is_some() {
         4

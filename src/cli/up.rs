@@ -1,6 +1,6 @@
 //! `clawbake up`: whatever is missing until the gateway answers.
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use super::ready::{Timeout, announce, wait};
 use super::{DeploymentFile, terminal};
@@ -101,5 +101,8 @@ async fn ensure_image(
     let cache = paths::cache()?;
     let builder = Offline::new(recipe, &cache);
     let by = Builder::for_this_machine();
-    bake::bake(deployment, cloud, &builder, by, Until::Promoted, progress).await
+    bake::bake(deployment, cloud, &builder, by, Until::Promoted, progress).await?;
+    // Not always what was baked: a newer image, or a rollback, stays in front.
+    let front = cloud.client.images().find_in_family(&recipe.family).await?;
+    front.with_context(|| format!("the family {} has no image in front", recipe.family))
 }

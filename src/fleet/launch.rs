@@ -1,15 +1,15 @@
 //! Making, starting and deleting a deployment's VM.
 
 use anyhow::{Context, Result, bail, ensure};
-use gce::{Image, Kind};
+use gce::{Client, Image, Kind};
 
 use super::plan;
 use super::plan::Instance;
 use crate::cloud::Cloud;
 use crate::deployment::Deployment;
-use crate::journal::{Journal, Resource};
+use crate::journal::{self, Journal, Resource};
 use crate::paths;
-use crate::progress::{Outcome, Progress};
+use crate::progress::{Outcome, Progress, Stage};
 use crate::userdata;
 
 /// Makes the deployment's VM from an image. Its state disk is made only if there is none.
@@ -22,33 +22,43 @@ pub async fn launch(
     image: &Image,
     progress: &Progress,
 ) -> Result<Instance> {
+    let stage = progress.stage("VM");
+    let mut journal = Journal::begin(&paths::journal()?, "launch", &cloud.place)?;
+    let created = create(deployment, cloud, image, &mut journal).await;
+    let instance = journal.settle(&cloud.client, created).await?;
+    let name = image.name.as_deref().unwrap_or_default();
+    stage.finish(Outcome::Done, format!("{} from {name}", deployment.name));
+    Ok(instance)
+}
+
+/// [`launch`] as a part of a longer run: what it creates is in that run's journal.
+pub async fn create(
+    deployment: &Deployment,
+    cloud: &Cloud,
+    image: &Image,
+    journal: &mut Journal,
+) -> Result<Instance> {
     let values = userdata::Values::new(
         deployment,
         cloud.client.project_id(),
         &cloud.secret_manager_in_guest,
     );
     let user_data = userdata::render(&values)?;
-    let link = image
+    let image = image
         .self_link
         .as_deref()
         .context("the image has no selfLink")?;
-    let stage = progress.stage("VM");
-    let mut journal = Journal::begin(&paths::journal()?, "launch")?;
-    let created = create(deployment, cloud, link, user_data, &mut journal).await;
-    let instance = journal.settle(&cloud.client, created).await?;
-    let name = image.name.as_deref().unwrap_or(link);
-    stage.finish(Outcome::Done, format!("{} from {name}", deployment.name));
-    Ok(instance)
-}
-
-async fn create(
-    deployment: &Deployment,
-    cloud: &Cloud,
-    image: &str,
-    user_data: String,
-    journal: &mut Journal,
-) -> Result<Instance> {
     let (client, zone) = (&cloud.client, &cloud.zone);
+    let [vm, boot_disk, state_disk] = resources(deployment, cloud);
+    ensure!(
+        client
+            .instances(zone)
+            .find(&deployment.name)
+            .await?
+            .is_none(),
+        "there is an instance {0} already: `clawbake delete` removes it, `clawbake up` uses it",
+        deployment.name
+    );
     let firewall = plan::firewall(deployment.recipe.gateway.ports.front, &cloud.network);
     if client
         .firewalls()
@@ -63,29 +73,54 @@ async fn create(
             Err(error) => return Err(error.into()),
         }
     }
-    let disk = plan::state_disk(deployment, zone);
-    let name = disk.name.clone().unwrap_or_default();
-    if client.disks(zone).find(&name).await?.is_none() {
-        journal.record(Resource::Disk {
-            zone: zone.clone(),
-            name,
-        })?;
-        journal.create(client.disks(zone).insert(&disk)).await?;
+    let run = journal.label();
+    let disks = client.disks(zone);
+    if disks
+        .find(&plan::state_disk_name(deployment))
+        .await?
+        .is_none()
+    {
+        let disk = plan::state_disk(deployment, zone, &run);
+        journal
+            .create(client, state_disk, disks.insert(&disk))
+            .await?;
+    } else {
+        journal.adopt(&state_disk)?;
     }
-    let instance = plan::instance(deployment, cloud, image, user_data, &new_nonce());
-    let name = deployment.name.to_string();
-    ensure!(
-        client.instances(zone).find(&name).await?.is_none(),
-        "there is an instance {name} already: `clawbake delete` removes it, `clawbake up` uses it"
-    );
-    journal.record(Resource::Instance {
-        zone: zone.clone(),
-        name: name.clone(),
-    })?;
+    let instance = plan::instance(deployment, cloud, image, user_data, &new_nonce(), &run);
+    journal.record(boot_disk)?;
     journal
-        .create(client.instances(zone).insert(&instance))
+        .create(client, vm, client.instances(zone).insert(&instance))
         .await?;
-    Ok(client.instances(zone).get(&name).await?)
+    Ok(client.instances(zone).get(&deployment.name).await?)
+}
+
+/// The VM, its boot disk and its state disk.
+fn resources(deployment: &Deployment, cloud: &Cloud) -> [Resource; 3] {
+    let zone = &cloud.zone;
+    let disk = |name| Resource::Disk {
+        zone: zone.clone(),
+        name,
+    };
+    let name = deployment.name.to_string();
+    [
+        Resource::Instance {
+            zone: zone.clone(),
+            name: name.clone(),
+        },
+        disk(name),
+        disk(plan::state_disk_name(deployment)),
+    ]
+}
+
+/// Keeps a VM that is used from here on, though the launch that made it may have died before its
+/// end: `clawbake clean` would take VM and state for left over.
+pub fn keep(deployment: &Deployment, cloud: &Cloud) -> Result<()> {
+    journal::keep(
+        &paths::journal()?,
+        &cloud.place,
+        &resources(deployment, cloud),
+    )
 }
 
 /// Starts a stopped VM. Its reports carry a new nonce from now on.
@@ -107,6 +142,9 @@ pub async fn start(cloud: &Cloud, instance: &Instance) -> Result<()> {
 
 /// Deletes the VM. The state disk stays, unless `state_disk` names it. Returns whether there was
 /// anything to delete.
+///
+/// It goes on where an earlier one stopped: it waits for what that has under way, and removes a boot
+/// disk that has lost its VM.
 pub async fn delete(
     deployment: &Deployment,
     cloud: &Cloud,
@@ -120,27 +158,29 @@ pub async fn delete(
             deployment.name
         );
     }
-    let (zone, name) = (&cloud.zone, &*deployment.name);
-    let mut found = false;
-    if cloud.client.instances(zone).find(name).await?.is_some() {
-        let stage = progress.stage("VM");
-        cloud
-            .client
-            .instances(zone)
-            .delete(name)
-            .await?
-            .wait()
-            .await?;
-        stage.finish(Outcome::Done, format!("{name} deleted"));
-        found = true;
+    let client = &cloud.client;
+    let [vm, boot_disk, state] = resources(deployment, cloud);
+    let mut found = remove(client, &vm, progress.stage("VM")).await?;
+    let orphan = client.disks(&cloud.zone).find(&deployment.name).await?;
+    if orphan.is_some_and(|disk| disk.users.is_empty() && plan::belongs(&disk, deployment)) {
+        found |= remove(client, &boot_disk, progress.stage("boot disk")).await?;
     }
-    if state_disk.is_some() && cloud.client.disks(zone).find(&own).await?.is_some() {
-        let stage = progress.stage("state disk");
-        cloud.client.disks(zone).delete(&own).await?.wait().await?;
-        stage.finish(Outcome::Done, format!("{own} deleted"));
-        found = true;
+    if state_disk.is_some() {
+        found |= remove(client, &state, progress.stage("state disk")).await?;
     }
     Ok(found)
+}
+
+/// Deletes a resource; `false` if it was not there.
+async fn remove(client: &Client, resource: &Resource, stage: Stage) -> Result<bool> {
+    resource.quiet(client).await?;
+    let deleted = resource.delete(client).await?;
+    if deleted {
+        stage.finish(Outcome::Done, format!("{resource} deleted"));
+    } else {
+        stage.finish(Outcome::Cached, format!("there is no {resource}"));
+    }
+    Ok(deleted)
 }
 
 fn new_nonce() -> String {

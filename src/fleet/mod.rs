@@ -7,8 +7,8 @@ mod probe;
 mod ready;
 mod secrets;
 
-pub use launch::{delete, launch, start};
+pub use launch::{create, delete, keep, launch, start};
 pub use plan::{Instance, state_disk_name};
 pub use probe::probe;
 pub use ready::{NotReady, Phase, Report, report, watch};
-pub use secrets::{generate, grant, missing, store};
+pub use secrets::{define, generate, grant, missing, random, store};

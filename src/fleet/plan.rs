@@ -31,18 +31,24 @@ pub fn state_disk_name(deployment: &Deployment) -> String {
     format!("{}-state", name.trim_end_matches('-'))
 }
 
-fn labels(deployment: &Deployment) -> BTreeMap<String, String> {
-    BTreeMap::from([(DEPLOYMENT_LABEL.to_owned(), deployment.name.to_string())])
+fn labels(deployment: &Deployment, run: &(String, String)) -> BTreeMap<String, String> {
+    let own = (DEPLOYMENT_LABEL.to_owned(), deployment.name.to_string());
+    BTreeMap::from([own, run.clone()])
+}
+
+/// Whether a disk was made for this deployment.
+pub(super) fn belongs(disk: &Disk, deployment: &Deployment) -> bool {
+    disk.labels.get(DEPLOYMENT_LABEL).map(String::as_str) == Some(&*deployment.name)
 }
 
 /// A blank state disk. The guest formats it, once.
-pub(super) fn state_disk(deployment: &Deployment, zone: &str) -> Disk {
+pub(super) fn state_disk(deployment: &Deployment, zone: &str, run: &(String, String)) -> Disk {
     Disk {
         name: Some(state_disk_name(deployment)),
         description: Some("state of a gateway; outlives its VMs".into()),
         size_gb: Some(deployment.state.disk_gb.into()),
         r#type: Some(format!("zones/{zone}/diskTypes/pd-balanced")),
-        labels: labels(deployment),
+        labels: labels(deployment, run),
         ..Disk::default()
     }
 }
@@ -71,6 +77,7 @@ pub(super) fn instance(
     image: &str,
     user_data: String,
     nonce: &str,
+    run: &(String, String),
 ) -> Instance {
     let zone = &cloud.zone;
     let item = |key: &str, value: String| MetadataItem {
@@ -83,7 +90,7 @@ pub(super) fn instance(
             "zones/{zone}/machineTypes/{}",
             deployment.machine.r#type
         )),
-        labels: labels(deployment),
+        labels: labels(deployment, run),
         tags: Some(Tags {
             items: vec![TAG.into()],
             ..Tags::default()
@@ -96,7 +103,7 @@ pub(super) fn instance(
                     source_image: Some(image.to_owned()),
                     disk_size_gb: Some(deployment.machine.boot_disk_gb.into()),
                     disk_type: Some(format!("zones/{zone}/diskTypes/pd-balanced")),
-                    labels: labels(deployment),
+                    labels: labels(deployment, run),
                     ..InitializeParams::default()
                 }),
                 ..AttachedDisk::default()

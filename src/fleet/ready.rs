@@ -71,9 +71,12 @@ pub struct Report {
 /// A gateway that did not become ready.
 #[derive(Debug)]
 pub struct NotReady {
-    instance: String,
-    why: String,
-    serial: String,
+    /// The VM.
+    pub instance: String,
+    /// Why; holds no secret.
+    pub why: String,
+    /// The last lines of its serial output.
+    pub serial: String,
 }
 
 impl fmt::Display for NotReady {

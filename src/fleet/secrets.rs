@@ -1,5 +1,7 @@
 //! A deployment's secrets: stored in Secret Manager, readable by the VM's account.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result, ensure};
 use gce::{Binding, Kind, Replication, Secret, SecretBytes};
 
@@ -44,13 +46,7 @@ pub async fn store(cloud: &Cloud, name: &str, value: SecretBytes) -> Result<Stri
     );
     let secrets = cloud.client.secrets();
     if secrets.find(name).await?.is_none() {
-        let secret = Secret {
-            replication: Some(Replication {
-                automatic: Some(gce::Automatic::default()),
-            }),
-            ..Secret::default()
-        };
-        match secrets.create(name, &secret).await {
+        match define(cloud, name, BTreeMap::new()).await {
             Err(error) if error.kind != Kind::AlreadyExists => return Err(error.into()),
             _ => {}
         }
@@ -61,12 +57,33 @@ pub async fn store(cloud: &Cloud, name: &str, value: SecretBytes) -> Result<Stri
     Ok(version.rsplit('/').next().unwrap_or_default().to_owned())
 }
 
+/// Makes a secret that has no version yet.
+pub async fn define(
+    cloud: &Cloud,
+    name: &str,
+    labels: BTreeMap<String, String>,
+) -> gce::Result<()> {
+    let secret = Secret {
+        replication: Some(Replication {
+            automatic: Some(gce::Automatic::default()),
+        }),
+        labels,
+        ..Secret::default()
+    };
+    cloud.client.secrets().create(name, &secret).await.map(drop)
+}
+
 /// Stores a random value.
 pub async fn generate(cloud: &Cloud, name: &str) -> Result<String> {
+    store(cloud, name, random()?).await
+}
+
+/// A random value, as hexadecimal text.
+pub fn random() -> Result<SecretBytes> {
     let mut bytes = [0u8; BYTES];
     rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())
         .context("asking the kernel for random bytes")?;
-    store(cloud, name, hex(&bytes).into_bytes().into()).await
+    Ok(hex(&bytes).into_bytes().into())
 }
 
 /// Lets the VM's account read a secret. Other people's bindings stay as they are.

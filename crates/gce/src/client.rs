@@ -1,12 +1,14 @@
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use reqwest::{Method, Url};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    Buckets, Credentials, Disks, Endpoints, Error, Firewalls, Images, Instances, Kind, MachineType,
-    Objects, Operation, Pending, Project, Result, RetryPolicy, Secrets, Zone,
+    Buckets, Credentials, Disk, Disks, Endpoints, Error, Firewalls, Images, InstanceTemplate,
+    Instances, Kind, MachineType, Objects, Operation, Operations, Pending, Project, Result,
+    RetryPolicy, Secrets, Zone,
     endpoints::join,
     transport::{Call, Transport},
 };
@@ -33,6 +35,16 @@ impl Client {
     #[must_use]
     pub fn with_retry(mut self, policy: RetryPolicy) -> Self {
         self.transport.policy = policy;
+        self
+    }
+
+    /// The same client for impatient people: an attempt that is not answered within `timeout` is
+    /// given up, and a call is tried again for two and a half times as long, as the two minutes and
+    /// five minutes are that hold otherwise.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.transport.limit = timeout;
+        self.transport.policy.total = timeout * 5 / 2;
         self
     }
 
@@ -76,6 +88,28 @@ impl Client {
         Disks {
             client: self.clone(),
             zone: zone.into(),
+        }
+    }
+
+    /// `disks.aggregatedList`: the disks of all zones, all pages.
+    pub async fn all_disks(&self) -> Result<Vec<Disk>> {
+        self.list_aggregated("disks", "listing disks of all zones".into())
+            .await
+    }
+
+    /// `instanceTemplates.list`, all pages.
+    pub async fn instance_templates(&self) -> Result<Vec<InstanceTemplate>> {
+        let url = self.compute_url(&["global", "instanceTemplates"])?;
+        self.list(url, None, "listing instance templates".into())
+            .await
+    }
+
+    /// Operations in a zone, or the global ones.
+    #[must_use]
+    pub fn operations(&self, zone: Option<&str>) -> Operations {
+        Operations {
+            client: self.clone(),
+            zone: zone.map(Into::into),
         }
     }
 
@@ -180,6 +214,38 @@ impl Client {
         }
     }
 
+    /// Reads a list of all zones, all its pages; `collection` is the name that each zone's items have.
+    pub(crate) async fn list_aggregated<T: DeserializeOwned>(
+        &self,
+        collection: &str,
+        what: String,
+    ) -> Result<Vec<T>> {
+        let url = self.compute_url(&["aggregated", collection])?;
+        let (mut items, mut token) = (Vec::new(), String::new());
+        loop {
+            let mut call = Call::new(Method::GET, url.clone(), &what);
+            if !token.is_empty() {
+                call = call.query("pageToken", &token);
+            }
+            let page: AggregatedPage = self.send(call, &what).await?;
+            for mut scope in page.items.into_values() {
+                let found = scope
+                    .remove(collection)
+                    .unwrap_or_else(|| Value::Array(Vec::new()));
+                let found: Vec<T> = serde_json::from_value(found)
+                    .map_err(|e| Error::new(Kind::Corrupt, &what, e.to_string()))?;
+                items.extend(found);
+            }
+            if page.next_page_token.is_empty() {
+                return Ok(items);
+            }
+            if page.next_page_token == token {
+                return Err(Error::new(Kind::Corrupt, what, "the same page comes again"));
+            }
+            token = page.next_page_token;
+        }
+    }
+
     /// Changes something in Compute Engine, with a `requestId` that all retries share.
     pub(crate) async fn mutate(&self, call: Call, what: String) -> Result<Pending> {
         let call = call.query("requestId", &Uuid::new_v4().to_string());
@@ -230,6 +296,16 @@ struct Page<T> {
     next_page_token: String,
 }
 
+/// One page of a list of all zones: scope, then collection and warnings.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AggregatedPage {
+    #[serde(default)]
+    items: BTreeMap<String, BTreeMap<String, Value>>,
+    #[serde(default)]
+    next_page_token: String,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -258,6 +334,27 @@ mod tests {
                 .all(|r| r.query("filter").as_deref() == Some("family = f"))
         );
         assert_eq!(requests[2].query("pageToken").as_deref(), Some("p/3"));
+    }
+
+    #[tokio::test]
+    async fn lists_of_all_zones_follow_pages_and_pass_over_empty_zones() {
+        let script = Script::play([
+            Answer::json(
+                200,
+                r#"{"items":{"zones/a":{"disks":[{"name":"x"}]},"zones/b":{"warning":{"code":"NO_RESULTS_ON_PAGE"}}},"nextPageToken":"2"}"#,
+            ),
+            Answer::json(200, r#"{"items":{"zones/b":{"disks":[{"name":"y"}]}}}"#),
+        ])
+        .await;
+        let disks = script.client().all_disks().await.unwrap();
+        let names: Vec<_> = disks.into_iter().filter_map(|disk| disk.name).collect();
+        assert_eq!(names, ["x", "y"]);
+        let requests = script.requests();
+        assert_eq!(
+            requests[0].path(),
+            "/compute/v1/projects/p/aggregated/disks"
+        );
+        assert_eq!(requests[1].query("pageToken").as_deref(), Some("2"));
     }
 
     #[tokio::test]

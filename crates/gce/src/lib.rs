@@ -29,12 +29,14 @@ mod images;
 mod instances;
 mod json;
 mod operation;
+mod operations;
 mod projects;
 mod retry;
 #[cfg(test)]
 mod script;
 mod secrets;
 mod storage;
+mod templates;
 mod transport;
 mod upload;
 
@@ -54,7 +56,9 @@ pub use instances::{
     NetworkInterface, Scheduling, SerialPortOutput, ServiceAccount, ShieldedInstanceConfig, Tags,
 };
 pub use operation::{Operation, OperationError, OperationErrorItem, Pending};
+pub use operations::Operations;
 pub use projects::{MachineType, Project, Zone};
 pub use retry::RetryPolicy;
 pub use secrets::{Automatic, Replication, Secret, SecretBytes, SecretVersion, Secrets};
 pub use storage::{Bucket, Buckets, IamConfiguration, Object, Objects, UniformBucketLevelAccess};
+pub use templates::{InstanceProperties, InstanceTemplate};

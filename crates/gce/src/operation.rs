@@ -114,9 +114,17 @@ impl Pending {
             let asked = Instant::now();
             let name = self.operation.name.clone().unwrap_or_default();
             let what = format!("{}: waiting for operation {name}", self.what);
-            let url = self.client.compute_url(&self.path(&name))?;
+            let url = self.client.compute_url(&self.path(&[&name, "wait"]))?;
             let call = Call::new(Method::POST, url, &what).timeout(WAIT_TIMEOUT);
-            self.operation = self.client.send(call, &what).await?;
+            self.operation = match self.client.transport.once(&call).await {
+                Ok(reply) => reply.json(&what)?,
+                // A proxy on the way may have cut a long wait short: a look is quick.
+                Err(failure) if failure.error.is_transient() => {
+                    let url = self.client.compute_url(&self.path(&[&name]))?;
+                    self.client.get(url, what).await?
+                }
+                Err(failure) => return Err(failure.error),
+            };
             // `wait` is best effort and may return at once; do not turn that into a busy loop.
             if self.operation.status.as_deref() != Some("DONE") {
                 let pause = self.client.transport.policy.first;
@@ -125,13 +133,13 @@ impl Pending {
         }
     }
 
-    fn path<'a>(&'a self, name: &'a str) -> Vec<&'a str> {
+    fn path<'a>(&'a self, rest: &[&'a str]) -> Vec<&'a str> {
         let scope = match (&self.operation.zone, &self.operation.region) {
             (Some(zone), _) => vec!["zones", last_segment(zone)],
             (None, Some(region)) => vec!["regions", last_segment(region)],
             (None, None) => vec!["global"],
         };
-        [scope, vec!["operations", name, "wait"]].concat()
+        [&scope[..], &["operations"], rest].concat()
     }
 }
 
@@ -175,6 +183,7 @@ mod tests {
             Answer::json(200, STARTED),
             Answer::json(200, &STARTED.replace("PENDING", "RUNNING")),
             Answer::status(503, "a hiccup"),
+            Answer::json(200, &STARTED.replace("PENDING", "RUNNING")),
             Answer::json(200, &STARTED.replace("PENDING", "DONE")),
         ])
         .await;
@@ -195,15 +204,16 @@ mod tests {
             })
             .await
             .unwrap();
-        assert_eq!(seen, ["PENDING", "RUNNING", "DONE"]);
+        assert_eq!(seen, ["PENDING", "RUNNING", "RUNNING", "DONE"]);
         let requests = script.requests();
         assert_eq!(requests[0].body, br#"{"name":"vm"}"#);
-        let wait = "/compute/v1/projects/p/zones/z/operations/operation-1/wait";
-        assert!(
-            requests[1..]
-                .iter()
-                .all(|r| r.method == "POST" && r.path() == wait)
-        );
+        let operation = "/compute/v1/projects/p/zones/z/operations/operation-1";
+        let asked: Vec<_> = requests[1..]
+            .iter()
+            .map(|r| (&*r.method, r.path().strip_prefix(operation)))
+            .collect();
+        let (wait, look) = (("POST", Some("/wait")), ("GET", Some("")));
+        assert_eq!(asked, [wait, wait, look, wait]);
         assert_eq!(
             requests[1].header("content-length"),
             Some("0"),

@@ -1,6 +1,9 @@
 //! (tests) A server on loopback that answers one connection after another as scripted, faults of
 //! the wire included, and keeps what it was asked. It speaks through raw sockets, because an HTTP
 //! library does not cut a connection in the middle of a body.
+//!
+//! Every request is held to Google's contract, and so is every answer that claims success, as far as it
+//! goes: a script may answer fewer fields than Google, and no other ones.
 
 use std::{
     fmt::Write,
@@ -8,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use contract::{Content, Exchange, Sender, Tally};
 use reqwest::Url;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
@@ -91,6 +95,7 @@ impl Seen {
 pub struct Script {
     url: String,
     seen: Arc<Mutex<Vec<Seen>>>,
+    tally: Arc<Mutex<Tally>>,
 }
 
 impl Script {
@@ -100,13 +105,15 @@ impl Script {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let answers: Vec<_> = answers.into_iter().collect();
         let log = Arc::clone(&seen);
+        let tally = Arc::new(Mutex::new(Tally::default()));
+        let checked = Arc::clone(&tally);
         tokio::spawn(async move {
             for answer in answers {
                 let (stream, _) = listener.accept().await.unwrap();
-                serve(stream, answer, &log).await;
+                serve(stream, answer, &log, &checked).await;
             }
         });
-        Self { url, seen }
+        Self { url, seen, tally }
     }
 
     pub fn client(&self) -> Client {
@@ -118,6 +125,14 @@ impl Script {
     }
 }
 
+impl Drop for Script {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.tally.lock().unwrap().assert_clean();
+        }
+    }
+}
+
 pub fn client_at(endpoints: Endpoints) -> Client {
     let credentials = Credentials::token("test-token".into());
     Client::new(endpoints, credentials, "p")
@@ -125,7 +140,7 @@ pub fn client_at(endpoints: Endpoints) -> Client {
         .with_retry(POLICY)
 }
 
-async fn serve(stream: TcpStream, answer: Answer, log: &Mutex<Vec<Seen>>) {
+async fn serve(stream: TcpStream, answer: Answer, log: &Mutex<Vec<Seen>>, tally: &Mutex<Tally>) {
     let mut stream = BufReader::new(stream);
     let mut lines = Vec::new();
     loop {
@@ -159,6 +174,10 @@ async fn serve(stream: TcpStream, answer: Answer, log: &Mutex<Vec<Seen>>) {
         0,
     );
     stream.read_exact(&mut seen.body).await.unwrap();
+    let exchange = exchange(&seen, &answer);
+    let verdicts = contract::check(&exchange);
+    tally.lock().unwrap().add(&exchange, &verdicts);
+    contract::record("gce").add(&exchange, &verdicts, None);
     log.lock().unwrap().push(seen);
     match answer {
         Answer::Http(status, headers, body, sent) => {
@@ -171,4 +190,29 @@ async fn serve(stream: TcpStream, answer: Answer, log: &Mutex<Vec<Seen>>) {
         }
         Answer::Cut | Answer::CutAfter(_) => stream.get_ref().set_zero_linger().unwrap(),
     }
+}
+
+/// What is checked of a request and its answer.
+fn exchange(seen: &Seen, answer: &Answer) -> Exchange {
+    let kind = seen.header("content-type").unwrap_or_default();
+    let mut request = Content::new(kind, seen.body.clone());
+    request.whole = !matches!(answer, Answer::CutAfter(_));
+    let mut exchange = Exchange {
+        sender: Sender::Ours,
+        method: seen.method.clone(),
+        target: seen.target.clone(),
+        request,
+        status: None,
+        response: Content::default(),
+        partial: true,
+    };
+    if let Answer::Http(status @ 200..400, headers, body, sent) = answer
+        && *sent == body.len()
+    {
+        let kind = headers.iter().find(|(name, _)| name == "Content-Type");
+        let kind = kind.map_or("", |(_, kind)| kind);
+        exchange.status = Some(*status);
+        exchange.response = Content::new(kind, body.as_str());
+    }
+    exchange
 }

@@ -137,6 +137,8 @@ pub(crate) struct Transport {
     http: reqwest::Client,
     credentials: Credentials,
     pub policy: RetryPolicy,
+    /// No attempt may take longer, whatever its call allows.
+    pub limit: Duration,
 }
 
 impl Transport {
@@ -156,6 +158,7 @@ impl Transport {
             http,
             credentials,
             policy: RetryPolicy::default(),
+            limit: Duration::MAX,
         })
     }
 
@@ -221,10 +224,11 @@ impl Transport {
                 retry_after,
             })
         };
-        tokio::time::timeout(call.timeout, exchange)
+        let timeout = call.timeout.min(self.limit);
+        tokio::time::timeout(timeout, exchange)
             .await
             .unwrap_or_else(|_| {
-                Err(unavailable(format!("no answer within {} s", call.timeout.as_secs())).into())
+                Err(unavailable(format!("no answer within {} s", timeout.as_secs())).into())
             })
     }
 }

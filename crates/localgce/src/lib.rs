@@ -8,6 +8,7 @@
 //!     cache: "/var/cache/localgce".into(),
 //!     listen: ([127, 0, 0, 1], 0).into(),
 //!     connect_command: vec!["/usr/bin/localgce".into(), "connect".into()],
+//!     power_off: None,
 //! })
 //! .await?;
 //! // In another:
@@ -37,6 +38,7 @@ pub mod vm;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub use connect::connect;
 pub use endpoint::Endpoint;
@@ -55,4 +57,7 @@ pub struct Config {
     /// The program that QEMU starts, with a socket's path behind it, to carry a guest's connection
     /// to that socket: something that calls [`connect`]. Its first word is an absolute path.
     pub connect_command: Vec<String>,
+    /// How long a guest gets to power itself off before its plug is pulled. By default 90 s, as on
+    /// Google, and 5 min where guests are emulated.
+    pub power_off: Option<Duration>,
 }

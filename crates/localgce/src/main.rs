@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -21,6 +22,10 @@ enum Arguments {
         /// Loopback address and port; port 0 means any that is free
         #[arg(long, default_value = "127.0.0.1:0")]
         listen: SocketAddr,
+        /// How long a guest gets to power itself off before its plug is pulled [default: 90, or 300
+        /// where guests are emulated]
+        #[arg(long, value_name = "SECONDS")]
+        power_off: Option<u64>,
     },
     /// Carry one connection between stdio and a unix socket; QEMU runs this
     Connect {
@@ -31,9 +36,14 @@ enum Arguments {
 
 fn main() -> Result<()> {
     match Arguments::parse() {
-        Arguments::Serve { dir, cache, listen } => {
+        Arguments::Serve {
+            dir,
+            cache,
+            listen,
+            power_off,
+        } => {
             let cache = cache.unwrap_or_else(|| dir.join("cache"));
-            serve(dir, cache, listen)
+            serve(dir, cache, listen, power_off.map(Duration::from_secs))
         }
         Arguments::Connect { socket } => localgce::connect(&socket)
             .with_context(|| format!("carrying a connection to {}", socket.display())),
@@ -41,7 +51,12 @@ fn main() -> Result<()> {
 }
 
 #[tokio::main]
-async fn serve(dir: PathBuf, cache: PathBuf, listen: SocketAddr) -> Result<()> {
+async fn serve(
+    dir: PathBuf,
+    cache: PathBuf,
+    listen: SocketAddr,
+    power_off: Option<Duration>,
+) -> Result<()> {
     let program = std::env::current_exe().context("finding this program")?;
     let program = program.into_os_string().into_string().ok();
     let program = program.context("this program's path is not UTF-8; move it")?;
@@ -51,6 +66,7 @@ async fn serve(dir: PathBuf, cache: PathBuf, listen: SocketAddr) -> Result<()> {
         cache,
         listen,
         connect_command,
+        power_off,
     })
     .await
 }

@@ -24,6 +24,7 @@ pub async fn serve(config: Config) -> Result<()> {
         cache,
         listen,
         connect_command,
+        power_off,
     } = config;
     ensure!(
         listen.ip().is_loopback(),
@@ -62,6 +63,7 @@ pub async fn serve(config: Config) -> Result<()> {
         &cache,
         endpoint.token.clone(),
         hypervisor,
+        power_off,
     )?);
     api::publish(&engine).context("publishing the images of debian-cloud")?;
     engine.resume()?;

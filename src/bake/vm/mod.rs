@@ -79,36 +79,36 @@ pub async fn build(
             )
         })?;
     let nonce = uuid::Uuid::new_v4().simple().to_string();
-    let run = journal.run().to_owned();
-    let name = plan::name(&run);
+    let name = plan::name(journal.run());
     let builder = plan::Builder {
         recipe,
         zone,
         network: &cloud.network,
         subnetwork: cloud.subnetwork.as_deref(),
         name: &name,
-        run: &run,
+        label: journal.label(),
         base: &base,
         kit: kit::pack(recipe, plan)?,
         nonce: &nonce,
     };
     let instance = builder.instance();
-    let (zone_of, name_of) = (|| zone.clone(), || name.clone());
-    // The instance goes first at clean-up: it holds the disk.
-    journal.record(Resource::Disk {
-        zone: zone_of(),
-        name: name_of(),
-    })?;
-    journal.record(Resource::Instance {
-        zone: zone_of(),
-        name: name_of(),
-    })?;
     stage.note(format!(
         "{name} from {}",
         base.rsplit('/').next().unwrap_or_default()
     ));
+    for disk in [name.clone(), plan::scratch(&name)] {
+        let zone = zone.clone();
+        journal.record(Resource::Disk { zone, name: disk })?;
+    }
+    // Clean-up begins with the last: the instance holds the disks.
+    let resource = Resource::Instance {
+        zone: zone.clone(),
+        name: name.clone(),
+    };
     let instances = cloud.client.instances(zone);
-    journal.create(instances.insert(&instance)).await?;
+    journal
+        .create(&cloud.client, resource, instances.insert(&instance))
+        .await?;
 
     let deadline = Duration::from_mins(recipe.builder.deadline_minutes.into());
     watch(cloud, &name, &nonce, deadline, &stage).await?;

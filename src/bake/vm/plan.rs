@@ -13,8 +13,6 @@ use crate::recipe::Recipe;
 
 /// Where Google publishes Debian.
 pub(super) const BASE_PROJECT: &str = "debian-cloud";
-/// Label on what a run creates: what carries it and has no run is left over.
-const RUN_LABEL: &str = "clawbake-run";
 /// Room for the container's tools, its layers and its archive, in GB.
 const SCRATCH_GB: u64 = 30;
 /// How much later than the client Compute Engine itself ends the VM, in seconds: a client that lives
@@ -32,8 +30,8 @@ pub(super) struct Builder<'a> {
     pub subnetwork: Option<&'a str>,
     /// Name of the instance and of its boot disk: unique to the run.
     pub name: &'a str,
-    /// The run's id.
-    pub run: &'a str,
+    /// The run's, on everything that it creates.
+    pub label: (String, String),
     /// selfLink of the base's image.
     pub base: &'a str,
     /// The packed kit.
@@ -47,7 +45,7 @@ impl Builder<'_> {
     pub(super) fn instance(self) -> Instance {
         let (zone, builder) = (self.zone, &self.recipe.builder);
         let labels = BTreeMap::from([
-            (RUN_LABEL.to_owned(), self.run.to_owned()),
+            self.label,
             (RECIPE_LABEL.to_owned(), self.recipe.name.to_string()),
         ]);
         let disk = |disk: AttachedDisk, params: InitializeParams| AttachedDisk {
@@ -80,6 +78,7 @@ impl Builder<'_> {
                 ..AttachedDisk::default()
             },
             InitializeParams {
+                disk_name: Some(scratch(self.name)),
                 disk_size_gb: Some(SCRATCH_GB),
                 ..InitializeParams::default()
             },
@@ -151,11 +150,14 @@ impl Builder<'_> {
     }
 }
 
-/// `clawbake-builder-<run>`, within Compute Engine's 63 characters.
+/// Name of a run's builder and of its boot disk.
 pub(super) fn name(run: &str) -> String {
-    let mut name = format!("clawbake-builder-{run}");
-    name.truncate(63);
-    name.trim_end_matches('-').to_owned()
+    format!("clawbake-builder-{run}")
+}
+
+/// Name of a builder's scratch disk.
+pub(super) fn scratch(name: &str) -> String {
+    format!("{name}-scratch")
 }
 
 #[cfg(test)]
@@ -169,7 +171,7 @@ mod tests {
             network: "global/networks/default",
             subnetwork: None,
             name: "clawbake-builder-r1",
-            run: "r1",
+            label: ("clawbake-run".into(), "r1".into()),
             base: "projects/debian-cloud/global/images/debian-13-trixie-v20261101",
             kit: "kit".into(),
             nonce: "n",
@@ -204,11 +206,5 @@ mod tests {
             instance.service_accounts[0].email.as_deref(),
             Some("builder@my-project.iam.gserviceaccount.com")
         );
-    }
-
-    #[test]
-    fn names_are_within_the_limit() {
-        assert_eq!(name("r1"), "clawbake-builder-r1");
-        assert_eq!(name(&"1".repeat(80)).len(), 63);
     }
 }

@@ -57,7 +57,10 @@ pub(super) fn container(at: &Cursor, files: &Files) -> Option<Container> {
     let base = keys.or("base", None, |c| c.parse().map(Some));
     let packages = match keys.optional("packages") {
         Some(_) => keys.list("packages", |c| c.parse()),
-        None => PACKAGES.iter().filter_map(|name| name.parse().ok()).collect(),
+        None => PACKAGES
+            .iter()
+            .filter_map(|name| name.parse().ok())
+            .collect(),
     };
     Some(Container {
         packages,

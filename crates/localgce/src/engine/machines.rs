@@ -33,7 +33,7 @@ use crate::vm::{Acceleration, Drive, Exit, Forward, Machine, Vm};
 use crate::{api, clock};
 
 /// What a guest gets to power itself off, as on Google; an emulated one is that much slower.
-const fn patience(acceleration: Acceleration) -> Duration {
+pub(super) const fn patience(acceleration: Acceleration) -> Duration {
     match acceleration {
         Acceleration::Kvm => Duration::from_secs(90),
         Acceleration::Tcg => Duration::from_mins(5),
@@ -181,8 +181,7 @@ impl Engine {
             return self.set_status(key, "TERMINATED");
         };
         let off = how == Stop::Gracefully && {
-            let patience = patience(self.hypervisor.acceleration());
-            tokio::time::timeout(patience, power_off(&vm, &mut gone))
+            tokio::time::timeout(self.power_off, power_off(&vm, &mut gone))
                 .await
                 .is_ok()
         };

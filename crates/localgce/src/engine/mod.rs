@@ -13,6 +13,7 @@ mod tree;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tokio::sync::Notify;
@@ -34,14 +35,22 @@ pub struct Engine {
     dir: PathBuf,
     published: published::Published,
     hypervisor: Hypervisor,
+    power_off: Duration,
     machines: machines::Machines,
     operation_done: Notify,
     closing: AtomicBool,
 }
 
 impl Engine {
-    /// Opens what is in `dir`, with public images in `cache`. `token` is the owner's.
-    pub fn open(dir: &Path, cache: &Path, token: String, hypervisor: Hypervisor) -> Result<Self> {
+    /// Opens what is in `dir`, with public images in `cache`. `token` is the owner's, `power_off` what a
+    /// guest gets to power itself off.
+    pub fn open(
+        dir: &Path,
+        cache: &Path,
+        token: String,
+        hypervisor: Hypervisor,
+        power_off: Option<Duration>,
+    ) -> Result<Self> {
         for name in ["objects", "images", "disks", "vms"] {
             let dir = dir.join(name);
             std::fs::create_dir_all(&dir).with_context(|| format!("creating {}", dir.display()))?;
@@ -51,6 +60,7 @@ impl Engine {
             tokens: Tokens::new(token),
             dir: dir.to_owned(),
             published: published::Published::in_cache(cache),
+            power_off: power_off.unwrap_or_else(|| machines::patience(hypervisor.acceleration())),
             hypervisor,
             machines: machines::Machines::default(),
             operation_done: Notify::new(),

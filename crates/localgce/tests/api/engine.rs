@@ -1,4 +1,5 @@
-//! An engine as a process of its own, and a client that is no part of this project.
+//! An engine as a process of its own, and a client that is no part of this project. What passes between
+//! them is held to Google's contract.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -8,6 +9,7 @@ use localgce::Endpoint;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use wire::Proxy;
 
 /// The URL of all that the tests make.
 pub const ZONE: &str = "/compute/v1/projects/clawbake-local/zones/us-central1-a";
@@ -21,12 +23,15 @@ pub struct Engine {
     pub dir: TempDir,
     pub endpoint: Endpoint,
     pub http: Client,
+    /// The engine's own URL; that of the endpoint is the proxy's.
+    pub direct: String,
     process: Child,
+    _proxy: Proxy,
 }
 
 pub fn spawn(dir: &Path) -> Child {
     Command::new(env!("CARGO_BIN_EXE_localgce"))
-        .args(["serve", "--dir"])
+        .args(["serve", "--power-off", "1", "--dir"])
         .arg(dir)
         .stderr(Stdio::piped())
         .spawn()
@@ -41,7 +46,7 @@ impl Engine {
     async fn start_in(dir: TempDir) -> Self {
         let mut process = spawn(dir.path());
         let end = Instant::now() + Duration::from_mins(1);
-        let endpoint = loop {
+        let mut endpoint = loop {
             if let Some(endpoint) = Endpoint::read(dir.path()).unwrap() {
                 break endpoint;
             }
@@ -49,11 +54,15 @@ impl Engine {
             assert!(Instant::now() < end, "the engine does not listen");
             tokio::time::sleep(Duration::from_millis(50)).await;
         };
+        let proxy = Proxy::start(dir.path(), "engine");
+        let direct = std::mem::replace(&mut endpoint.url, proxy.url().into());
         Self {
             dir,
             endpoint,
             http: Client::new(),
+            direct,
             process,
+            _proxy: proxy,
         }
     }
 

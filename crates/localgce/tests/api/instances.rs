@@ -109,6 +109,19 @@ async fn an_instance_lives_through_stop_start_and_another_engine() {
 }
 
 #[tokio::test]
+async fn a_guest_that_does_not_hear_the_power_button_loses_its_plug() {
+    let engine = Engine::start().await;
+    engine.insert_instance("vm", &json!({})).await;
+    let vm = format!("{ZONE}/instances/vm");
+    let started = Instant::now();
+    engine
+        .mutate(Method::POST, &format!("{vm}/stop"), &json!({}))
+        .await;
+    assert!(started.elapsed() < Duration::from_secs(20));
+    assert_eq!(engine.get(&vm).await["status"], "TERMINATED");
+}
+
+#[tokio::test]
 async fn a_disk_of_its_own_outlives_its_instance() {
     let engine = Engine::start().await;
     let disks = format!("{ZONE}/disks");

@@ -1,0 +1,306 @@
+//! The boot test: a throw-away VM from a new image, with secrets and a state disk of its own, has to
+//! become ready before the image may enter its family.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use gce::{Image, Instance, SecretBytes};
+
+use super::image::{self, BOOT_TEST_LABEL, FAILED, NAME_LABEL, PASSED};
+use super::promotion::label;
+use crate::cloud::{Cloud, Reach};
+use crate::deployment::{Deployment, Secret};
+use crate::document::Refusal;
+use crate::fleet::{self, NotReady, Report};
+use crate::journal::{Journal, Resource};
+use crate::names::EnvName;
+use crate::paths;
+use crate::progress::{Outcome, Progress, Stage};
+
+/// How long a gateway may take; a failure that the VM reports ends the test at once. Under full
+/// emulation it takes up to ten minutes.
+const TIMEOUT: Duration = Duration::from_mins(45);
+
+/// An image whose gateway did not do what it should.
+#[derive(Debug)]
+pub struct BootTestFailed {
+    image: String,
+    failure: Failure,
+}
+
+/// Why, and the last lines of the serial output.
+#[derive(Debug)]
+struct Failure {
+    why: String,
+    serial: String,
+}
+
+impl fmt::Display for BootTestFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { image, failure } = self;
+        write!(f, "the image {image} failed its boot test: {}", failure.why)?;
+        if !failure.serial.is_empty() {
+            write!(f, "\nlast lines of its serial output:\n{}", failure.serial)?;
+        }
+        write!(
+            f,
+            "\nthe image is kept, in no family: `clawbake images promote {image}` tests it again, \
+             `clawbake images prune` deletes it once a newer one is in front"
+        )
+    }
+}
+
+impl std::error::Error for BootTestFailed {}
+
+/// Boots a VM from the image, unless one has passed before. The verdict is kept on the image as a
+/// label; everything else that the test created is gone when it ends.
+///
+/// # Errors
+/// [`BootTestFailed`] when the gateway does not become ready, accepts a wrong token, or a secret's
+/// value shows where it must not. The image stays, without a family.
+pub async fn boot_test(
+    deployment: &Deployment,
+    cloud: &Cloud,
+    image: Image,
+    progress: &Progress,
+) -> Result<Image> {
+    let name = image.name.clone().context("an image without a name")?;
+    let stage = progress.stage("boot test");
+    if image::boot_test(&image) == Some(PASSED) {
+        stage.finish(Outcome::Cached, format!("{name} has passed"));
+        return Ok(image);
+    }
+    let mut journal = Journal::begin(&paths::journal()?, "boot-test", &cloud.place)?;
+    let verdict = run(deployment, cloud, &image, &mut journal, &stage).await;
+    stage.note("deleting the VM, its disk and secrets");
+    match journal.undo(&cloud.client, verdict).await? {
+        Ok(()) => {
+            let image = label(cloud, &name, BOOT_TEST_LABEL, PASSED).await?;
+            stage.finish(Outcome::Done, format!("{name} has passed"));
+            Ok(image)
+        }
+        Err(failure) => {
+            label(cloud, &name, BOOT_TEST_LABEL, FAILED).await?;
+            Err(BootTestFailed {
+                image: name,
+                failure,
+            }
+            .into())
+        }
+    }
+}
+
+/// The test itself: the outer error is the cloud's, the inner one the image's.
+async fn run(
+    deployment: &Deployment,
+    cloud: &Cloud,
+    image: &Image,
+    journal: &mut Journal,
+    stage: &Stage,
+) -> Result<Result<(), Failure>> {
+    let test = throw_away(deployment, journal.run())?;
+    let canaries = store(&test, cloud, journal).await?;
+    stage.note(format!("VM {}", test.name));
+    fleet::create(&test, cloud, image, journal).await?;
+    let report = match fleet::watch(cloud, &test.name, TIMEOUT, stage).await {
+        Ok(report) => report,
+        Err(error) => {
+            let NotReady { why, serial, .. } = error.downcast()?;
+            return Ok(Err(Failure { why, serial }));
+        }
+    };
+    let instances = cloud.client.instances(&cloud.zone);
+    let instance = instances.get(&test.name).await?;
+    let serial = instances.serial_port_output(&test.name, 0).await?;
+    let serial = serial.contents.unwrap_or_default();
+    let judged = match probe(&test, cloud, &instance, &canaries).await {
+        Ok(()) => judge(&report, &test, image, &canaries, &instance, &serial)?,
+        Err(error) => Some(format!("{error:#}")),
+    };
+    Ok(judged.map_or(Ok(()), |why| {
+        let serial = String::new();
+        Err(Failure { why, serial })
+    }))
+}
+
+/// The deployment of the test: the same machine and environment, names and secrets of its own, no
+/// schedule of snapshots.
+fn throw_away(deployment: &Deployment, run: &str) -> Result<Deployment> {
+    let name = format!("clawbake-test-{run}");
+    let mut test = deployment.clone();
+    test.name = parse(&name)?;
+    for (variable, secret) in &mut test.secrets {
+        *secret = Secret {
+            secret: parse(&format!("{name}-{variable}"))?,
+            version: "latest".into(),
+        };
+    }
+    test.state.snapshots = None;
+    Ok(test)
+}
+
+fn parse<T: FromStr<Err = Refusal>>(name: &str) -> Result<T> {
+    name.parse()
+        .map_err(|refusal: Refusal| anyhow!("{}", refusal.message))
+}
+
+/// A new random value for every variable, readable by the VM's account.
+async fn store(
+    test: &Deployment,
+    cloud: &Cloud,
+    journal: &mut Journal,
+) -> Result<BTreeMap<EnvName, SecretBytes>> {
+    let mut canaries = BTreeMap::new();
+    for (variable, Secret { secret, .. }) in &test.secrets {
+        let value = fleet::random()?;
+        journal.record(Resource::Secret {
+            name: secret.to_string(),
+        })?;
+        let labels = [journal.label()].into();
+        let defined = fleet::define(cloud, secret, labels).await;
+        journal.answered(&cloud.client, defined).await?;
+        fleet::store(cloud, secret, value.clone()).await?;
+        canaries.insert(variable.clone(), value);
+    }
+    Ok(canaries)
+}
+
+/// Asks the gateway from here where it is within reach; elsewhere the VM's own word has to do.
+async fn probe(
+    test: &Deployment,
+    cloud: &Cloud,
+    instance: &Instance,
+    canaries: &BTreeMap<EnvName, SecretBytes>,
+) -> Result<()> {
+    let gateway = &test.recipe.gateway;
+    match cloud.reach(instance, gateway.ports.front) {
+        Reach::Url(url) => fleet::probe(&url, &gateway.health, &canaries[&gateway.token_env]).await,
+        Reach::Tunnel(_) => Ok(()),
+    }
+}
+
+/// What is wrong with a VM that is ready, if anything.
+fn judge(
+    report: &Report,
+    test: &Deployment,
+    image: &Image,
+    canaries: &BTreeMap<EnvName, SecretBytes>,
+    instance: &Instance,
+    serial: &str,
+) -> Result<Option<String>> {
+    let version = test.recipe.gateway.release.version.to_string();
+    if report.gateway != version {
+        return Ok(Some(format!(
+            "it runs gateway {}, not {version}",
+            report.gateway
+        )));
+    }
+    // An archive from elsewhere got its name after it was sealed.
+    if let Some(sealed) = image.labels.get(NAME_LABEL)
+        && report.image != *sealed
+    {
+        return Ok(Some(format!(
+            "it calls itself {}, not {sealed}",
+            report.image
+        )));
+    }
+    let metadata = serde_json::to_string(instance)?;
+    for (variable, value) in canaries {
+        let value = String::from_utf8_lossy(value.expose());
+        for (place, text) in [("serial output", serial), ("metadata", &metadata)] {
+            if text.contains(&*value) {
+                return Ok(Some(format!("the value of {variable} is in its {place}")));
+            }
+        }
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::fleet::Phase;
+
+    fn deployment() -> Deployment {
+        let text = include_str!("../userdata/testdata/clawbake.yaml");
+        Deployment::parse("clawbake.yaml", text, Path::new("")).unwrap()
+    }
+
+    #[test]
+    fn the_test_shares_no_name_with_the_deployment() {
+        let (real, test) = (deployment(), throw_away(&deployment(), "1a2b3c4d").unwrap());
+        assert_eq!(&*test.name, "clawbake-test-1a2b3c4d");
+        assert_eq!(
+            fleet::state_disk_name(&test),
+            "clawbake-test-1a2b3c4d-state"
+        );
+        assert_eq!(test.state.snapshots, None);
+        assert!(test.secrets.keys().eq(real.secrets.keys()));
+        let secrets: Vec<_> = test
+            .secrets
+            .values()
+            .map(|s| s.secret.to_string())
+            .collect();
+        assert_eq!(
+            secrets,
+            [
+                "clawbake-test-1a2b3c4d-CLAWDBOT_GATEWAY_TOKEN",
+                "clawbake-test-1a2b3c4d-GOG_KEYRING_PASSWORD"
+            ]
+        );
+        assert!(test.secrets.values().all(|s| s.version == "latest"));
+    }
+
+    #[test]
+    fn another_gateway_another_image_and_a_value_in_sight_are_failures() {
+        let test = throw_away(&deployment(), "1a2b3c4d").unwrap();
+        let version = test.recipe.gateway.release.version.to_string();
+        let canaries = [("TOKEN".parse().unwrap(), b"c4n4ry".to_vec().into())].into();
+        let image = |name: &str| Image {
+            labels: [(NAME_LABEL.to_owned(), name.to_owned())].into(),
+            ..Image::default()
+        };
+        let told = |gateway: &str, image: &Image, instance: &Instance, serial: &str| {
+            let report = Report {
+                nonce: "n".into(),
+                boot_id: "b".into(),
+                image: "golden".into(),
+                gateway: gateway.into(),
+                phase: Phase::Ready,
+                at: "2026-01-01T00:00:00Z".into(),
+                reason: None,
+            };
+            judge(&report, &test, image, &canaries, instance, serial)
+                .unwrap()
+                .unwrap_or_default()
+        };
+        let (golden, clean) = (image("golden"), Instance::default());
+        assert_eq!(told(&version, &golden, &clean, "ready"), "");
+        assert_eq!(told(&version, &Image::default(), &clean, ""), "");
+        assert_eq!(
+            told("2020.1.1", &golden, &clean, ""),
+            format!("it runs gateway 2020.1.1, not {version}")
+        );
+        assert_eq!(
+            told(&version, &image("other"), &clean, ""),
+            "it calls itself golden, not other"
+        );
+        assert_eq!(
+            told(&version, &golden, &clean, "token=c4n4ry"),
+            "the value of TOKEN is in its serial output"
+        );
+        let leaking = Instance {
+            description: Some("c4n4ry".into()),
+            ..Instance::default()
+        };
+        assert_eq!(
+            told(&version, &golden, &leaking, ""),
+            "the value of TOKEN is in its metadata"
+        );
+    }
+}

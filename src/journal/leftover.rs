@@ -1,0 +1,186 @@
+//! What dead runs left over, and its removal.
+
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Result;
+use gce::Client;
+use serde::Serialize;
+
+use super::file::{Entry, JournalFile, Line, Run, Text};
+use super::{RUN_LABEL, Resource};
+use crate::cloud::Place;
+
+/// A request whose connection broke may take effect a moment later: look again after this.
+const MOMENT: Duration = Duration::from_secs(1);
+
+/// What became of a resource at clean-up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "fate", rename_all = "camelCase")]
+pub enum Fate {
+    /// It was there, and is not any more.
+    Removed,
+    /// It was not there.
+    Absent,
+    /// One of that name is there that this run has not made: it was not touched.
+    Foreign,
+    /// It is this run's and still there: nothing was asked for but a look.
+    Found,
+    /// It could not be looked at, or not be deleted.
+    Failed {
+        /// Why.
+        why: String,
+    },
+}
+
+impl fmt::Display for Fate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Removed => f.write_str("removed"),
+            Self::Absent => f.write_str("not there"),
+            Self::Foreign => write!(f, "not touched: its {RUN_LABEL} is not this run's"),
+            Self::Found => f.write_str("left over"),
+            Self::Failed { why } => write!(f, "not removed: {why}"),
+        }
+    }
+}
+
+/// A dead run's journal. While this is held, nobody else cleans up after the same run.
+#[derive(Debug)]
+pub struct Leftover {
+    /// The run.
+    pub run: Run,
+    file: JournalFile,
+    text: Text,
+}
+
+/// The runs that ended without settling their journals, the oldest first.
+pub fn leftovers(dir: &Path) -> Result<Vec<Leftover>> {
+    let mut found = Vec::new();
+    for (file, mut text) in JournalFile::dead(dir)? {
+        match text.run.take() {
+            Some(run) => found.push(Leftover { run, file, text }),
+            // It died before it could write the first line.
+            None => file.remove()?,
+        }
+    }
+    found.sort_by_key(|leftover| leftover.run.began);
+    Ok(found)
+}
+
+/// Strikes what is in use from the journals of dead runs: it is nobody's left-over any more.
+pub fn keep(dir: &Path, place: &Place, resources: &[Resource]) -> Result<()> {
+    for resource in resources {
+        take(dir, place, resource, |_| Ok(()))?;
+    }
+    Ok(())
+}
+
+/// Takes a resource out of the dead run's journal that names it, after `first` has it written down.
+pub(super) fn take(
+    dir: &Path,
+    place: &Place,
+    resource: &Resource,
+    mut first: impl FnMut(&Entry) -> Result<()>,
+) -> Result<()> {
+    for mut leftover in leftovers(dir)? {
+        if leftover.run.place != *place {
+            continue;
+        }
+        let entries = leftover.text.entries.clone();
+        for entry in entries.iter().filter(|entry| entry.resource == *resource) {
+            first(entry)?;
+            leftover.file.append(&Line::Forget(entry.clone()))?;
+            leftover.text.entries.retain(|other| other != entry);
+        }
+        if leftover.text.entries.is_empty() {
+            leftover.file.remove()?;
+        }
+    }
+    Ok(())
+}
+
+impl Leftover {
+    /// What it had begun to create, the last first.
+    pub fn resources(&self) -> impl Iterator<Item = &Resource> {
+        self.text.entries.iter().rev().map(|entry| &entry.resource)
+    }
+
+    /// Looks at each resource, the last first, and changes nothing.
+    pub async fn look(&self, client: &Client) -> Vec<(Resource, Fate)> {
+        let mut looked = Vec::new();
+        for entry in self.text.entries.iter().rev() {
+            let found = owned(client, entry).await;
+            looked.push((entry.resource.clone(), found.unwrap_or_else(failed)));
+        }
+        looked
+    }
+
+    /// Removes what the run had created, the last first. The journal stays where something failed.
+    pub async fn clean(self, client: &Client) -> Result<Vec<(Resource, Fate)>> {
+        let fates = remove_all(client, &self.text.entries, self.text.answered).await;
+        if !fates
+            .iter()
+            .any(|(_, fate)| matches!(fate, Fate::Failed { .. }))
+        {
+            self.file.remove()?;
+        }
+        Ok(fates)
+    }
+
+    /// Removes the journal of a run whose place is gone, and its resources with it.
+    pub fn discard(self) -> Result<()> {
+        self.file.remove()
+    }
+}
+
+/// Removes entries, the last first.
+pub(super) async fn remove_all(
+    client: &Client,
+    entries: &[Entry],
+    answered: bool,
+) -> Vec<(Resource, Fate)> {
+    let mut fates = Vec::new();
+    for entry in entries.iter().rev() {
+        let mut fate = remove(client, entry).await;
+        if matches!(fate, Ok(Fate::Absent)) && !answered {
+            tokio::time::sleep(MOMENT).await;
+            fate = remove(client, entry).await;
+        }
+        fates.push((entry.resource.clone(), fate.unwrap_or_else(failed)));
+    }
+    fates
+}
+
+async fn remove(client: &Client, entry: &Entry) -> gce::Result<Fate> {
+    entry.resource.quiet(client).await?;
+    let fate = owned(client, entry).await?;
+    if fate != Fate::Found {
+        return Ok(fate);
+    }
+    Ok(if entry.resource.delete(client).await? {
+        Fate::Removed
+    } else {
+        Fate::Absent
+    })
+}
+
+/// Whether it is there, and this run's.
+pub(super) async fn owned(client: &Client, entry: &Entry) -> gce::Result<Fate> {
+    Ok(match entry.resource.labels(client).await? {
+        None => Fate::Absent,
+        Some(labels) if labels.get(RUN_LABEL) == Some(&entry.run) => Fate::Found,
+        Some(_) => Fate::Foreign,
+    })
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it stands where a closure would"
+)]
+fn failed(error: gce::Error) -> Fate {
+    Fate::Failed {
+        why: error.to_string(),
+    }
+}

@@ -1,0 +1,127 @@
+//! Something that a run creates, and whose it is.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use gce::{Client, Pending};
+use serde::{Deserialize, Serialize};
+
+/// Label, or an object's metadata, on everything that a run creates: the run's id.
+pub const RUN_LABEL: &str = "clawbake-run";
+
+/// Something that a run creates, by the name that it will have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum Resource {
+    /// An image.
+    Image {
+        /// Its name.
+        name: String,
+    },
+    /// An instance. Its boot disk goes with it, and is recorded too: an insert that fails may leave
+    /// the disk alone behind.
+    Instance {
+        /// Its zone.
+        zone: String,
+        /// Its name.
+        name: String,
+    },
+    /// A disk that has no data yet.
+    Disk {
+        /// Its zone.
+        zone: String,
+        /// Its name.
+        name: String,
+    },
+    /// An object in Cloud Storage.
+    Object {
+        /// Its bucket.
+        bucket: String,
+        /// Its name.
+        name: String,
+    },
+    /// A secret with all its versions.
+    Secret {
+        /// Its name.
+        name: String,
+    },
+}
+
+impl fmt::Display for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Image { name } => write!(f, "image {name}"),
+            Self::Instance { zone, name } => write!(f, "instance {name} in {zone}"),
+            Self::Disk { zone, name } => write!(f, "disk {name} in {zone}"),
+            Self::Object { bucket, name } => write!(f, "object gs://{bucket}/{name}"),
+            Self::Secret { name } => write!(f, "secret {name}"),
+        }
+    }
+}
+
+impl Resource {
+    /// Its labels, or an object's metadata; `None` where there is no such resource.
+    pub(super) async fn labels(
+        &self,
+        client: &Client,
+    ) -> gce::Result<Option<BTreeMap<String, String>>> {
+        Ok(match self {
+            Self::Image { name } => client.images().find(name).await?.map(|it| it.labels),
+            Self::Instance { zone, name } => {
+                client.instances(zone).find(name).await?.map(|it| it.labels)
+            }
+            Self::Disk { zone, name } => client.disks(zone).find(name).await?.map(|it| it.labels),
+            Self::Object { bucket, name } => client
+                .objects(bucket)
+                .find(name)
+                .await?
+                .map(|it| it.metadata),
+            Self::Secret { name } => client.secrets().find(name).await?.map(|it| it.labels),
+        })
+    }
+
+    /// Waits for the operations on it that somebody else has started: an insert that is under way
+    /// when its run ends, or a delete. How they end shows in the resource.
+    pub async fn quiet(&self, client: &Client) -> gce::Result<()> {
+        let unfinished = match self {
+            Self::Image { name } => client.operations(None).unfinished("images", name).await,
+            Self::Instance { zone, name } => {
+                let operations = client.operations(Some(zone));
+                operations.unfinished("instances", name).await
+            }
+            Self::Disk { zone, name } => {
+                let operations = client.operations(Some(zone));
+                operations.unfinished("disks", name).await
+            }
+            Self::Object { .. } | Self::Secret { .. } => return Ok(()),
+        };
+        for pending in unfinished? {
+            match pending.wait().await {
+                Err(error) if error.kind != gce::Kind::Operation => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes it; `false` if it was not there.
+    pub async fn delete(&self, client: &Client) -> gce::Result<bool> {
+        let deleted = match self {
+            Self::Image { name } => done(client.images().delete(name).await).await,
+            Self::Instance { zone, name } => done(client.instances(zone).delete(name).await).await,
+            Self::Disk { zone, name } => done(client.disks(zone).delete(name).await).await,
+            Self::Object { bucket, name } => client.objects(bucket).delete(name).await,
+            Self::Secret { name } => client.secrets().delete(name).await,
+        };
+        match deleted {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind == gce::Kind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// An accepted request, to its end.
+pub(super) async fn done(request: gce::Result<Pending>) -> gce::Result<()> {
+    request?.wait().await.map(drop)
+}

@@ -1,0 +1,222 @@
+//! Images from archives, through the real binary and a real engine, without booting any: published,
+//! promoted, rolled back, pruned, and two at once.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+struct Cloud(TempDir);
+
+impl Cloud {
+    fn begin() -> Self {
+        // Short: the path of a unix socket below it may have 107 bytes.
+        let dir = tempfile::Builder::new()
+            .prefix("clawbake-")
+            .tempdir_in("/tmp")
+            .unwrap();
+        let cloud = Self(dir);
+        cloud.done(&["init"]);
+        cloud
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let dir = self.0.path();
+        Command::new(env!("CARGO_BIN_EXE_clawbake"))
+            .current_dir(dir)
+            .env("CLAWBAKE_ENGINE", dir.join("engine"))
+            .env("CLAWBAKE_JOURNAL", dir.join("journal"))
+            .env("CLAWBAKE_CACHE", dir.join("cache"))
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+    }
+
+    fn done(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {stderr}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    fn refused(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    /// An archive of a disk of 1 GiB that begins with `word`.
+    fn archive(&self, word: &str) -> PathBuf {
+        let dir = self.0.path().join(word);
+        fs::create_dir(&dir).unwrap();
+        let disk = dir.join("disk.raw");
+        fs::write(&disk, word).unwrap();
+        let file = fs::File::options().write(true).open(&disk).unwrap();
+        file.set_len(1 << 30).unwrap();
+        let mut tar = Command::new("tar");
+        tar.current_dir(&dir)
+            .args(["--format=oldgnu", "-Sczf", "disk.tar.gz", "disk.raw"]);
+        assert!(tar.status().unwrap().success());
+        dir.join("disk.tar.gz")
+    }
+
+    fn publish(&self, word: &str) -> String {
+        let archive = self.archive(word);
+        let archive = archive.to_str().unwrap();
+        self.done(&["bake", "--archive", archive, "--no-promote"])
+    }
+
+    fn promote(&self, image: &str) -> String {
+        self.done(&["images", "promote", "--untested", image])
+    }
+
+    fn image(&self, name: &str) -> Value {
+        serde_json::from_str(&self.done(&["images", "show", "--json", name])).unwrap()
+    }
+
+    fn client(&self) -> (gce::Client, String) {
+        let endpoint = fs::read(self.0.path().join("engine/endpoint.json")).unwrap();
+        let endpoint: Value = serde_json::from_slice(&endpoint).unwrap();
+        let text = |key: &str| endpoint[key].as_str().unwrap().to_owned();
+        let credentials = gce::Credentials::token(text("token"));
+        let endpoints = gce::Endpoints::at(&text("url"));
+        let client = gce::Client::new(endpoints, credentials, &text("project")).unwrap();
+        (client, text("zone"))
+    }
+
+    /// Makes a disk from an image, and returns its name.
+    #[tokio::main]
+    async fn disk_of(&self, image: &str) -> String {
+        let (client, zone) = self.client();
+        let disk = gce::Disk {
+            name: Some("made-of-it".into()),
+            source_image: Some(format!("global/images/{image}")),
+            ..gce::Disk::default()
+        };
+        let inserted = client.disks(&zone).insert(&disk).await.unwrap();
+        inserted.wait().await.unwrap();
+        disk.name.unwrap()
+    }
+
+    #[tokio::main]
+    async fn delete_disk(&self, name: &str) {
+        let (client, zone) = self.client();
+        let deleted = client.disks(&zone).delete(name).await.unwrap();
+        deleted.wait().await.unwrap();
+    }
+
+    /// Every image's name and place in the family, newest first.
+    fn places(&self) -> Vec<(String, String)> {
+        let list = self.done(&["images", "list"]);
+        let words = |line: &str| -> Vec<String> {
+            line.split_whitespace().map(str::to_owned).collect()
+        };
+        let place = |line| {
+            let words = words(line);
+            (words[0].clone(), words[2].clone())
+        };
+        list.lines().map(place).collect()
+    }
+
+    fn place(&self, name: &str) -> String {
+        let places = self.places();
+        places.into_iter().find(|(n, _)| n == name).unwrap().1
+    }
+}
+
+impl Drop for Cloud {
+    fn drop(&mut self) {
+        self.run(&["engine", "stop"]);
+    }
+}
+
+#[test]
+fn published_promoted_rolled_back_and_pruned() {
+    let cloud = Cloud::begin();
+    let a = cloud.publish("a");
+    let image = cloud.image(&a);
+    assert_eq!(image["family"], Value::Null);
+    let labels = &image["labels"];
+    assert_eq!(labels["clawbake-recipe"], "clawdbot");
+    assert_eq!(labels["clawbake-base"], "debian-13");
+    let content = labels["clawbake-content"].as_str().unwrap();
+    assert!(a.ends_with(&content[..8]), "{a} is not named after {content}");
+    assert_eq!(cloud.place(&a), "outside");
+    // Published once; the second time it is there.
+    let again = cloud.0.path().join("a/disk.tar.gz");
+    let again = again.to_str().unwrap();
+    assert_eq!(
+        cloud.done(&["bake", "--archive", again, "--no-promote"]),
+        a
+    );
+
+    assert_eq!(cloud.promote(&a), format!("{a} enters the family"));
+    assert_eq!(cloud.place(&a), "front");
+    let (b, old) = (cloud.publish("b"), cloud.publish("old"));
+    cloud.promote(&b);
+    let c = cloud.publish("c");
+    let plan = format!("{c} enters the family\n{a} is deprecated, replaced by {c}");
+    assert_eq!(
+        cloud.done(&["images", "promote", "--untested", "--dry-run", &c]),
+        plan
+    );
+    assert_eq!(cloud.place(&b), "front");
+    assert_eq!(cloud.promote(&c), plan);
+    let places = [(&c, "front"), (&old, "outside"), (&b, "rollback"), (&a, "deprecated")];
+    let places = places.map(|(name, place)| (name.clone(), place.to_owned()));
+    assert_eq!(cloud.places(), places);
+    let replacement = cloud.image(&a)["deprecated"]["replacement"].clone();
+    assert!(replacement.as_str().unwrap().ends_with(&c), "{replacement}");
+    let error = cloud.refused(&["images", "promote", "--untested", &old]);
+    assert!(
+        error.contains(&format!("{c} stays in front: {old} is older")),
+        "{error}"
+    );
+
+    assert_eq!(
+        cloud.done(&["images", "rollback"]),
+        format!("{c} is deprecated, replaced by {b}")
+    );
+    assert_eq!(cloud.place(&b), "front");
+    let error = cloud.refused(&["images", "rollback"]);
+    assert!(error.contains("every older image is deprecated") && error.contains(&a), "{error}");
+    assert_eq!(cloud.promote(&c), format!("{c} is no longer deprecated"));
+    assert_eq!(cloud.place(&c), "front");
+    assert_eq!(cloud.place(&b), "rollback");
+
+    let disk = cloud.disk_of(&a);
+    assert_eq!(cloud.done(&["images", "prune", "--keep", "1"]), old);
+    cloud.delete_disk(&disk);
+    assert_eq!(
+        cloud.done(&["images", "prune", "--keep", "1", "--dry-run"]),
+        a
+    );
+    assert_eq!(cloud.done(&["images", "prune", "--keep", "1"]), a);
+    let left: Vec<_> = cloud.places().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(left, [c, b]);
+    assert_eq!(fs::read_dir(cloud.0.path().join("journal")).unwrap().count(), 0);
+}
+
+#[test]
+fn of_two_at_once_the_newest_ends_in_front() {
+    let cloud = Cloud::begin();
+    let first = cloud.publish("first");
+    cloud.promote(&first);
+    std::thread::scope(|scope| {
+        for word in ["left", "right"] {
+            let cloud = &cloud;
+            scope.spawn(move || {
+                let image = cloud.publish(word);
+                // The older of the two may be refused, if the newer is there already.
+                cloud.run(&["images", "promote", "--untested", &image]);
+            });
+        }
+    });
+    let places = cloud.places();
+    assert_eq!(places.len(), 3);
+    assert_eq!(places[0].1, "front", "{places:?}");
+    assert!(places.iter().any(|(_, place)| place == "rollback"), "{places:?}");
+}
