@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use md5::{Digest, Md5};
 use tokio::process::Command;
 
@@ -80,7 +80,9 @@ impl Release {
         if file.exists() {
             return Ok(file);
         }
-        able().with_context(|| format!("making the public image {image}"))?;
+        if let Some(obstacle) = obstacle(rustix::process::geteuid().is_root(), installed) {
+            bail!("this machine cannot make the public image {image}: {obstacle}");
+        }
         fs::create_dir_all(cache).with_context(|| format!("creating {}", cache.display()))?;
         let dir = tempfile::Builder::new()
             .suffix(".part")
@@ -116,7 +118,22 @@ impl Release {
             bail!("making the public image {image} from Debian's archive: {tail}");
         }
         disk::convert("raw", &dir.path().join("disk.raw"), &file).await?;
+        self.forget_others(cache, &file)?;
         Ok(file)
+    }
+
+    /// Removes this release's other files from the cache. Engines that use them have links of their own.
+    fn forget_others(&self, cache: &Path, current: &Path) -> Result<()> {
+        let entries =
+            fs::read_dir(cache).with_context(|| format!("listing {}", cache.display()))?;
+        for entry in entries {
+            let path = entry?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if path != current && Self::of(&name).is_some_and(|other| other.suite == self.suite) {
+                fs::remove_file(&path).ok();
+            }
+        }
+        Ok(())
     }
 
     /// The digest of what the image is made from.
@@ -133,20 +150,22 @@ impl Release {
     }
 }
 
-/// Whether this machine can make a disk.
-fn able() -> Result<()> {
-    ensure!(
-        rustix::process::geteuid().is_root(),
-        "the engine mounts file systems for it: run the engine as root"
-    );
-    let path = std::env::var_os("PATH").unwrap_or_default();
+/// What keeps a machine from making a disk, and what to do about it.
+fn obstacle(root: bool, installed: impl Fn(&str) -> bool) -> Option<String> {
+    if !root {
+        return Some("it mounts file systems: run the engine as root".into());
+    }
     let missing: Vec<_> = PROGRAMS
         .iter()
-        .filter(|(program, _)| !std::env::split_paths(&path).any(|dir| dir.join(program).is_file()))
+        .filter(|(program, _)| !installed(program))
         .map(|(_, package)| *package)
         .collect();
-    ensure!(missing.is_empty(), "install first: {}", missing.join(" "));
-    Ok(())
+    (!missing.is_empty()).then(|| format!("install first: {}", missing.join(" ")))
+}
+
+fn installed(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|dir| dir.join(program).is_file())
 }
 
 #[cfg(test)]
@@ -168,5 +187,16 @@ mod tests {
             Some("trixie")
         );
         assert!(Release::of("debian-130-x").is_none());
+    }
+
+    #[test]
+    fn a_machine_that_cannot_make_them_says_what_it_lacks() {
+        assert_eq!(obstacle(true, |_| true), None);
+        let user = obstacle(false, |_| true).unwrap_or_default();
+        assert!(user.contains("as root"), "{user}");
+        assert_eq!(
+            obstacle(true, |program| !program.starts_with('m')).as_deref(),
+            Some("install first: mmdebstrap e2fsprogs dosfstools mtools")
+        );
     }
 }

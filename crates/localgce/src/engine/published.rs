@@ -28,6 +28,9 @@ impl Engine {
     /// When a public image cannot be made on this machine.
     pub async fn made_image(&self, id: &str) -> Result<PathBuf> {
         let file = self.image_file(id);
+        if file.exists() {
+            return Ok(file);
+        }
         let cache = self.published.0.lock().await;
         if file.exists() {
             return Ok(file);
