@@ -47,7 +47,7 @@ bench:
 	$(CARGO) build --quiet
 	tests/start/run target/debug/clawbake
 
-## e2e: bake, launch, restart, refuse, delete: real VMs, about 20 minutes without KVM
+## e2e: bake, launch, restart, refuse, delete: real VMs, about 25 minutes without KVM
 e2e:
 	$(CARGO) test --quiet --test e2e --test vm_builder -- --ignored --nocapture
 

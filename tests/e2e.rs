@@ -1,7 +1,7 @@
 //! From nothing to a gateway that answers, on this machine: the real gateway, a real image, real VMs.
 //!
-//! One story, because each chapter needs the one before it. It boots three times, which without KVM
-//! takes about 20 minutes: `make e2e`.
+//! One story, because each chapter needs the one before it. It boots four times, the image's boot test
+//! among them, which without KVM takes about 25 minutes: `make e2e`.
 
 mod story;
 
@@ -12,11 +12,11 @@ use story::{Story, hits};
 
 #[test]
 #[expect(clippy::too_many_lines, reason = "one story, told in order")]
-#[ignore = "boots VMs for 20 minutes; `make e2e`"]
+#[ignore = "boots VMs for 25 minutes; `make e2e`"]
 fn from_nothing_to_a_gateway_that_answers() {
     let story = Story::begin();
 
-    story.chapter("up: engine, secret, image, VM, ready, address");
+    story.chapter("up: engine, secret, image, boot test, VM, ready, address");
     let url = story.clawbake(&["up"]).trim().to_owned();
     assert!(
         url.starts_with("http://127."),
@@ -26,6 +26,24 @@ fn from_nothing_to_a_gateway_that_answers() {
     assert_eq!(story.ask(&url, None), 401);
     assert_eq!(story.ask(&url, Some("wrong")), 401);
     assert_eq!(story.ask(&url, Some(&first)), 200);
+
+    story.chapter("the image has passed its boot test, of which nothing else is left");
+    let images = story.clawbake(&["images", "list"]);
+    assert!(
+        images.lines().count() == 1 && images.contains(" front ") && images.contains(" passed "),
+        "{images}"
+    );
+    assert_eq!(story.names("instances"), ["clawdbot-gateway"]);
+    assert_eq!(
+        story.names("disks"),
+        ["clawdbot-gateway", "clawdbot-gateway-state"]
+    );
+    assert_eq!(
+        story
+            .gcloud(&["secrets", "list", "--format=value(name.basename())"])
+            .trim(),
+        "clawdbot-gateway-token"
+    );
 
     story.chapter("up again: quick, and nothing changes");
     let (before, started) = (story.resources(), Instant::now());
@@ -177,7 +195,7 @@ fn from_nothing_to_a_gateway_that_answers() {
     story.expect_machines(1);
     story.kill_engine();
     story.expect_machines(0);
-    story.clawbake(&["engine", "start"]);
+    assert!(story.engine_command("start"));
     story.expect_machines(1);
     story.clawbake(&["delete", "--state-disk", "clawdbot-gateway-state"]);
     story.end();

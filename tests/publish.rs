@@ -2,7 +2,7 @@
 //! promoted, rolled back, pruned, and two at once.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
@@ -63,10 +63,13 @@ impl Cloud {
         dir.join("disk.tar.gz")
     }
 
-    fn publish(&self, word: &str) -> String {
-        let archive = self.archive(word);
+    fn bake(&self, archive: &Path) -> String {
         let archive = archive.to_str().unwrap();
         self.done(&["bake", "--archive", archive, "--no-promote"])
+    }
+
+    fn publish(&self, word: &str) -> String {
+        self.bake(&self.archive(word))
     }
 
     fn promote(&self, image: &str) -> String {
@@ -111,9 +114,8 @@ impl Cloud {
     /// Every image's name and place in the family, newest first.
     fn places(&self) -> Vec<(String, String)> {
         let list = self.done(&["images", "list"]);
-        let words = |line: &str| -> Vec<String> {
-            line.split_whitespace().map(str::to_owned).collect()
-        };
+        let words =
+            |line: &str| -> Vec<String> { line.split_whitespace().map(str::to_owned).collect() };
         let place = |line| {
             let words = words(line);
             (words[0].clone(), words[2].clone())
@@ -143,15 +145,13 @@ fn published_promoted_rolled_back_and_pruned() {
     assert_eq!(labels["clawbake-recipe"], "clawdbot");
     assert_eq!(labels["clawbake-base"], "debian-13");
     let content = labels["clawbake-content"].as_str().unwrap();
-    assert!(a.ends_with(&content[..8]), "{a} is not named after {content}");
+    assert!(
+        a.ends_with(&content[..8]),
+        "{a} is not named after {content}"
+    );
     assert_eq!(cloud.place(&a), "outside");
     // Published once; the second time it is there.
-    let again = cloud.0.path().join("a/disk.tar.gz");
-    let again = again.to_str().unwrap();
-    assert_eq!(
-        cloud.done(&["bake", "--archive", again, "--no-promote"]),
-        a
-    );
+    assert_eq!(cloud.bake(&cloud.0.path().join("a/disk.tar.gz")), a);
 
     assert_eq!(cloud.promote(&a), format!("{a} enters the family"));
     assert_eq!(cloud.place(&a), "front");
@@ -165,7 +165,12 @@ fn published_promoted_rolled_back_and_pruned() {
     );
     assert_eq!(cloud.place(&b), "front");
     assert_eq!(cloud.promote(&c), plan);
-    let places = [(&c, "front"), (&old, "outside"), (&b, "rollback"), (&a, "deprecated")];
+    let places = [
+        (&c, "front"),
+        (&old, "outside"),
+        (&b, "rollback"),
+        (&a, "deprecated"),
+    ];
     let places = places.map(|(name, place)| (name.clone(), place.to_owned()));
     assert_eq!(cloud.places(), places);
     let replacement = cloud.image(&a)["deprecated"]["replacement"].clone();
@@ -182,7 +187,10 @@ fn published_promoted_rolled_back_and_pruned() {
     );
     assert_eq!(cloud.place(&b), "front");
     let error = cloud.refused(&["images", "rollback"]);
-    assert!(error.contains("every older image is deprecated") && error.contains(&a), "{error}");
+    assert!(
+        error.contains("every older image is deprecated") && error.contains(&a),
+        "{error}"
+    );
     assert_eq!(cloud.promote(&c), format!("{c} is no longer deprecated"));
     assert_eq!(cloud.place(&c), "front");
     assert_eq!(cloud.place(&b), "rollback");
@@ -197,13 +205,24 @@ fn published_promoted_rolled_back_and_pruned() {
     assert_eq!(cloud.done(&["images", "prune", "--keep", "1"]), a);
     let left: Vec<_> = cloud.places().into_iter().map(|(name, _)| name).collect();
     assert_eq!(left, [c, b]);
-    assert_eq!(fs::read_dir(cloud.0.path().join("journal")).unwrap().count(), 0);
+    assert_eq!(
+        fs::read_dir(cloud.0.path().join("journal"))
+            .unwrap()
+            .count(),
+        0
+    );
 }
 
 #[test]
 fn of_two_at_once_the_newest_ends_in_front() {
     let cloud = Cloud::begin();
-    let first = cloud.publish("first");
+    cloud.done(&["engine", "start"]);
+    let archive = cloud.archive("first");
+    let (first, same) = std::thread::scope(|scope| {
+        let [one, two] = [(); 2].map(|()| scope.spawn(|| cloud.bake(&archive)));
+        (one.join().unwrap(), two.join().unwrap())
+    });
+    assert_eq!(first, same, "the same archive became two images");
     cloud.promote(&first);
     std::thread::scope(|scope| {
         for word in ["left", "right"] {
@@ -218,5 +237,8 @@ fn of_two_at_once_the_newest_ends_in_front() {
     let places = cloud.places();
     assert_eq!(places.len(), 3);
     assert_eq!(places[0].1, "front", "{places:?}");
-    assert!(places.iter().any(|(_, place)| place == "rollback"), "{places:?}");
+    assert!(
+        places.iter().any(|(_, place)| place == "rollback"),
+        "{places:?}"
+    );
 }

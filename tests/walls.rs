@@ -64,6 +64,35 @@ fn client_and_engine_do_not_know_each_other() {
     );
 }
 
+/// What checks client and engine is part of neither.
+#[test]
+fn the_contract_is_for_tests_alone() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for manifest in [
+        "Cargo.toml",
+        "crates/gce/Cargo.toml",
+        "crates/localgce/Cargo.toml",
+    ] {
+        let text = fs::read_to_string(root.join(manifest)).unwrap();
+        let (_, rest) = text.split_once("\n[dependencies]").unwrap();
+        let (needed, dev) = rest.split_once("\n[dev-dependencies]").unwrap();
+        let named = |text: &str| {
+            text.contains("crates/wire") || text.contains("../wire") || text.contains("../contract")
+        };
+        assert!(!named(needed), "{manifest} depends on it");
+        assert!(named(dev), "{manifest} is not checked by it");
+    }
+    for room in ["crates/contract/src", "crates/wire/src"] {
+        assert_eq!(
+            mentions(
+                room,
+                &["use gce", "gce::Client", "localgce::", "use clawbake"]
+            ),
+            Vec::<String>::new()
+        );
+    }
+}
+
 #[test]
 fn what_decides_does_no_io_and_knows_no_cloud() {
     let strangers = [

@@ -28,26 +28,20 @@ const TIMEOUT: Duration = Duration::from_mins(45);
 #[derive(Debug)]
 pub struct BootTestFailed {
     image: String,
-    failure: Failure,
-}
-
-/// Why, and the last lines of the serial output.
-#[derive(Debug)]
-struct Failure {
     why: String,
     serial: String,
 }
 
 impl fmt::Display for BootTestFailed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { image, failure } = self;
-        write!(f, "the image {image} failed its boot test: {}", failure.why)?;
-        if !failure.serial.is_empty() {
-            write!(f, "\nlast lines of its serial output:\n{}", failure.serial)?;
+        let Self { image, why, serial } = self;
+        write!(f, "the image {image} failed its boot test: {why}")?;
+        if !serial.is_empty() {
+            write!(f, "\nlast lines of its serial output:\n{serial}")?;
         }
         write!(
             f,
-            "\nthe image is kept, in no family: `clawbake images promote {image}` tests it again, \
+            "\nthe image is kept, and not promoted: `clawbake images promote {image}` tests it again, \
              `clawbake images prune` deletes it once a newer one is in front"
         )
     }
@@ -74,33 +68,38 @@ pub async fn boot_test(
         return Ok(image);
     }
     let mut journal = Journal::begin(&paths::journal()?, "boot-test", &cloud.place)?;
-    let verdict = run(deployment, cloud, &image, &mut journal, &stage).await;
+    let result = run(deployment, cloud, &image, &mut journal, &stage).await;
     stage.note("deleting the VM, its disk and secrets");
-    match journal.undo(&cloud.client, verdict).await? {
+    let result = journal.undo(&cloud.client, result).await;
+    match result {
         Ok(()) => {
             let image = label(cloud, &name, BOOT_TEST_LABEL, PASSED).await?;
             stage.finish(Outcome::Done, format!("{name} has passed"));
             Ok(image)
         }
-        Err(failure) => {
-            label(cloud, &name, BOOT_TEST_LABEL, FAILED).await?;
-            Err(BootTestFailed {
-                image: name,
-                failure,
+        Err(error) if error.is::<BootTestFailed>() => {
+            match label(cloud, &name, BOOT_TEST_LABEL, FAILED).await {
+                Ok(_) => Err(error),
+                Err(unlabelled) => Err(error.context(format!("{unlabelled:#}"))),
             }
-            .into())
         }
+        Err(error) => Err(error),
     }
 }
 
-/// The test itself: the outer error is the cloud's, the inner one the image's.
+/// The test itself; what the image is to blame for is a [`BootTestFailed`].
 async fn run(
     deployment: &Deployment,
     cloud: &Cloud,
     image: &Image,
     journal: &mut Journal,
     stage: &Stage,
-) -> Result<Result<(), Failure>> {
+) -> Result<()> {
+    let failed = |why, serial| BootTestFailed {
+        image: image.name.clone().unwrap_or_default(),
+        why,
+        serial,
+    };
     let test = throw_away(deployment, journal.run())?;
     let canaries = store(&test, cloud, journal).await?;
     stage.note(format!("VM {}", test.name));
@@ -109,21 +108,18 @@ async fn run(
         Ok(report) => report,
         Err(error) => {
             let NotReady { why, serial, .. } = error.downcast()?;
-            return Ok(Err(Failure { why, serial }));
+            return Err(failed(why, serial).into());
         }
     };
     let instances = cloud.client.instances(&cloud.zone);
     let instance = instances.get(&test.name).await?;
     let serial = instances.serial_port_output(&test.name, 0).await?;
     let serial = serial.contents.unwrap_or_default();
-    let judged = match probe(&test, cloud, &instance, &canaries).await {
+    let flaw = match probe(&test, cloud, &instance, &canaries).await {
         Ok(()) => judge(&report, &test, image, &canaries, &instance, &serial)?,
         Err(error) => Some(format!("{error:#}")),
     };
-    Ok(judged.map_or(Ok(()), |why| {
-        let serial = String::new();
-        Err(Failure { why, serial })
-    }))
+    flaw.map_or(Ok(()), |why| Err(failed(why, String::new()).into()))
 }
 
 /// The deployment of the test: the same machine and environment, names and secrets of its own, no

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use gce::{Bucket, IamConfiguration, Image, Object, UniformBucketLevelAccess};
+use gce::{Bucket, IamConfiguration, Image, Kind, Object, UniformBucketLevelAccess};
 
 use super::image;
 use super::source::{Draft, Source};
@@ -83,14 +83,22 @@ async fn insert(
     }
     body.labels.extend([journal.label()]);
     let images = cloud.client.images();
-    let name = draft.name.clone();
-    journal
-        .create(
-            &cloud.client,
-            Resource::Image { name },
-            images.insert(&body),
-        )
-        .await?;
+    let resource = Resource::Image {
+        name: draft.name.clone(),
+    };
+    let request = images.insert(&body);
+    let created = journal
+        .create(&cloud.client, resource.clone(), request)
+        .await;
+    let exists = |error: &anyhow::Error| {
+        let refused = error.downcast_ref::<gce::Error>();
+        refused.is_some_and(|error| error.kind == Kind::AlreadyExists)
+    };
+    match created {
+        // Names tell contents: another bake of the same was quicker.
+        Err(error) if exists(&error) => resource.quiet(&cloud.client).await?,
+        created => created?,
+    }
     let image = images.get(&draft.name).await?;
     if !image::ready(&image) {
         bail!(
@@ -119,6 +127,10 @@ async fn ensure_bucket(cloud: &Cloud) -> Result<()> {
         }),
         ..Bucket::default()
     };
-    buckets.insert(&bucket).await?;
+    match buckets.insert(&bucket).await {
+        // Another bake was quicker; a stranger's bucket is refused when it is looked at.
+        Err(error) if error.kind == Kind::Conflict => drop(buckets.get(&cloud.bucket).await?),
+        inserted => drop(inserted?),
+    }
     Ok(())
 }

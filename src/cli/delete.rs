@@ -19,11 +19,11 @@ pub(super) async fn run(args: Args) -> Result<()> {
     let deployment = args.deployment.load()?;
     let progress = terminal::progress();
     let cloud = Cloud::connect(&deployment.target, &progress).await?;
-    let found = fleet::delete(&deployment, &cloud, args.state_disk.as_deref(), &progress).await?;
-    if !found {
+    let deleted = fleet::delete(&deployment, &cloud, args.state_disk.as_deref(), &progress).await?;
+    if !deleted.anything {
         eprintln!("there was nothing to delete");
-    } else if args.state_disk.is_none() {
-        let disk = fleet::state_disk_name(&deployment);
+    }
+    if let Some(disk) = deleted.stays {
         eprintln!(
             "the state disk {disk} stays; `clawbake delete --state-disk {disk}` deletes it for good"
         );

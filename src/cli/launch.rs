@@ -14,6 +14,9 @@ pub(super) struct Args {
     /// An image by name, instead of the family's newest
     #[arg(long, value_name = "NAME")]
     image: Option<String>,
+    /// Return once the VM is made, for scripts that watch `status` themselves
+    #[arg(long, conflicts_with = "minutes")]
+    no_wait: bool,
     #[command(flatten)]
     timeout: Timeout,
 }
@@ -38,6 +41,9 @@ pub(super) async fn run(args: Args) -> Result<()> {
         })?,
     };
     let instance = fleet::launch(&deployment, &cloud, &image, &progress).await?;
+    if args.no_wait {
+        return Ok(());
+    }
     wait(&cloud, &instance, args.timeout.duration(), &progress).await?;
     announce(&deployment, &cloud, &progress).await
 }

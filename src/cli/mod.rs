@@ -1,6 +1,7 @@
 //! The command line: arguments -> call -> print. One file per verb.
 
 mod bake;
+mod clean;
 mod delete;
 mod engine;
 mod images;
@@ -10,6 +11,7 @@ mod logs;
 mod ready;
 mod recipe;
 mod secrets;
+mod signal;
 mod status;
 mod terminal;
 mod up;
@@ -25,6 +27,7 @@ use crate::bake::BootTestFailed;
 use crate::deployment::{self, Deployment};
 use crate::document::Findings;
 use crate::fleet::NotReady;
+use signal::{Interrupted, interruptible};
 
 /// Bakes gateway releases into golden Compute Engine images, and keeps VMs made from them running.
 #[derive(Debug, Parser)]
@@ -41,7 +44,12 @@ Exit codes:
   2  the command line is wrong
   3  a recipe, a deployment or user-data is wrong; each mistake has its file and line
   4  the cloud refused or could not be reached
-  5  the gateway did not become ready, of a VM or in an image's boot test";
+  5  the gateway did not become ready, of a VM or in an image's boot test
+  130  interrupted by Ctrl-C or SIGTERM; what the run had created is removed, or stderr says what is left
+
+Environment:
+  CLAWBAKE_REQUEST_TIMEOUT  seconds until a request without an answer is given up (120); calls are
+                            tried again for two and a half times as long";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -65,6 +73,8 @@ enum Command {
     Secrets(secrets::Command),
     /// Delete the VM; the state disk stays unless it is named
     Delete(delete::Args),
+    /// Remove what runs left over that were killed, and nothing else
+    Clean(clean::Args),
     /// Recipes
     #[command(subcommand)]
     Recipe(recipe::Command),
@@ -92,19 +102,38 @@ impl DeploymentFile {
 
 /// Runs one verb.
 pub async fn run(cli: Cli) -> Result<()> {
+    if cli.command.uses_the_cloud() {
+        clean::remind();
+    }
     match cli.command {
         Command::Init(args) => init::run(&args),
-        Command::Up(args) => up::run(args).await,
-        Command::Bake(args) => bake::run(args).await,
-        Command::Images(command) => images::run(command).await,
-        Command::Launch(args) => launch::run(args).await,
+        Command::Up(args) => interruptible(up::run(args)).await,
+        Command::Bake(args) => interruptible(bake::run(args)).await,
+        Command::Images(command) => interruptible(images::run(command)).await,
+        Command::Launch(args) => interruptible(launch::run(args)).await,
         Command::Status(args) => status::run(args).await,
         Command::Logs(args) => logs::run(args).await,
         Command::Secrets(command) => secrets::run(command).await,
-        Command::Delete(args) => delete::run(args).await,
+        Command::Delete(args) => interruptible(delete::run(args)).await,
+        Command::Clean(args) => interruptible(clean::run(args)).await,
         Command::Recipe(command) => recipe::run(command),
         Command::UserData(command) => user_data::run(command).await,
         Command::Engine(command) => engine::run(command).await,
+    }
+}
+
+impl Command {
+    /// Whether it is a verb to whose user the left-overs of an earlier one matter.
+    fn uses_the_cloud(&self) -> bool {
+        matches!(
+            self,
+            Self::Up(_)
+                | Self::Bake(_)
+                | Self::Images(_)
+                | Self::Launch(_)
+                | Self::Status(_)
+                | Self::Delete(_)
+        )
     }
 }
 
@@ -125,7 +154,9 @@ pub fn fail(error: &anyhow::Error) -> ExitCode {
     let not_ready = |cause: &(dyn std::error::Error + 'static)| {
         cause.is::<NotReady>() || cause.is::<BootTestFailed>()
     };
-    ExitCode::from(if error.chain().any(not_ready) {
+    ExitCode::from(if error.is::<Interrupted>() {
+        130
+    } else if error.chain().any(not_ready) {
         5
     } else if refused.is_some() {
         4

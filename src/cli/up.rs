@@ -66,6 +66,7 @@ async fn ensure_running(
         let image = ensure_image(deployment, cloud, progress).await?;
         return fleet::launch(deployment, cloud, &image, progress).await;
     };
+    fleet::keep(deployment, cloud)?;
     let failed = fleet::report(cloud, &deployment.name)
         .await?
         .is_some_and(|report| report.phase == Phase::Failed);

@@ -140,8 +140,16 @@ pub async fn start(cloud: &Cloud, instance: &Instance) -> Result<()> {
     Ok(())
 }
 
-/// Deletes the VM. The state disk stays, unless `state_disk` names it. Returns whether there was
-/// anything to delete.
+/// What [`delete`] found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deleted {
+    /// Whether there was anything to delete.
+    pub anything: bool,
+    /// The state disk, where there is one and it stays.
+    pub stays: Option<String>,
+}
+
+/// Deletes the VM. The state disk stays, unless `state_disk` names it.
 ///
 /// It goes on where an earlier one stopped: it waits for what that has under way, and removes a boot
 /// disk that has lost its VM.
@@ -150,7 +158,7 @@ pub async fn delete(
     cloud: &Cloud,
     state_disk: Option<&str>,
     progress: &Progress,
-) -> Result<bool> {
+) -> Result<Deleted> {
     let own = plan::state_disk_name(deployment);
     if let Some(other) = state_disk.filter(|name| *name != own) {
         bail!(
@@ -160,15 +168,18 @@ pub async fn delete(
     }
     let client = &cloud.client;
     let [vm, boot_disk, state] = resources(deployment, cloud);
-    let mut found = remove(client, &vm, progress.stage("VM")).await?;
+    let mut anything = remove(client, &vm, progress.stage("VM")).await?;
     let orphan = client.disks(&cloud.zone).find(&deployment.name).await?;
     if orphan.is_some_and(|disk| disk.users.is_empty() && plan::belongs(&disk, deployment)) {
-        found |= remove(client, &boot_disk, progress.stage("boot disk")).await?;
+        anything |= remove(client, &boot_disk, progress.stage("boot disk")).await?;
     }
-    if state_disk.is_some() {
-        found |= remove(client, &state, progress.stage("state disk")).await?;
-    }
-    Ok(found)
+    let stays = if state_disk.is_some() {
+        anything |= remove(client, &state, progress.stage("state disk")).await?;
+        None
+    } else {
+        client.disks(&cloud.zone).find(&own).await?.map(|_| own)
+    };
+    Ok(Deleted { anything, stays })
 }
 
 /// Deletes a resource; `false` if it was not there.

@@ -7,7 +7,7 @@ mod probe;
 mod ready;
 mod secrets;
 
-pub use launch::{create, delete, keep, launch, start};
+pub use launch::{Deleted, create, delete, keep, launch, start};
 pub use plan::{Instance, state_disk_name};
 pub use probe::probe;
 pub use ready::{NotReady, Phase, Report, report, watch};

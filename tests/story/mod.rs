@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use wire::Proxy;
 
 use browser::Browser;
 use disk::{Disk, count};
@@ -25,6 +26,8 @@ const SCREENSHOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/control-ui
 pub struct Story {
     dir: TempDir,
     started: Instant,
+    /// What all programs reach the engine through.
+    proxy: Proxy,
 }
 
 /// How often a text holds another.
@@ -40,9 +43,16 @@ impl Story {
             .prefix("clawbake-")
             .tempdir_in("/tmp")
             .unwrap();
+        let engine = dir.path().join("engine");
+        let mut start = Command::new(CLAWBAKE);
+        start
+            .args(["engine", "start"])
+            .env("CLAWBAKE_ENGINE", &engine);
+        stdout(start.output().unwrap(), &["engine", "start"]);
         let story = Self {
             dir,
             started: Instant::now(),
+            proxy: Proxy::start(&engine, "story"),
         };
         story.clawbake(&["init"]);
         story
@@ -56,9 +66,17 @@ impl Story {
         let mut command = Command::new(program);
         command.current_dir(self.dir.path());
         command
-            .env("CLAWBAKE_ENGINE", self.engine())
+            .env("CLAWBAKE_ENGINE", self.proxy.engine_dir())
             .env("CLAWBAKE_JOURNAL", self.dir.path().join("journal"));
         command
+    }
+
+    /// Runs `clawbake engine ...` in the engine's own directory.
+    pub fn engine_command(&self, verb: &str) -> bool {
+        let mut command = self.command(CLAWBAKE);
+        command.args(["engine", verb]);
+        let status = command.env("CLAWBAKE_ENGINE", self.engine()).status();
+        status.is_ok_and(|status| status.success())
     }
 
     fn engine(&self) -> PathBuf {
@@ -355,8 +373,7 @@ impl Drop for Story {
             );
         }
         // An engine that is left running would be worse than an error here.
-        let stopped = self.command(CLAWBAKE).args(["engine", "stop"]).status();
-        if !stopped.is_ok_and(|status| status.success()) {
+        if !self.engine_command("stop") {
             eprintln!(
                 "the engine in {} could not be stopped",
                 self.engine().display()

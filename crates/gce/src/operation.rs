@@ -170,7 +170,7 @@ fn finish(operation: Operation, what: &str) -> Result<Operation> {
 mod tests {
     use super::*;
     use crate::{
-        Instance,
+        Disk,
         script::{Answer, Script},
     };
 
@@ -188,16 +188,11 @@ mod tests {
         ])
         .await;
         let mut seen = Vec::new();
-        let instance = Instance {
-            name: Some("vm".into()),
-            ..Instance::default()
+        let disk = Disk {
+            name: Some("d".into()),
+            ..Disk::default()
         };
-        let pending = script
-            .client()
-            .instances("z")
-            .insert(&instance)
-            .await
-            .unwrap();
+        let pending = script.client().disks("z").insert(&disk).await.unwrap();
         pending
             .wait_with(Duration::from_secs(5), |operation| {
                 seen.extend(operation.status.clone());
@@ -206,7 +201,7 @@ mod tests {
             .unwrap();
         assert_eq!(seen, ["PENDING", "RUNNING", "RUNNING", "DONE"]);
         let requests = script.requests();
-        assert_eq!(requests[0].body, br#"{"name":"vm"}"#);
+        assert_eq!(requests[0].body, br#"{"name":"d"}"#);
         let operation = "/compute/v1/projects/p/zones/z/operations/operation-1";
         let asked: Vec<_> = requests[1..]
             .iter()

@@ -2,8 +2,9 @@
 //! the wire included, and keeps what it was asked. It speaks through raw sockets, because an HTTP
 //! library does not cut a connection in the middle of a body.
 //!
-//! Every request is held to Google's contract, and so is every answer that claims success, as far as it
-//! goes: a script may answer fewer fields than Google, and no other ones.
+//! Every request is held to Google's contract, and so is every [`Answer::json`] that claims success, as
+//! far as it goes: a script may answer fewer fields than Google, and no other ones. What is broken on
+//! purpose is an [`Answer::status`].
 
 use std::{
     fmt::Write,
@@ -208,8 +209,9 @@ fn exchange(seen: &Seen, answer: &Answer) -> Exchange {
     };
     if let Answer::Http(status @ 200..400, headers, body, sent) = answer
         && *sent == body.len()
+        && let kind = headers.iter().find(|(name, _)| name == "Content-Type")
+        && (kind.is_some() || body.is_empty())
     {
-        let kind = headers.iter().find(|(name, _)| name == "Content-Type");
         let kind = kind.map_or("", |(_, kind)| kind);
         exchange.status = Some(*status);
         exchange.response = Content::new(kind, body.as_str());

@@ -258,7 +258,7 @@ mod tests {
                 r#"{"name":"projects/1/secrets/s/versions/1","state":"ENABLED"}"#,
             ),
             Answer::json(400, &quoting),
-            Answer::json(200, &format!(r#"{{"payload":["{CANARY_BASE64}"]}}"#)),
+            Answer::status(200, &format!(r#"{{"payload":["{CANARY_BASE64}"]}}"#)),
         ])
         .await;
         let secrets = script.client().secrets();
@@ -282,7 +282,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_policy_is_written_back_whole() {
-        let read = r#"{"version":3,"etag":"BwX","bindings":[{"role":"r","members":["a"],"condition":{"title":"t"}}],"auditConfigs":[{"service":"x"}]}"#;
+        let read = r#"{"version":3,"etag":"BwWWja0YfJA=","bindings":[{"role":"r","members":["a"],"condition":{"title":"t"}}],"auditConfigs":[{"service":"x"}]}"#;
         let script = Script::play([Answer::json(200, read), Answer::json(200, read)]).await;
         let secrets = script.client().secrets();
         let mut policy = secrets.iam_policy("s").await.unwrap();

@@ -1,0 +1,134 @@
+//! `clawbake clean`: what dead runs left over, and its removal.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Result, bail};
+
+use crate::journal::{self, Fate, Leftover, Resource, Run};
+use crate::paths;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Only say what would be removed
+    #[arg(long)]
+    dry_run: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What became of one resource of a run.
+#[derive(serde::Serialize)]
+struct Row {
+    run: Run,
+    resource: Resource,
+    #[serde(flatten)]
+    fate: Fate,
+}
+
+pub(super) async fn run(args: Args) -> Result<()> {
+    let mut rows = Vec::new();
+    for leftover in journal::leftovers(&paths::journal()?)? {
+        let run = leftover.run.clone();
+        if !args.json {
+            eprintln!("{}", sentence(&leftover));
+        }
+        let fates = settle(leftover, args.dry_run).await?;
+        rows.extend(fates.into_iter().map(|(resource, fate)| Row {
+            run: run.clone(),
+            resource,
+            fate,
+        }));
+    }
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&rows)?);
+    } else {
+        for Row { resource, fate, .. } in &rows {
+            println!("{resource}: {fate}");
+        }
+    }
+    let failed = rows
+        .iter()
+        .filter(|row| matches!(row.fate, Fate::Failed { .. }));
+    match failed.count() {
+        0 => Ok(()),
+        _ if args.dry_run => bail!("not everything could be looked at"),
+        count => bail!(
+            "{count} of {} could not be removed; run it again",
+            rows.len()
+        ),
+    }
+}
+
+async fn settle(leftover: Leftover, dry_run: bool) -> Result<Vec<(Resource, Fate)>> {
+    let Some(client) = leftover.run.place.client().await? else {
+        let absent = |resource: &Resource| (resource.clone(), Fate::Absent);
+        let fates = leftover.resources().map(absent).collect();
+        if !dry_run {
+            leftover.discard()?;
+        }
+        return Ok(fates);
+    };
+    if dry_run {
+        Ok(leftover.look(&client).await)
+    } else {
+        leftover.clean(&client).await
+    }
+}
+
+/// Says on stderr what dead runs may have left over, one line each.
+pub(super) fn remind() {
+    // The verb that follows tells by itself when the directory cannot be read.
+    let found = paths::journal().and_then(|dir| journal::leftovers(&dir));
+    for leftover in found.unwrap_or_default() {
+        if leftover.resources().next().is_some() {
+            eprintln!("{}; `clawbake clean` removes them", sentence(&leftover));
+        }
+    }
+}
+
+fn sentence(leftover: &Leftover) -> String {
+    let Run { verb, began, .. } = &leftover.run;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let age = now
+        .unwrap_or_default()
+        .saturating_sub(Duration::from_secs(*began));
+    let resources = match leftover.resources().count() {
+        1 => "1 resource".to_owned(),
+        count => format!("{count} resources"),
+    };
+    format!(
+        "a run of {verb} {} ended without cleaning up: {resources}",
+        ago(age)
+    )
+}
+
+fn ago(age: Duration) -> String {
+    let minutes = age.as_secs() / 60;
+    match (minutes / (60 * 24), minutes / 60, minutes) {
+        (0, 0, 0) => "just now".into(),
+        (0, 0, minutes) => format!("{minutes} min ago"),
+        (0, hours, _) => format!("{hours} h ago"),
+        (days, ..) => format!("{days} d ago"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_are_in_the_largest_unit() {
+        let told =
+            [59, 60, 3599, 3600, 86_399, 200_000].map(|seconds| ago(Duration::from_secs(seconds)));
+        let expected = [
+            "just now",
+            "1 min ago",
+            "59 min ago",
+            "1 h ago",
+            "23 h ago",
+            "2 d ago",
+        ];
+        assert_eq!(told, expected);
+    }
+}

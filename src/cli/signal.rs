@@ -1,0 +1,93 @@
+//! Ctrl-C and SIGTERM. The verb ends at its next await; what its run had created is then removed the
+//! way `clawbake clean` does it, and a second signal ends that too.
+
+use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::journal::{self, Fate};
+use crate::paths;
+
+/// The user, or the system, has ended the verb.
+#[derive(Debug)]
+pub(super) struct Interrupted {
+    left: Vec<String>,
+}
+
+impl fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("interrupted")?;
+        if !self.left.is_empty() {
+            let left = self.left.join("; ");
+            write!(f, "; not cleaned up: {left}; `clawbake clean` removes it")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Interrupted {}
+
+/// Runs a verb to its end, or until a signal.
+pub(super) async fn interruptible(verb: impl Future<Output = Result<()>>) -> Result<()> {
+    let began = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let listen = |kind| signal(kind).context("listening for signals");
+    let mut signals = (
+        listen(SignalKind::interrupt())?,
+        listen(SignalKind::terminate())?,
+    );
+    tokio::select! {
+        result = verb => return result,
+        () = arrived(&mut signals) => {}
+    }
+    // The verb's future is gone, and with it the lock on its journal.
+    eprintln!("interrupted: cleaning up (once more ends that too)");
+    let left = tokio::select! {
+        left = clean_up(began.as_secs()) => left?,
+        () = arrived(&mut signals) => named(began.as_secs())?,
+    };
+    Err(Interrupted { left }.into())
+}
+
+async fn arrived((interrupt, terminate): &mut (Signal, Signal)) {
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+/// Removes what runs of this process had created, and names what could not be removed.
+async fn clean_up(began: u64) -> Result<Vec<String>> {
+    let mut left = Vec::new();
+    for leftover in own(began)? {
+        let Some(client) = leftover.run.place.client().await? else {
+            leftover.discard()?;
+            continue;
+        };
+        for (resource, fate) in leftover.clean(&client).await? {
+            match fate {
+                Fate::Failed { .. } => left.push(format!("{resource} ({fate})")),
+                Fate::Removed => eprintln!("{resource}: {fate}"),
+                _ => {}
+            }
+        }
+    }
+    Ok(left)
+}
+
+/// What runs of this process may have left.
+fn named(began: u64) -> Result<Vec<String>> {
+    let own = own(began)?;
+    let resources = own.iter().flat_map(journal::Leftover::resources);
+    Ok(resources.map(ToString::to_string).collect())
+}
+
+/// Journals that this process has begun since then.
+fn own(began: u64) -> Result<Vec<journal::Leftover>> {
+    let mut found = journal::leftovers(&paths::journal()?)?;
+    found.retain(|leftover| leftover.run.pid == std::process::id() && leftover.run.began >= began);
+    Ok(found)
+}

@@ -1,0 +1,190 @@
+//! The proxy itself: the real client and a real engine, with each of the faults between them.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use gce::{Client, Credentials, Disk, Endpoints, Kind, RetryPolicy};
+use tempfile::TempDir;
+use wire::{Asked, Fault, Proxy};
+
+const CLAWBAKE: &str = env!("CARGO_BIN_EXE_clawbake");
+
+/// An engine, until it is dropped.
+struct Engine(TempDir);
+
+impl Engine {
+    fn start() -> Self {
+        let engine = Self(tempfile::tempdir().unwrap());
+        engine.run(&engine.dir(), "start");
+        engine
+    }
+
+    fn dir(&self) -> PathBuf {
+        self.0.path().join("engine")
+    }
+
+    fn run(&self, dir: &Path, verb: &str) -> String {
+        let mut command = Command::new(CLAWBAKE);
+        command.args(["engine", verb]).env("CLAWBAKE_ENGINE", dir);
+        let output = command.output().unwrap();
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "engine {verb}: {words}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.run(&self.dir(), "stop");
+    }
+}
+
+/// A client that reads where the engine is as every program does, and gives up soon.
+fn client(proxy: &Proxy) -> (Client, String) {
+    let endpoint = localgce::Endpoint::read(&proxy.engine_dir())
+        .unwrap()
+        .expect("an engine");
+    assert_eq!(endpoint.url, proxy.url());
+    let credentials = Credentials::token(endpoint.token);
+    let client = Client::new(Endpoints::at(&endpoint.url), credentials, &endpoint.project);
+    let policy = RetryPolicy {
+        first: Duration::from_millis(10),
+        cap: Duration::from_millis(50),
+        total: Duration::from_secs(5),
+    };
+    (client.unwrap().with_retry(policy), endpoint.zone)
+}
+
+fn disk(name: &str) -> Disk {
+    Disk {
+        name: Some(name.into()),
+        size_gb: Some(1),
+        ..Disk::default()
+    }
+}
+
+/// The first insert meets the fault.
+fn first_insert(
+    fault: impl Fn() -> Fault + Send + Sync + 'static,
+) -> impl Fn(&Asked) -> Option<Fault> {
+    let seen = AtomicUsize::new(0);
+    move |asked| {
+        let insert = asked.method == "POST" && asked.path.ends_with("/disks");
+        (insert && seen.fetch_add(1, Ordering::SeqCst) == 0).then(&fault)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_fault_does_what_it_says() {
+    let engine = Engine::start();
+    let proxy = Proxy::start(&engine.dir(), "wire");
+    let (client, zone) = client(&proxy);
+    let disks = client.disks(&zone);
+
+    proxy.inject(first_insert(|| Fault::Refused));
+    disks
+        .insert(&disk("refused"))
+        .await
+        .unwrap()
+        .wait()
+        .await
+        .unwrap();
+
+    // The second request has the first one's requestId, and is answered the first one's operation.
+    proxy.inject(first_insert(|| Fault::AnswerLost));
+    disks
+        .insert(&disk("lost"))
+        .await
+        .unwrap()
+        .wait()
+        .await
+        .unwrap();
+
+    proxy.inject(first_insert(|| Fault::Status(503)));
+    disks
+        .insert(&disk("later"))
+        .await
+        .unwrap()
+        .wait()
+        .await
+        .unwrap();
+
+    let failing = || Fault::OperationError {
+        code: "QUOTA_EXCEEDED".into(),
+        message: "no more disks".into(),
+    };
+    proxy.inject(first_insert(failing));
+    let error = disks
+        .insert(&disk("never"))
+        .await
+        .unwrap()
+        .wait()
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (error.kind, error.reason.as_deref()),
+        (Kind::Operation, Some("QUOTA_EXCEEDED"))
+    );
+    assert!(disks.find("never").await.unwrap().is_none());
+
+    proxy.inject(first_insert(|| Fault::Hang));
+    let hanging = disks.insert(&disk("hanging"));
+    assert!(
+        tokio::time::timeout(Duration::from_secs(1), hanging)
+            .await
+            .is_err()
+    );
+    assert!(disks.find("hanging").await.unwrap().is_none());
+
+    let there = Arc::new(AtomicUsize::new(0));
+    let (counter, direct) = (Arc::clone(&there), engine.dir());
+    proxy.inject(first_insert(move || {
+        let (counter, direct) = (Arc::clone(&counter), direct.clone());
+        Fault::Then(Box::new(move || {
+            let files = std::fs::read_dir(direct.join("disks")).unwrap().count();
+            counter.store(files, Ordering::SeqCst);
+        }))
+    }));
+    disks
+        .insert(&disk("then"))
+        .await
+        .unwrap()
+        .wait()
+        .await
+        .unwrap();
+    assert!(there.load(Ordering::SeqCst) >= 3);
+
+    proxy.inject(|_| None);
+    let mut names: Vec<_> = disks
+        .list(None)
+        .await
+        .unwrap()
+        .into_iter()
+        .filter_map(|disk| disk.name)
+        .collect();
+    names.sort();
+    assert_eq!(names, ["later", "lost", "refused", "then"]);
+    let tally = proxy.tally();
+    assert_eq!(tally.methods()["compute.disks.list"], 1);
+    assert_eq!(tally.complaints(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_engine_may_be_started_again_behind_it() {
+    let engine = Engine::start();
+    let proxy = Proxy::start(&engine.dir(), "wire");
+    let (client, zone) = client(&proxy);
+    client.zone(&zone).await.unwrap();
+    engine.run(&engine.dir(), "stop");
+    assert_eq!(
+        client.zone(&zone).await.unwrap_err().kind,
+        Kind::Unavailable
+    );
+    assert!(localgce::Endpoint::read(&engine.dir()).unwrap().is_none());
+    engine.run(&engine.dir(), "start");
+    let (client, zone) = self::client(&proxy);
+    client.zone(&zone).await.unwrap();
+}
