@@ -10,9 +10,9 @@
 mod kit;
 mod plan;
 mod report;
+mod watch;
 
-use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -20,35 +20,7 @@ use crate::cloud::Cloud;
 use crate::deployment::Deployment;
 use crate::image::Plan;
 use crate::journal::{Journal, Resource};
-use crate::progress::{Outcome, Progress, Stage};
-use report::{Look, Report, Verdict};
-
-/// Guest attribute with the last report.
-const ATTRIBUTE: &str = "clawbake/phase";
-/// Guest attributes may be read about ten times a minute; the engine is not so strict, Google is.
-const POLL: Duration = Duration::from_secs(3);
-/// Lines of serial output that a failure repeats.
-const TAIL: usize = 15;
-
-/// A bake that failed in its VM.
-#[derive(Debug)]
-struct BuilderFailed {
-    instance: String,
-    why: String,
-    serial: Option<String>,
-}
-
-impl fmt::Display for BuilderFailed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the builder VM {} failed: {}", self.instance, self.why)?;
-        match &self.serial {
-            Some(serial) => write!(f, "\nlast lines of its serial output:\n{serial}"),
-            None => Ok(()),
-        }
-    }
-}
-
-impl std::error::Error for BuilderFailed {}
+use crate::progress::{Outcome, Progress};
 
 /// Makes the disk of an image in a VM, and returns its selfLink. The VM is gone then. The disk is the
 /// caller's to delete once the image is made of it; until then it is in the journal.
@@ -111,121 +83,11 @@ pub async fn build(
         .await?;
 
     let deadline = Duration::from_mins(recipe.builder.deadline_minutes.into());
-    watch(cloud, &name, &nonce, deadline, &stage).await?;
+    watch::until_sealed(cloud, &name, &nonce, deadline, &stage).await?;
     stage.note("sealed; removing the VM");
     instances.delete(&name).await?.wait().await?;
     let disk = cloud.client.disks(zone).get(&name).await?;
     stage.finish(Outcome::Done, format!("{} sealed in {name}", plan.name));
     disk.self_link
         .with_context(|| format!("the disk {name} has no selfLink"))
-}
-
-/// Waits until the VM has sealed its disk and powered itself off.
-async fn watch(
-    cloud: &Cloud,
-    name: &str,
-    nonce: &str,
-    deadline: Duration,
-    stage: &Stage,
-) -> Result<()> {
-    let instances = cloud.client.instances(&cloud.zone);
-    let (started, mut changed) = (Instant::now(), Instant::now());
-    let (mut last, mut cursor) = (None, 0);
-    loop {
-        let instance = instances.find(name).await?;
-        if instance.is_some() {
-            // Guest attributes may end with the VM's run: what was read once holds.
-            if let Some(report) = report(cloud, name)
-                .await?
-                .filter(|report| report.nonce == nonce)
-                && last.as_ref() != Some(&report)
-            {
-                stage.note(report.phase.name());
-                (last, changed) = (Some(report), Instant::now());
-            }
-            let serial = instances.serial_port_output(name, cursor).await?;
-            if serial.next.is_some_and(|next| next != cursor) {
-                cursor = serial.next.unwrap_or(cursor);
-                changed = Instant::now();
-                if let Some(headline) = headline(&serial.contents.unwrap_or_default()) {
-                    stage.note(headline);
-                }
-            }
-        }
-        let look = Look {
-            report: last.as_ref(),
-            status: instance
-                .as_ref()
-                .and_then(|instance| instance.status.as_deref()),
-            silent: changed.elapsed(),
-            elapsed: started.elapsed(),
-        };
-        let (why, serial) = match look.judge(deadline) {
-            Verdict::Wait => {
-                tokio::time::sleep(POLL).await;
-                continue;
-            }
-            Verdict::Sealed => return Ok(()),
-            Verdict::Reported(why) => (why, None),
-            Verdict::Lost(why) => {
-                let output = instances.serial_port_output(name, 0).await.ok();
-                (
-                    why,
-                    output
-                        .and_then(|output| output.contents)
-                        .map(|text| tail(&text)),
-                )
-            }
-        };
-        let instance = name.to_owned();
-        return Err(BuilderFailed {
-            instance,
-            why,
-            serial,
-        }
-        .into());
-    }
-}
-
-async fn report(cloud: &Cloud, name: &str) -> Result<Option<Report>> {
-    let instances = cloud.client.instances(&cloud.zone);
-    let attributes = instances.find_guest_attributes(name, ATTRIBUTE).await?;
-    let entry = attributes
-        .and_then(|attributes| attributes.query_value)
-        .and_then(|value| value.items.into_iter().next());
-    // Any process in the VM can write the attribute: what is no report of ours is none.
-    Ok(entry
-        .and_then(|entry| entry.value)
-        .and_then(|value| serde_json::from_str(&value).ok()))
-}
-
-/// The last headline of the scripts in a piece of serial output.
-fn headline(serial: &str) -> Option<&str> {
-    serial
-        .lines()
-        .rev()
-        .filter_map(|line| Some(line.split_once("clawbake: ")?.1.trim_end()))
-        .find(|headline| !headline.starts_with("phase="))
-}
-
-fn tail(text: &str) -> String {
-    let lines: Vec<_> = text
-        .lines()
-        .map(str::trim_end)
-        .filter(|line| !line.is_empty())
-        .collect();
-    lines[lines.len().saturating_sub(TAIL)..].join("\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn headlines_are_told_from_reports_and_chatter() {
-        let serial = "[   80.1] google_metadata_script_runner[411]: startup-script: clawbake: install packages\r\n\
-                      clawbake: phase=provisioning {}\r\nSetting up x\r\n";
-        assert_eq!(headline(serial), Some("install packages"));
-        assert_eq!(headline("Setting up x"), None);
-    }
 }
