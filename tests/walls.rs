@@ -124,7 +124,7 @@ fn one_place_tells_google_from_the_engine() {
         "src/fleet",
         "src/image",
         "src/release",
-        "src/journal.rs",
+        "src/journal",
         "src/userdata",
     ] {
         assert_eq!(

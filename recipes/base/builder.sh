@@ -23,6 +23,8 @@ mount -o noatime,nobarrier "$disk" "$scratch"
 # As in the offline builder's root: no documentation, no services that packages start, and no fsync for
 # each file, since a half-made image is thrown away.
 export DEBIAN_FRONTEND=noninteractive
+# Units are for the next boot: systemctl writes its links, and leaves the running system alone.
+export SYSTEMD_OFFLINE=1
 printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
 chmod 0755 /usr/sbin/policy-rc.d
 cat >/etc/dpkg/dpkg.cfg.d/clawbake-builder <<'DPKG'
@@ -67,7 +69,7 @@ mkdir /run/clawbake-report
 [ -e /vmlinuz ] || ln -s "boot/vmlinuz-$(uname -r)" /vmlinuz
 [ -e /initrd.img ] || ln -s "boot/initrd.img-$(uname -r)" /initrd.img
 env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-  HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive CLAWBAKE_BUILDER=vm \
+  HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive SYSTEMD_OFFLINE=1 CLAWBAKE_BUILDER=vm \
   sh /run/clawbake-bake/inside.sh
 
 step "leave nothing of the builder"
