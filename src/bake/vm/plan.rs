@@ -182,13 +182,58 @@ mod tests {
     #[test]
     fn a_builder_has_no_account_and_ends_without_its_client() {
         let recipe = Recipe::shipped("clawdbot").unwrap().unwrap();
-        let mut instance = instance(&recipe);
-        let items = &mut instance.metadata.as_mut().unwrap().items;
-        let script = items
-            .iter_mut()
-            .find(|item| item.key.as_deref() == Some("startup-script"));
-        script.unwrap().value = Some("vm.sh".into());
-        insta::assert_snapshot!(serde_json::to_string_pretty(&instance).unwrap());
+        let instance = instance(&recipe);
+        assert!(instance.service_accounts.is_empty());
+        assert_eq!(instance.network_interfaces[0].access_configs.len(), 1);
+        let shielded = instance.shielded_instance_config.as_ref().unwrap();
+        assert_eq!(shielded.enable_secure_boot, Some(true));
+        let scheduling = instance.scheduling.as_ref().unwrap();
+        assert_eq!(scheduling.automatic_restart, Some(false));
+        let duration = scheduling.max_run_duration.as_ref().unwrap();
+        assert_eq!(
+            duration.seconds,
+            Some(70 * 60),
+            "the deadline and its grace"
+        );
+        let items = &instance.metadata.as_ref().unwrap().items;
+        let keys: Vec<_> = items
+            .iter()
+            .filter_map(|item| item.key.as_deref())
+            .collect();
+        assert_eq!(
+            keys,
+            [
+                "startup-script",
+                "clawbake-kit",
+                "clawbake-nonce",
+                "enable-guest-attributes",
+                "block-project-ssh-keys"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_boot_disk_outlives_the_vm_and_everything_carries_the_run() {
+        let recipe = Recipe::shipped("clawdbot").unwrap().unwrap();
+        let instance = instance(&recipe);
+        let label = |labels: &BTreeMap<String, String>| labels.get("clawbake-run").cloned();
+        assert_eq!(label(&instance.labels).as_deref(), Some("r1"));
+        let disks: Vec<_> = instance
+            .disks
+            .iter()
+            .map(|disk| {
+                let params = disk.initialize_params.as_ref().unwrap();
+                assert_eq!(label(&params.labels).as_deref(), Some("r1"));
+                (params.disk_name.as_deref().unwrap(), disk.auto_delete)
+            })
+            .collect();
+        assert_eq!(
+            disks,
+            [
+                ("clawbake-builder-r1", Some(false)),
+                ("clawbake-builder-r1-scratch", Some(true))
+            ]
+        );
     }
 
     #[test]
