@@ -19,7 +19,7 @@ const SCRATCH_GB: u64 = 30;
 /// gives its own message, one that died leaves nothing that costs.
 const GRACE: u64 = 10 * 60;
 
-/// Names and secrets-free words of one bake in a VM.
+/// What one bake's builder VM is made from.
 #[derive(Debug)]
 pub(super) struct Builder<'a> {
     pub recipe: &'a Recipe,
@@ -41,56 +41,13 @@ pub(super) struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    /// The instance. Its boot disk stays when it goes: the image is made of it.
+    /// The instance.
     pub(super) fn instance(self) -> Instance {
         let (zone, builder) = (self.zone, &self.recipe.builder);
-        let labels = BTreeMap::from([
-            self.label,
-            (RECIPE_LABEL.to_owned(), self.recipe.name.to_string()),
-        ]);
-        let disk = |disk: AttachedDisk, params: InitializeParams| AttachedDisk {
-            mode: Some("READ_WRITE".into()),
-            initialize_params: Some(InitializeParams {
-                disk_type: Some(format!("zones/{zone}/diskTypes/pd-balanced")),
-                labels: labels.clone(),
-                ..params
-            }),
-            ..disk
-        };
-        let boot = disk(
-            AttachedDisk {
-                boot: Some(true),
-                auto_delete: Some(false),
-                ..AttachedDisk::default()
-            },
-            InitializeParams {
-                disk_name: Some(self.name.to_owned()),
-                source_image: Some(self.base.to_owned()),
-                disk_size_gb: Some(self.recipe.disk_gb.into()),
-                ..InitializeParams::default()
-            },
-        );
-        let scratch = disk(
-            AttachedDisk {
-                auto_delete: Some(true),
-                // builder.sh finds it by this.
-                device_name: Some("clawbake-scratch".into()),
-                ..AttachedDisk::default()
-            },
-            InitializeParams {
-                disk_name: Some(scratch(self.name)),
-                disk_size_gb: Some(SCRATCH_GB),
-                ..InitializeParams::default()
-            },
-        );
         let external = AccessConfig {
             name: Some("External NAT".into()),
             r#type: Some("ONE_TO_ONE_NAT".into()),
             ..AccessConfig::default()
-        };
-        let item = |key: &str, value: String| MetadataItem {
-            key: Some(key.into()),
-            value: Some(value),
         };
         let account = |email: &str| ServiceAccount {
             email: Some(email.to_owned()),
@@ -103,7 +60,8 @@ impl Builder<'_> {
                 "zones/{zone}/machineTypes/{}",
                 builder.machine_type
             )),
-            disks: vec![boot, scratch],
+            labels: self.labels(),
+            disks: self.disks(),
             network_interfaces: vec![NetworkInterface {
                 network: Some(self.network.to_owned()),
                 subnetwork: self.subnetwork.map(str::to_owned),
@@ -114,16 +72,6 @@ impl Builder<'_> {
                     .collect(),
                 ..NetworkInterface::default()
             }],
-            metadata: Some(Metadata {
-                items: vec![
-                    item("startup-script", kit::VM.to_owned()),
-                    item("clawbake-kit", self.kit),
-                    item("clawbake-nonce", self.nonce.to_owned()),
-                    item("enable-guest-attributes", "TRUE".into()),
-                    item("block-project-ssh-keys", "TRUE".into()),
-                ],
-                ..Metadata::default()
-            }),
             service_accounts: builder
                 .service_account
                 .as_deref()
@@ -144,8 +92,59 @@ impl Builder<'_> {
                 }),
                 ..Scheduling::default()
             }),
-            labels,
+            metadata: Some(self.metadata()),
             ..Instance::default()
+        }
+    }
+
+    fn labels(&self) -> BTreeMap<String, String> {
+        let recipe = self.recipe.name.to_string();
+        BTreeMap::from([self.label.clone(), (RECIPE_LABEL.to_owned(), recipe)])
+    }
+
+    /// The boot disk, which outlives the VM because the image is made of it, and the scratch disk.
+    fn disks(&self) -> Vec<AttachedDisk> {
+        let params = |name: String, size_gb: u64| InitializeParams {
+            disk_name: Some(name),
+            disk_size_gb: Some(size_gb),
+            disk_type: Some(format!("zones/{}/diskTypes/pd-balanced", self.zone)),
+            labels: self.labels(),
+            ..InitializeParams::default()
+        };
+        vec![
+            AttachedDisk {
+                boot: Some(true),
+                auto_delete: Some(false),
+                initialize_params: Some(InitializeParams {
+                    source_image: Some(self.base.to_owned()),
+                    ..params(self.name.to_owned(), self.recipe.disk_gb.into())
+                }),
+                ..AttachedDisk::default()
+            },
+            AttachedDisk {
+                auto_delete: Some(true),
+                // builder.sh finds it by this.
+                device_name: Some("clawbake-scratch".into()),
+                initialize_params: Some(params(scratch(self.name), SCRATCH_GB)),
+                ..AttachedDisk::default()
+            },
+        ]
+    }
+
+    fn metadata(self) -> Metadata {
+        let item = |key: &str, value: String| MetadataItem {
+            key: Some(key.into()),
+            value: Some(value),
+        };
+        Metadata {
+            items: vec![
+                item("startup-script", kit::VM.to_owned()),
+                item("clawbake-kit", self.kit),
+                item("clawbake-nonce", self.nonce.to_owned()),
+                item("enable-guest-attributes", "TRUE".into()),
+                item("block-project-ssh-keys", "TRUE".into()),
+            ],
+            ..Metadata::default()
         }
     }
 }
