@@ -47,9 +47,11 @@ bench:
 	$(CARGO) build --quiet
 	tests/start/run target/debug/clawbake
 
-## e2e: bake, launch, restart, refuse, delete: real VMs, about 25 minutes without KVM
+## e2e: bake, launch, restart, refuse, delete: real VMs, about 40 minutes without KVM
 e2e:
-	$(CARGO) test --quiet --test e2e --test vm_builder -- --ignored --nocapture
+	$(CARGO) test --quiet --test faults -- --ignored --nocapture
+	$(CARGO) test --quiet --test e2e -- --ignored --nocapture
+	$(CARGO) test --quiet --test vm_builder -- --ignored --nocapture
 
 ## clean: what this checkout built; images, VMs and caches are `clawbake engine reset`'s
 clean:
