@@ -2,7 +2,8 @@
 
 CARGO := $(shell command -v cargo || echo $(HOME)/.cargo/bin/cargo)
 CLAWBAKE := target/release/clawbake
-SCRIPTS := scripts/deps .ci/run $(wildcard recipes/base/*.sh recipes/base/provision/*.sh tests/start/*)
+SCRIPTS := scripts/deps .ci/run $(wildcard recipes/base/*.sh recipes/base/provision/*.sh tests/start/* \
+	crates/localgce/debian-cloud/*.sh tests/vm-builder/recipe/provision/*.sh)
 
 .PHONY: up test check unit guest e2e bench clean deps
 
@@ -47,11 +48,12 @@ bench:
 	$(CARGO) build --quiet
 	tests/start/run target/debug/clawbake
 
-## e2e: bake, launch, restart, refuse, delete: real VMs, about 25 minutes without KVM
+## e2e: bake, launch, restart, refuse, delete: real VMs, about 40 minutes without KVM
 e2e:
 	$(CARGO) test --quiet --test faults -- --ignored --nocapture
 	$(CARGO) test --quiet --test e2e -- --ignored --nocapture
 	@$(CARGO) run --quiet -p contract story
+	$(CARGO) test --quiet --test vm_builder -- --ignored --nocapture
 
 ## clean: what this checkout built; images, VMs and caches are `clawbake engine reset`'s
 clean:

@@ -23,7 +23,8 @@
 //! let cloud = Cloud::connect(&deployment.target, &progress).await?;
 //! let cache = paths::cache()?;
 //! let builder = Offline::new(&deployment.recipe, &cache);
-//! let image = bake::bake(&deployment, &cloud, &builder, bake::Until::Promoted, &progress).await?;
+//! let by = bake::Builder::for_this_machine();
+//! let image = bake::bake(&deployment, &cloud, &builder, by, bake::Until::Promoted, &progress).await?;
 //! // `launch`, from the image to a VM that is ready without anyone logging in:
 //! let instance = fleet::launch(&deployment, &cloud, &image, &progress).await?;
 //! # Ok(())

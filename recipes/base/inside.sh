@@ -4,7 +4,7 @@
 #
 # /run/clawbake-bake holds what goes in (read only): provision/NN-*.sh, gateway.tar, image.json,
 # compose.yaml, verify (one step a line: `host` or `gateway`, a tab, a shell command), image-ref,
-# units/, seal.sh, and env (variables for the provision scripts).
+# units/, seal.sh, env (variables for the provision scripts), and in a VM clawbake-phase, to report with.
 # /run/clawbake-report takes what comes out.
 set -eu
 input=/run/clawbake-bake
@@ -53,6 +53,7 @@ step "load $image"
 docker load --quiet --input "$input/gateway.tar"
 docker image inspect --format '{{.Id}}' "$image" >"$report/image-id"
 
+[ ! -e "$input/clawbake-phase" ] || sh "$input/clawbake-phase" verifying
 while IFS=$tab read -r where command; do
   step "verify ($where) $command"
   case $where in

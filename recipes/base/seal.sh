@@ -3,6 +3,9 @@
 set -eu
 : >/etc/machine-id
 rm -f /var/lib/dbus/machine-id /etc/hostname /etc/ssh/ssh_host_*
+# The guest agent's idea of which machine this is, and what it makes on the first boot of one.
+rm -f /etc/google_instance_id /etc/instance_id /etc/boto.cfg /etc/sudoers.d/google_sudoers
+rm -rf /var/lib/google /var/lib/google-* /etc/systemd/network/*google-guest-agent*
 rm -f /etc/netplan/* /var/lib/systemd/random-seed /var/lib/systemd/credential.secret
 rm -rf /var/lib/cloud /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/apt/archives/*.deb
 rm -rf /root/.cache /root/.docker /var/tmp/* /etc/docker/key.json

@@ -1,11 +1,13 @@
 //! From a recipe to an image in its family: build, publish without a family, boot test, promote.
 
 mod boot_test;
+mod builder;
 mod family;
 mod image;
 mod promotion;
 mod publish;
 mod source;
+mod vm;
 
 use std::path::Path;
 
@@ -14,12 +16,13 @@ use gce::Image;
 
 use crate::cloud::Cloud;
 use crate::deployment::Deployment;
-use crate::image::Offline;
+use crate::image::{Offline, Plan};
 use crate::journal::{self, Journal, Resource};
 use crate::paths;
 use crate::progress::Progress;
 
 pub use boot_test::{BootTestFailed, boot_test};
+pub use builder::Builder;
 pub use family::{Deprecated, Family, Member, Stays, Step};
 pub use image::{GATEWAY_LABEL, RECIPE_LABEL, boot_test as boot_test_label, serves};
 pub use promotion::{delete, observe, promote, rollback, used};
@@ -35,24 +38,55 @@ pub enum Until {
     Promoted,
 }
 
-/// Bakes the deployment's recipe: what exists already is not made again.
+/// Bakes the deployment's recipe: what exists already is not made again. `by` tells where an image
+/// that does not exist is made.
 pub async fn bake(
     deployment: &Deployment,
     cloud: &Cloud,
     builder: &Offline<'_>,
+    by: Builder,
     until: Until,
     progress: &Progress,
 ) -> Result<Image> {
     let plan = builder.plan().await?;
     let image = match find(cloud, &plan.name).await? {
         Some(image) => image,
-        None => {
-            let built = builder.build(&plan, progress).await?;
-            let draft = Draft::planned(&plan, Source::Archive(built.archive));
-            publish_alone(deployment, cloud, &draft, progress).await?
-        }
+        None => match by {
+            Builder::Offline => {
+                let built = builder.build(&plan, progress).await?;
+                let draft = Draft::planned(&plan, Source::Archive(built.archive));
+                publish_alone(deployment, cloud, &draft, progress).await?
+            }
+            Builder::Vm => {
+                let dir = paths::journal()?;
+                let mut journal = Journal::begin(&dir, "bake", &cloud.place)?;
+                let made = publish_from_vm(deployment, cloud, &plan, &mut journal, progress).await;
+                journal.settle(&cloud.client, made).await?
+            }
+        },
     };
     release(deployment, cloud, image, until, progress).await
+}
+
+/// Makes the disk in a VM, the image of the disk, and deletes the disk.
+async fn publish_from_vm(
+    deployment: &Deployment,
+    cloud: &Cloud,
+    plan: &Plan,
+    journal: &mut Journal,
+    progress: &Progress,
+) -> Result<Image> {
+    let disk = vm::build(deployment, cloud, plan, journal, progress).await?;
+    let name = disk.rsplit('/').next().unwrap_or_default().to_owned();
+    let draft = Draft::planned(plan, Source::Disk(disk));
+    let image = publish(deployment, cloud, &draft, journal, progress).await?;
+    // The disk has served: the image holds its bytes.
+    let deleted = cloud.client.disks(&cloud.zone).delete(&name).await?;
+    deleted
+        .wait()
+        .await
+        .with_context(|| format!("deleting the builder's disk {name}"))?;
+    Ok(image)
 }
 
 /// Publishes an archive that [`Offline::build`] made elsewhere, from the deployment's recipe.

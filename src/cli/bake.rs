@@ -23,9 +23,33 @@ pub(super) struct Args {
     /// Leave the image without a family and untested; `clawbake images promote` does the rest
     #[arg(long)]
     no_promote: bool,
+    /// Where to make the image
+    #[arg(long, value_enum, default_value_t = Builder::Auto)]
+    builder: Builder,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
+}
+
+/// What `--builder` takes.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Builder {
+    /// Offline on Linux as root with the tools installed, else in a VM
+    Auto,
+    /// On this machine, without a VM
+    Offline,
+    /// In an instance of the base's public image
+    Vm,
+}
+
+impl From<Builder> for bake::Builder {
+    fn from(builder: Builder) -> Self {
+        match builder {
+            Builder::Auto => Self::for_this_machine(),
+            Builder::Offline => Self::Offline,
+            Builder::Vm => Self::Vm,
+        }
+    }
 }
 
 pub(super) async fn run(args: Args) -> Result<()> {
@@ -52,7 +76,10 @@ pub(super) async fn run(args: Args) -> Result<()> {
     };
     let image = match &args.archive {
         Some(archive) => bake::bake_archive(&deployment, &cloud, archive, until, &progress).await?,
-        None => bake::bake(&deployment, &cloud, &builder, until, &progress).await?,
+        None => {
+            let by = args.builder.into();
+            bake::bake(&deployment, &cloud, &builder, by, until, &progress).await?
+        }
     };
     if args.json {
         println!("{}", serde_json::to_string_pretty(&image)?);

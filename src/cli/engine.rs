@@ -87,6 +87,7 @@ pub(super) async fn run(command: Command) -> Result<()> {
             let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
             localgce::serve(localgce::Config {
                 dir,
+                cache: paths::cache()?.shared("debian-cloud")?,
                 listen,
                 connect_command,
                 power_off: power_off.map(Duration::from_secs),

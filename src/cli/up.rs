@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 
 use super::ready::{Timeout, announce, wait};
 use super::{DeploymentFile, terminal};
-use crate::bake::{self, Until};
+use crate::bake::{self, Builder, Until};
 use crate::cloud::Cloud;
 use crate::deployment::Deployment;
 use crate::fleet::{self, Instance, Phase};
@@ -101,7 +101,8 @@ async fn ensure_image(
     }
     let cache = paths::cache()?;
     let builder = Offline::new(recipe, &cache);
-    bake::bake(deployment, cloud, &builder, Until::Promoted, progress).await?;
+    let by = Builder::for_this_machine();
+    bake::bake(deployment, cloud, &builder, by, Until::Promoted, progress).await?;
     // Not always what was baked: a newer image, or a rollback, stays in front.
     let front = cloud.client.images().find_in_family(&recipe.family).await?;
     front.with_context(|| format!("the family {} has no image in front", recipe.family))

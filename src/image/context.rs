@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use tokio::process::Command;
 
-use super::container::{BASE_PACKAGES, Build, Sources, package_json};
+use super::container::{Build, Sources, package_json};
 use super::{binary, run};
 use crate::release::Registry;
 
@@ -71,10 +71,11 @@ impl Build<'_> {
             "--dpkgopt=path-exclude=/usr/share/doc/*",
             "--dpkgopt=path-exclude=/usr/share/man/*",
         ]);
-        command.args([
-            "--aptopt=APT::Install-Recommends \"false\"",
-            &format!("--include={BASE_PACKAGES}"),
-        ]);
+        command.arg("--aptopt=APT::Install-Recommends \"false\"");
+        let packages = self.recipe.gateway.container.packages();
+        if !packages.is_empty() {
+            command.arg(format!("--include={packages}"));
+        }
         command.arg(self.recipe.base.suite()).arg(archive);
         run::run(
             "making the container's root",

@@ -107,6 +107,19 @@ pub async fn make(
 
 /// Everything that `inside.sh` reads.
 fn lay_out(recipe: &Recipe, name: &str, ids: &Ids, gateway: &Path, input: &Path) -> Result<()> {
+    write_input(recipe, name, input)?;
+    let env = format!(
+        "CLAWBAKE_ROOT_UUID={}\nCLAWBAKE_ESP_UUID={}\n",
+        ids.root, ids.esp
+    );
+    fs::write(input.join("env"), env)?;
+    let archive = gateway.join(container::ARCHIVE);
+    fs::hard_link(&archive, input.join(container::ARCHIVE))
+        .with_context(|| format!("linking {}", archive.display()))
+}
+
+/// What `inside.sh` reads wherever it runs: all but the gateway's archive and the disk's ids in `env`.
+pub(crate) fn write_input(recipe: &Recipe, name: &str, input: &Path) -> Result<()> {
     fs::create_dir(input)?;
     let provision = input.join("provision");
     kit::write(&provision, kit::PROVISION.iter().copied())?;
@@ -128,16 +141,7 @@ fn lay_out(recipe: &Recipe, name: &str, ids: &Ids, gateway: &Path, input: &Path)
             ("image.json", &recipe.image_json(name).to_string()),
             ("compose.yaml", &recipe.compose_yaml()),
             ("verify", &verify(recipe)),
-            (
-                "env",
-                &format!(
-                    "CLAWBAKE_ROOT_UUID={}\nCLAWBAKE_ESP_UUID={}\n",
-                    ids.root, ids.esp
-                ),
-            ),
         ],
     )?;
-    let archive = gateway.join(container::ARCHIVE);
-    fs::hard_link(&archive, input.join(container::ARCHIVE))
-        .with_context(|| format!("linking {}", archive.display()))
+    Ok(())
 }

@@ -13,6 +13,14 @@ pub const CONTAINER: &str = include_str!("../../recipes/base/container.sh");
 pub const OFFLINE: &str = include_str!("../../recipes/base/offline.sh");
 /// The bake as seen from inside the image.
 pub const INSIDE: &str = include_str!("../../recipes/base/inside.sh");
+/// `startup-script` of a builder VM: runs [`BUILDER`] and reports how it ended.
+pub const VM: &str = include_str!("../../recipes/base/vm.sh");
+/// The bake in a builder VM, around [`INSIDE`].
+pub const BUILDER: &str = include_str!("../../recipes/base/builder.sh");
+/// Runs [`CONTAINER`] in a builder VM.
+pub const GATEWAY: &str = include_str!("../../recipes/base/gateway.sh");
+/// Reports a VM's phase; user-data installs it too.
+pub const PHASE: &str = include_str!("../../cloud-init/scripts/clawbake-phase");
 /// Takes out what belongs to one machine.
 pub const SEAL: &str = include_str!("../../recipes/base/seal.sh");
 /// Starts the gateway once.

@@ -33,8 +33,9 @@ pub struct Plan {
     root: Key,
     gateway: Key,
     disk: Key,
-    containerfile: String,
-    sources: container::Sources,
+    /// The gateway's Containerfile, with nothing left open.
+    pub(crate) containerfile: String,
+    pub(crate) sources: container::Sources,
 }
 
 impl Plan {

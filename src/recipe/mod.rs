@@ -16,8 +16,8 @@ pub use shipped::names as shipped_names;
 
 use crate::document::{Cursor, Findings, Log, Node};
 use crate::names::{
-    EnvName, ImageDigest, LabelKey, LabelValue, NpmPackage, PackageName, RelativePath,
-    ResourceName, Sha256,
+    EnvName, ImageDigest, LabelKey, LabelValue, MachineType, NpmPackage, PackageName, RelativePath,
+    ResourceName, ServiceAccount, Sha256,
 };
 use crate::release::{Channel, Version};
 
@@ -41,6 +41,8 @@ pub struct Recipe {
     pub labels: BTreeMap<LabelKey, LabelValue>,
     /// Compute Engine licences of the image, as URLs or partial URLs.
     pub licenses: Vec<String>,
+    /// The VM in which the image is made, where a VM makes it.
+    pub builder: Builder,
     /// What the image is for.
     pub gateway: Gateway,
     /// Debian packages beyond the base's.
@@ -60,6 +62,19 @@ pub enum Base {
     Debian13,
     /// bookworm
     Debian12,
+}
+
+/// A builder VM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Builder {
+    /// Its machine type.
+    pub machine_type: MachineType,
+    /// Minutes that a bake may take in it.
+    pub deadline_minutes: u32,
+    /// The account that it runs as. The bake itself needs none.
+    pub service_account: Option<ServiceAccount>,
+    /// Whether it has an external address; without one its network needs Cloud NAT.
+    pub external_ip: bool,
 }
 
 /// The gateway: where it comes from, how it runs, what proves that it works.
@@ -109,6 +124,8 @@ pub struct Release {
 pub struct Container {
     /// A registry's image with Node in it, by digest; without one, Debian and npm's Node make it.
     pub base: Option<ImageDigest>,
+    /// Debian packages of a container that Debian makes, beyond the essential ones.
+    pub packages: Vec<PackageName>,
     /// Template of the Containerfile.
     pub file: RelativePath,
     /// Node's version: `22`, `22.12` or `22.12.0`.
@@ -229,6 +246,27 @@ impl Recipe {
     #[must_use]
     pub fn container_image(&self) -> String {
         format!("clawbake/{}:{}", self.name, self.gateway.release.version)
+    }
+}
+
+impl Default for Builder {
+    #[expect(clippy::missing_panics_doc, reason = "the default is a machine type")]
+    fn default() -> Self {
+        Self {
+            machine_type: "e2-standard-4".parse().expect("a machine type"),
+            deadline_minutes: 60,
+            service_account: None,
+            external_ip: true,
+        }
+    }
+}
+
+impl Container {
+    /// The Debian packages as mmdebstrap takes them.
+    #[must_use]
+    pub fn packages(&self) -> String {
+        let names: Vec<_> = self.packages.iter().map(ToString::to_string).collect();
+        names.join(",")
     }
 }
 

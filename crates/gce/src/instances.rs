@@ -149,7 +149,17 @@ resource! {
         on_host_maintenance: Option<String>,
         preemptible: Option<bool>,
         provisioning_model: Option<String>,
+        /// `STOP` or `DELETE`, once `max_run_duration` is over.
         instance_termination_action: Option<String>,
+        max_run_duration: Option<Duration>,
+    }
+}
+
+resource! {
+    /// A span of time.
+    Duration {
+        #[serde(with = "int64")]
+        seconds: Option<u64>,
     }
 }
 

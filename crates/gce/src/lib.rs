@@ -61,9 +61,9 @@ pub use images::{
     CustomerEncryptionKey, DeprecationStatus, GuestOsFeature, Image, Images, RawDisk,
 };
 pub use instances::{
-    AccessConfig, AttachedDisk, GuestAttributes, GuestAttributesEntry, GuestAttributesValue,
-    InitializeParams, Instance, Instances, Metadata, MetadataItem, NetworkInterface, Scheduling,
-    SerialPortOutput, ServiceAccount, ShieldedInstanceConfig, Tags,
+    AccessConfig, AttachedDisk, Duration, GuestAttributes, GuestAttributesEntry,
+    GuestAttributesValue, InitializeParams, Instance, Instances, Metadata, MetadataItem,
+    NetworkInterface, Scheduling, SerialPortOutput, ServiceAccount, ShieldedInstanceConfig, Tags,
 };
 pub use operation::{Operation, OperationError, OperationErrorItem, Pending};
 pub use operations::Operations;

@@ -5,6 +5,7 @@
 //! // In one process, until it gets SIGTERM:
 //! localgce::serve(localgce::Config {
 //!     dir: "/var/lib/localgce".into(),
+//!     cache: "/var/cache/localgce".into(),
 //!     listen: ([127, 0, 0, 1], 0).into(),
 //!     connect_command: vec!["/usr/bin/localgce".into(), "connect".into()],
 //!     power_off: None,
@@ -26,6 +27,7 @@ mod api;
 mod catalog;
 mod clock;
 mod connect;
+mod debian;
 mod endpoint;
 mod engine;
 mod key;
@@ -47,6 +49,9 @@ pub use serve::serve;
 pub struct Config {
     /// Where everything is kept. One engine at a time.
     pub dir: PathBuf,
+    /// Where public images are kept once they are made, for all engines of this machine. May be
+    /// deleted at any time.
+    pub cache: PathBuf,
     /// A loopback address; with port 0, any that is free.
     pub listen: SocketAddr,
     /// The program that QEMU starts, with a socket's path behind it, to carry a guest's connection

@@ -16,6 +16,9 @@ enum Arguments {
         /// Where everything is kept; where to reach the engine is in endpoint.json there
         #[arg(long)]
         dir: PathBuf,
+        /// Where public images are kept once they are made [default: a directory in DIR]
+        #[arg(long)]
+        cache: Option<PathBuf>,
         /// Loopback address and port; port 0 means any that is free
         #[arg(long, default_value = "127.0.0.1:0")]
         listen: SocketAddr,
@@ -35,22 +38,32 @@ fn main() -> Result<()> {
     match Arguments::parse() {
         Arguments::Serve {
             dir,
+            cache,
             listen,
             power_off,
-        } => serve(dir, listen, power_off.map(Duration::from_secs)),
+        } => {
+            let cache = cache.unwrap_or_else(|| dir.join("cache"));
+            serve(dir, cache, listen, power_off.map(Duration::from_secs))
+        }
         Arguments::Connect { socket } => localgce::connect(&socket)
             .with_context(|| format!("carrying a connection to {}", socket.display())),
     }
 }
 
 #[tokio::main]
-async fn serve(dir: PathBuf, listen: SocketAddr, power_off: Option<Duration>) -> Result<()> {
+async fn serve(
+    dir: PathBuf,
+    cache: PathBuf,
+    listen: SocketAddr,
+    power_off: Option<Duration>,
+) -> Result<()> {
     let program = std::env::current_exe().context("finding this program")?;
     let program = program.into_os_string().into_string().ok();
     let program = program.context("this program's path is not UTF-8; move it")?;
     let connect_command = vec![program, "connect".into()];
     localgce::serve(localgce::Config {
         dir,
+        cache,
         listen,
         connect_command,
         power_off,

@@ -21,6 +21,7 @@ use crate::{Config, Endpoint, api, catalog, endpoint};
 pub async fn serve(config: Config) -> Result<()> {
     let Config {
         dir,
+        cache,
         listen,
         connect_command,
         power_off,
@@ -59,10 +60,12 @@ pub async fn serve(config: Config) -> Result<()> {
     };
     let engine = Arc::new(Engine::open(
         &dir,
+        &cache,
         endpoint.token.clone(),
         hypervisor,
         power_off,
     )?);
+    api::publish(&engine).context("publishing the images of debian-cloud")?;
     engine.resume()?;
     let router = api::router(&engine);
     let server = tokio::spawn(async move { axum::serve(listener, router).await });

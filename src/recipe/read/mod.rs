@@ -1,3 +1,4 @@
+mod builder;
 mod release;
 mod runtime;
 
@@ -12,7 +13,7 @@ use crate::names::{EnvName, RelativePath};
 /// The schema that this version reads.
 const SCHEMA: u64 = 1;
 
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "recipe",
     "name",
     "family",
@@ -21,6 +22,7 @@ const KEYS: [&str; 12] = [
     "disk_gb",
     "labels",
     "licenses",
+    "builder",
     "gateway",
     "packages",
     "provision",
@@ -53,6 +55,7 @@ pub(super) fn recipe(root: &Cursor, files: Files) -> Option<Recipe> {
         .required("base", "debian-13 or debian-12")
         .and_then(|c| base(&c));
     let disk_gb = top.or("disk_gb", 10, |c| c.number(2..=65536, "a disk size in GiB"));
+    let builder = builder::builder(top.optional("builder"));
     let gateway = top
         .required("gateway", "what the image is for")
         .and_then(|c| gateway(&c, &files));
@@ -74,6 +77,7 @@ pub(super) fn recipe(root: &Cursor, files: Files) -> Option<Recipe> {
         family: family?,
         base: base?,
         disk_gb: disk_gb?,
+        builder: builder?,
         gateway: gateway?,
         files,
     })

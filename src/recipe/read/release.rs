@@ -42,8 +42,11 @@ pub(super) fn release(at: &Cursor) -> Option<Release> {
     })
 }
 
+/// What gateways and their skills expect of the system around them.
+const PACKAGES: [&str; 5] = ["ca-certificates", "curl", "git", "jq", "procps"];
+
 pub(super) fn container(at: &Cursor, files: &Files) -> Option<Container> {
-    let keys = at.fields(&["base", "file", "node", "warm"])?;
+    let keys = at.fields(&["base", "file", "node", "packages", "warm"])?;
     let file = keys
         .required("file", "such as `Containerfile.tera`")
         .and_then(|c| existing(&c, files));
@@ -52,7 +55,15 @@ pub(super) fn container(at: &Cursor, files: &Files) -> Option<Container> {
         .and_then(|c| node_version(&c));
     let warm = keys.or("warm", true, |c| c.flag());
     let base = keys.or("base", None, |c| c.parse().map(Some));
+    let packages = match keys.optional("packages") {
+        Some(_) => keys.list("packages", |c| c.parse()),
+        None => PACKAGES
+            .iter()
+            .filter_map(|name| name.parse().ok())
+            .collect(),
+    };
     Some(Container {
+        packages,
         base: base?,
         file: file?,
         node: node?,

@@ -23,7 +23,7 @@ impl Engine {
             .parse()
             .context("reading the disk's size")?;
         match body["sourceImageId"].as_str() {
-            Some(image) => disk::overlay(&self.image_file(image), &file, size_gb).await?,
+            Some(image) => disk::overlay(&self.made_image(image).await?, &file, size_gb).await?,
             None => disk::blank(&file, size_gb).await?,
         }
         self.store

@@ -8,6 +8,7 @@ mod guest;
 mod machines;
 mod operations;
 pub mod projects;
+mod published;
 mod serial;
 mod tokens;
 mod tree;
@@ -34,6 +35,7 @@ pub struct Engine {
     /// Who may call it.
     pub tokens: Tokens,
     dir: PathBuf,
+    published: published::Published,
     hypervisor: Hypervisor,
     power_off: Duration,
     machines: machines::Machines,
@@ -42,10 +44,11 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Opens what is in `dir`. `token` is the owner's, `power_off` what a guest gets to power itself
-    /// off.
+    /// Opens what is in `dir`, with public images in `cache`. `token` is the owner's, `power_off` what a
+    /// guest gets to power itself off.
     pub fn open(
         dir: &Path,
+        cache: &Path,
         token: String,
         hypervisor: Hypervisor,
         power_off: Option<Duration>,
@@ -62,6 +65,7 @@ impl Engine {
             store,
             tokens: Tokens::new(token),
             dir: dir.to_owned(),
+            published: published::Published::in_cache(cache),
             power_off: power_off.unwrap_or_else(|| machines::patience(hypervisor.acceleration())),
             hypervisor,
             machines: machines::Machines::default(),

@@ -143,7 +143,10 @@ async fn unpack(archive: &Path, image: &Path) -> Result<u64> {
 }
 
 /// Makes a qcow2 file of its own from `source`; blocks of zeros take no room.
-pub(super) async fn convert(format: &str, source: &Path, target: &Path) -> Result<()> {
+///
+/// # Errors
+/// When `qemu-img` fails, as by a full file system.
+pub async fn convert(format: &str, source: &Path, target: &Path) -> Result<()> {
     let part = part_of(target)?;
     let convert = [os("convert"), os("-f"), os(format), os("-O"), os("qcow2")];
     qemu_img(convert.into_iter().chain([source.as_ref(), part.as_ref()])).await?;

@@ -33,6 +33,38 @@ async fn insert_image(engine: &Engine, name: &str, size: u64, family: &str) -> V
 }
 
 #[tokio::test]
+async fn debian_is_published_as_google_does_it() {
+    let engine = Engine::start().await;
+    let published = "/compute/v1/projects/debian-cloud";
+    let list = engine.get(&format!("{published}/global/images")).await;
+    assert_eq!(list["items"].as_array().unwrap().len(), 2, "{list}");
+    for (family, suite) in [("debian-12", "bookworm"), ("debian-13", "trixie")] {
+        let image = engine
+            .get(&format!("{published}/global/images/family/{family}"))
+            .await;
+        let name = image["name"].as_str().unwrap();
+        assert!(name.starts_with(&format!("{family}-{suite}-v20")), "{name}");
+        assert_eq!(
+            (&image["status"], &image["diskSizeGb"]),
+            (&json!("READY"), &json!("10"))
+        );
+        let view = engine
+            .get(&format!(
+                "{published}/zones/us-central1-a/imageFamilyViews/{family}"
+            ))
+            .await;
+        assert_eq!(view["image"], image);
+    }
+    let small = json!({"name": "d", "sizeGb": "9",
+        "sourceImage": "projects/debian-cloud/global/images/family/debian-13"});
+    let (code, _, message) = engine
+        .refusal(Method::POST, &format!("{ZONE}/disks"), &small)
+        .await;
+    assert_eq!(code, 400);
+    assert!(message.contains("image size (10 GB)"), "{message}");
+}
+
+#[tokio::test]
 async fn images_come_from_archives_and_families_name_the_newest() {
     let engine = Engine::start().await;
     engine

@@ -1,5 +1,6 @@
 //! Images and their families.
 
+mod published;
 mod source;
 
 use std::sync::Arc;
@@ -19,6 +20,8 @@ use super::{
 use crate::engine::{Engine, nothing, work};
 use crate::key::{Key, Kind, relative};
 use crate::store::resources;
+
+pub use published::publish;
 
 pub fn router() -> Router<Arc<Engine>> {
     let image = get_of(Kind::Image).patch(patch).delete(delete);

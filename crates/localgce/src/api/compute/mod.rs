@@ -32,6 +32,8 @@ use crate::{catalog, clock};
 /// What handlers answer.
 type Answer = Result<Json<Value>, Error>;
 
+pub use images::publish;
+
 /// What is below `projects/{project}`.
 pub fn router() -> Router<Arc<Engine>> {
     Router::new()

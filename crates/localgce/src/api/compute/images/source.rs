@@ -21,7 +21,7 @@ pub enum Source {
     /// A disk's body.
     Disk { body: Value, file: PathBuf },
     /// An image's body.
-    Image { body: Value, file: PathBuf },
+    Image { body: Value },
 }
 
 impl Source {
@@ -30,7 +30,7 @@ impl Source {
         let size = match self {
             Self::Archive { .. } => return None,
             Self::Disk { body, .. } => &body["sizeGb"],
-            Self::Image { body, .. } => &body["diskSizeGb"],
+            Self::Image { body } => &body["diskSizeGb"],
         };
         size.as_str()?.parse().ok().map(Int64)
     }
@@ -48,7 +48,7 @@ impl Source {
         match self {
             _ if given.is_some() => json!(given),
             Self::Archive { .. } => Value::Null,
-            Self::Disk { body, .. } | Self::Image { body, .. } => body["guestOsFeatures"].clone(),
+            Self::Disk { body, .. } | Self::Image { body } => body["guestOsFeatures"].clone(),
         }
     }
 
@@ -57,7 +57,7 @@ impl Source {
         let (link, id, body) = match self {
             Self::Archive { .. } => return,
             Self::Disk { body, .. } => ("sourceDisk", "sourceDiskId", body),
-            Self::Image { body, .. } => ("sourceImage", "sourceImageId", body),
+            Self::Image { body } => ("sourceImage", "sourceImageId", body),
         };
         image[link] = body["selfLink"].clone();
         image[id] = body["id"].clone();
@@ -97,8 +97,7 @@ pub fn find(engine: &Engine, tx: &Connection, key: &Key, request: &Image) -> Res
         }
         (None, None, Some(reference)) => {
             let body = usable(tx, key, reference)?;
-            let file = engine.image_file(body["id"].as_str().unwrap_or_default());
-            Ok(Source::Image { body, file })
+            Ok(Source::Image { body })
         }
         _ => Err(Error::invalid(
             "Exactly one of fields rawDisk.source, sourceDisk and sourceImage must be specified.",
@@ -163,9 +162,15 @@ pub fn make(engine: &Arc<Engine>, key: &Key, image: &Value, source: Source) -> W
                 disk::from_archive(archive, &file).await.map(Some)
             }
             Source::Disk { file: disk, .. } => disk::copy(disk, &file).await.map(|()| None),
-            Source::Image { file: image, .. } => std::fs::hard_link(image, &file)
-                .context("linking the image")
-                .map(|()| None),
+            Source::Image { body } => {
+                let made = engine
+                    .made_image(body["id"].as_str().unwrap_or_default())
+                    .await;
+                made.and_then(|image| {
+                    std::fs::hard_link(image, &file).context("linking the image")?;
+                    Ok(None)
+                })
+            }
         };
         engine
             .store

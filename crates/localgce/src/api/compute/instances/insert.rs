@@ -158,6 +158,7 @@ fn create(
                 "provisioningModel":
                     scheduling.provisioning_model.as_deref().unwrap_or("STANDARD"),
                 "instanceTerminationAction": scheduling.instance_termination_action,
+                "maxRunDuration": scheduling.max_run_duration,
             },
             "shieldedInstanceConfig": request.shielded_instance_config,
             "confidentialInstanceConfig": request.confidential_instance_config,

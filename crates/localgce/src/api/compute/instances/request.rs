@@ -127,6 +127,7 @@ pub struct Scheduling {
     pub preemptible: Option<bool>,
     pub provisioning_model: Option<String>,
     pub instance_termination_action: Option<String>,
+    pub max_run_duration: Option<serde_json::Value>,
 }
 
 #[derive(Deserialize, Serialize)]

@@ -1,0 +1,54 @@
+//! Files of images, those included that are made when they are first needed.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use tokio::sync::Mutex;
+
+use super::Engine;
+use super::disks::text;
+use crate::debian::{PROJECT, Release};
+use crate::key::Kind;
+use crate::store::resources;
+
+/// Where the files of public images come from. Locked while one is made.
+pub struct Published(Mutex<PathBuf>);
+
+impl Published {
+    /// With the finished ones in `cache`.
+    pub fn in_cache(cache: &Path) -> Self {
+        Self(Mutex::new(cache.to_owned()))
+    }
+}
+
+impl Engine {
+    /// The file of the image with this id. That of a public image is made if it is not there yet.
+    ///
+    /// # Errors
+    /// When a public image cannot be made on this machine.
+    pub async fn made_image(&self, id: &str) -> Result<PathBuf> {
+        let file = self.image_file(id);
+        if file.exists() {
+            return Ok(file);
+        }
+        let cache = self.published.0.lock().await;
+        if file.exists() {
+            return Ok(file);
+        }
+        let images = self
+            .store
+            .transaction(|tx| resources::list(tx, PROJECT, None, Kind::Image))?;
+        let image = images.iter().find(|image| text(image, "id") == id);
+        // Any other image's file has been there since the image was made.
+        if let Some(name) = image.map(|image| text(image, "name"))
+            && let Some(release) = Release::of(name)
+        {
+            let made = release.make(name, &cache).await?;
+            if std::fs::hard_link(&made, &file).is_err() {
+                std::fs::copy(&made, &file)
+                    .with_context(|| format!("copying {}", made.display()))?;
+            }
+        }
+        Ok(file)
+    }
+}
