@@ -170,7 +170,7 @@ fn expected(world: &World, verb: Verb, done: bool, before: &Inventory) -> Vec<St
     let boot = format!("{}/{NAME}", world.api.zonal("disks"));
     match verb {
         Verb::Bake if done => {
-            expected.push(format!("{}/{}", world.api.global("images"), world.image))
+            expected.push(format!("{}/{}", world.api.global("images"), world.image));
         }
         Verb::Launch if done => expected.extend([format!("{boot}-state"), vm, boot]),
         Verb::Delete => expected.retain(|path| *path != vm && *path != boot),
@@ -207,7 +207,7 @@ fn lies(
         }
         (Some(0), Verb::Delete) if after.contains_key(&vm) => lies.push(format!("{vm} is there")),
         (None, _) if !matches!(point.kind, Kind::Kill(_)) => lies.push("it was killed".into()),
-        (Some(0), _) | (None, _) => {}
+        (Some(0) | None, _) => {}
         (Some(code), _) => {
             if !words.contains("error: ") {
                 lies.push(format!("exit {code} without a word"));
