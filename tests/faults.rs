@@ -14,14 +14,11 @@ mod world;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Output};
-use std::sync::{Mutex, atomic::AtomicUsize, atomic::Ordering};
+use std::sync::Mutex;
 
 use api::Inventory;
 use point::{Kind, Point};
 use world::{NAME, Verb, World};
-
-/// Engines per verb.
-const WORLDS: usize = 1;
 
 /// What was found at one point.
 #[derive(Debug, Default)]
@@ -44,11 +41,14 @@ fn no_fault_leaves_anything_or_is_told_wrong() {
     let archive = archive(dir.path());
     let found = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
-        for verb in [Verb::Bake, Verb::Launch, Verb::Delete] {
+        // VMs of two engines would want the same loopback address.
+        for verbs in [&[Verb::Bake][..], &[Verb::Launch, Verb::Delete]] {
             let (archive, found) = (&archive, &found);
             scope.spawn(move || {
-                let rows = every_point(verb, archive);
-                found.lock().unwrap().push((verb, rows));
+                for verb in verbs {
+                    let rows = every_point(*verb, archive);
+                    found.lock().unwrap().push((*verb, rows));
+                }
             });
         }
     });
@@ -89,44 +89,28 @@ fn archive(dir: &Path) -> std::path::PathBuf {
 }
 
 fn every_point(verb: Verb, archive: &Path) -> BTreeMap<(usize, String), Row> {
-    let worlds: Vec<_> = (0..WORLDS).map(|_| World::begin(archive, verb)).collect();
-    let calls = worlds[0].calls(verb);
-    let points: Vec<_> = calls
-        .iter()
-        .enumerate()
-        .flat_map(|(index, (method, path))| {
-            let operation =
-                method != "GET" && path.contains("/compute/") && !path.ends_with("/wait");
-            point::all(index + 1, operation)
-        })
-        .collect();
-    let (next, rows) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
-    std::thread::scope(|scope| {
-        for world in worlds {
-            let (points, calls, next, rows) = (&points, &calls, &next, &rows);
-            scope.spawn(move || {
-                while let Some(point) = points.get(next.fetch_add(1, Ordering::SeqCst)) {
-                    let Some(verdict) = at(&world, verb, point) else {
-                        continue;
-                    };
-                    let (method, path) = &calls[point.nth - 1];
-                    let call =
-                        contract::method_id(method, path).unwrap_or("storage.objects.insert");
-                    for (what, words) in [("LEAK", &verdict.leaks), ("LIE", &verdict.lies)] {
-                        for words in words {
-                            eprintln!("{what}: {verb:?} {call} {point:?}: {words}");
-                        }
-                    }
-                    let mut rows = rows.lock().unwrap();
-                    let row: &mut Row = rows.entry((point.nth, call.to_owned())).or_default();
-                    row.tried += 1;
-                    row.leaks += verdict.leaks.len();
-                    row.lies += verdict.lies.len();
+    let world = World::begin(archive, verb);
+    let calls = world.calls(verb);
+    let mut rows = BTreeMap::new();
+    for (index, (method, path)) in calls.iter().enumerate() {
+        let call = contract::method_id(method, path).unwrap_or("storage.objects.insert");
+        let operation = method != "GET" && path.contains("/compute/") && !path.ends_with("/wait");
+        for point in point::all(index + 1, operation) {
+            let Some(verdict) = at(&world, verb, &point) else {
+                continue;
+            };
+            for (what, words) in [("LEAK", &verdict.leaks), ("LIE", &verdict.lies)] {
+                for words in words {
+                    eprintln!("{what}: {verb:?} {call} {point:?}: {words}");
                 }
-            });
+            }
+            let row: &mut Row = rows.entry((point.nth, call.to_owned())).or_default();
+            row.tried += 1;
+            row.leaks += verdict.leaks.len();
+            row.lies += verdict.lies.len();
         }
-    });
-    rows.into_inner().unwrap()
+    }
+    rows
 }
 
 /// One run with one fault, and what is there afterwards.
@@ -186,7 +170,7 @@ fn expected(world: &World, verb: Verb, done: bool, before: &Inventory) -> Vec<St
     let boot = format!("{}/{NAME}", world.api.zonal("disks"));
     match verb {
         Verb::Bake if done => {
-            expected.push(format!("{}/{}", world.api.global("images"), world.image))
+            expected.push(format!("{}/{}", world.api.global("images"), world.image));
         }
         Verb::Launch if done => expected.extend([format!("{boot}-state"), vm, boot]),
         Verb::Delete => expected.retain(|path| *path != vm && *path != boot),
@@ -223,7 +207,7 @@ fn lies(
         }
         (Some(0), Verb::Delete) if after.contains_key(&vm) => lies.push(format!("{vm} is there")),
         (None, _) if !matches!(point.kind, Kind::Kill(_)) => lies.push("it was killed".into()),
-        (Some(0), _) | (None, _) => {}
+        (Some(0) | None, _) => {}
         (Some(code), _) => {
             if !words.contains("error: ") {
                 lies.push(format!("exit {code} without a word"));

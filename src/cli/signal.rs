@@ -30,7 +30,14 @@ impl fmt::Display for Interrupted {
 impl std::error::Error for Interrupted {}
 
 /// Runs a verb to its end, or until a signal.
-pub(super) async fn interruptible(verb: impl Future<Output = Result<()>>) -> Result<()> {
+pub(super) fn interruptible(
+    verb: impl Future<Output = Result<()>>,
+) -> impl Future<Output = Result<()>> {
+    // On the heap: a verb's future is large, and is held twice until the signal.
+    until_signal(Box::pin(verb))
+}
+
+async fn until_signal(verb: impl Future<Output = Result<()>>) -> Result<()> {
     let began = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();

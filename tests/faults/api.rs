@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 pub type Inventory = BTreeMap<String, Value>;
 
 /// How long a deletion may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 pub struct Api {
     endpoint: Endpoint,

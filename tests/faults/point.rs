@@ -95,7 +95,8 @@ impl Point {
             let mut call = call.lock().unwrap();
             let this = (asked.method.to_owned(), asked.path.to_owned());
             let first = asked.nth == point.nth;
-            if !first && !(point.for_good && call.as_ref() == Some(&this)) {
+            let again = point.for_good && call.as_ref() == Some(&this);
+            if !first && !again {
                 return None;
             }
             *call = Some(this);

@@ -176,8 +176,7 @@ impl World {
         self.proxy
             .inject(point.inject(Arc::clone(&process), Arc::clone(&met)));
         let mut command = self.command(&self.arguments(verb));
-        // A busy machine's engine takes its time too.
-        command.env("CLAWBAKE_REQUEST_TIMEOUT", "2");
+        command.env("CLAWBAKE_REQUEST_TIMEOUT", "1");
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = child.spawn().unwrap();
         process.store(i32::try_from(child.id()).unwrap(), Ordering::SeqCst);

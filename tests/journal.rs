@@ -1,0 +1,119 @@
+//! The journal against a real engine: whose a resource is decides its label, not its name.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::anyhow;
+use clawbake::cloud::Place;
+use clawbake::journal::{Fate, Journal, Resource, leftovers};
+use gce::{Client, Disk};
+use tempfile::TempDir;
+
+const ZONE: &str = "us-central1-a";
+
+/// An engine and a directory of journals, until dropped.
+struct Engine(TempDir);
+
+impl Engine {
+    fn start() -> Self {
+        let engine = Self(tempfile::tempdir().unwrap());
+        engine.run("start");
+        engine
+    }
+
+    fn run(&self, verb: &str) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_clawbake"));
+        let command = command.args(["engine", verb]);
+        let status = command.env("CLAWBAKE_ENGINE", self.dir("engine")).status();
+        assert!(status.unwrap().success());
+    }
+
+    fn dir(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn place(&self) -> Place {
+        let engine = self.dir("engine");
+        Place::Local { engine }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.run("stop");
+    }
+}
+
+fn resource(name: &str) -> Resource {
+    let (zone, name) = (ZONE.into(), name.into());
+    Resource::Disk { zone, name }
+}
+
+fn disk(name: &str, journal: Option<&Journal>) -> Disk {
+    Disk {
+        name: Some(name.into()),
+        size_gb: Some(1),
+        labels: journal.map(Journal::label).into_iter().collect(),
+        ..Disk::default()
+    }
+}
+
+async fn exists(client: &Client, name: &str) -> bool {
+    client.disks(ZONE).find(name).await.unwrap().is_some()
+}
+
+async fn clean(journals: &Path, client: &Client) -> Vec<(Resource, Fate)> {
+    let mut fates = Vec::new();
+    for leftover in leftovers(journals).unwrap() {
+        fates.extend(leftover.clean(client).await.unwrap());
+    }
+    assert!(leftovers(journals).unwrap().is_empty());
+    fates
+}
+
+#[tokio::test]
+async fn only_what_carries_the_runs_label_is_its_own() {
+    let engine = Engine::start();
+    let client = engine.place().client().await.unwrap().unwrap();
+    let (dir, disks) = (engine.dir("journal"), client.disks(ZONE));
+    let begin = || Journal::begin(&dir, "test", &engine.place()).unwrap();
+
+    // Somebody else's disk has the name: the run fails, and its clean-up leaves that disk alone.
+    let foreign = disks.insert(&disk("foreign", None)).await.unwrap();
+    foreign.wait().await.unwrap();
+    let mut journal = begin();
+    let body = disk("foreign", Some(&journal));
+    let created = journal.create(&client, resource("foreign"), disks.insert(&body));
+    let error = created.await.unwrap_err();
+    assert!(error.to_string().contains("foreign"), "{error}");
+    drop(journal);
+    assert_eq!(clean(&dir, &client).await, []);
+
+    // The run died between writing the name down and sending the request.
+    let mut journal = begin();
+    journal.record(resource("foreign")).unwrap();
+    drop(journal);
+    let expected = [(resource("foreign"), Fate::Foreign)];
+    assert_eq!(clean(&dir, &client).await, expected);
+    assert!(exists(&client, "foreign").await);
+
+    // An insert whose answer was lost is found, and is the run's to remove.
+    let mut journal = begin();
+    let body = disk("lost", Some(&journal));
+    drop(disks.insert(&body).await.unwrap());
+    let created = journal.create(&client, resource("lost"), disks.insert(&body));
+    created.await.unwrap();
+    let settled = journal.settle::<()>(&client, Err(anyhow!("later"))).await;
+    assert_eq!(settled.unwrap_err().to_string(), "later");
+    assert!(!exists(&client, "lost").await);
+
+    // The run died while its insert was under way.
+    let mut journal = begin();
+    journal.record(resource("running")).unwrap();
+    let body = disk("running", Some(&journal));
+    drop(disks.insert(&body).await.unwrap());
+    drop(journal);
+    let expected = [(resource("running"), Fate::Removed)];
+    assert_eq!(clean(&dir, &client).await, expected);
+    assert!(!exists(&client, "running").await);
+}
