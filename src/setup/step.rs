@@ -100,76 +100,74 @@ impl Step {
         }
     }
 
-    /// The gcloud command that does the same in `project`.
+    /// The gcloud command that does the same in `project`; it asks nothing, so that a script of such
+    /// commands can be piped to a shell.
     #[must_use]
     pub fn gcloud(&self, project: &str) -> String {
-        let command = match self {
-            Self::CreateProject => return format!("gcloud projects create {project}"),
-            Self::LinkBilling(account) => {
-                return format!(
-                    "gcloud billing projects link {project} --billing-account={account}"
-                );
+        let scope = format!("--project={project} --quiet");
+        match self {
+            Self::CreateProject => {
+                format!("gcloud projects create {project} --no-enable-cloud-apis --quiet")
             }
-            Self::Enable(services) => format!("gcloud services enable {}", services.join(" ")),
-            Self::CreateAccount { id, purpose } => {
-                format!("gcloud iam service-accounts create {id} --display-name='{purpose}'")
+            Self::LinkBilling(account) => format!(
+                "gcloud billing projects link {project} --billing-account={account} --quiet"
+            ),
+            Self::Enable(services) => {
+                format!("gcloud services enable {} {scope}", services.join(" "))
             }
+            Self::CreateAccount { id, purpose } => format!(
+                "gcloud iam service-accounts create {id} --display-name='{purpose}' {scope}"
+            ),
             Self::CreateRole(permissions) => format!(
-                "gcloud iam roles create {ROLE} --title='{TITLE}' --stage=GA --permissions={}",
+                "gcloud iam roles create {ROLE} --title='{TITLE}' --stage=GA --permissions={} {scope}",
                 permissions.join(",")
             ),
             Self::SetPermissions(permissions) => format!(
-                "gcloud iam roles update {ROLE} --permissions={}",
+                "gcloud iam roles update {ROLE} --permissions={} {scope}",
                 permissions.join(",")
             ),
             Self::Grant { on, role, member } => {
-                let (group, name) = match on {
+                let binding = format!("--member={member} --role={role}");
+                let on = match on {
                     Resource::Project => {
                         return format!(
-                            "gcloud projects add-iam-policy-binding {project} --member={member} --role={role} --condition=None"
+                            "gcloud projects add-iam-policy-binding {project} {binding} --condition=None --quiet"
                         );
                     }
-                    Resource::Account(email) => ("iam service-accounts", email.clone()),
-                    Resource::Secret(name) => ("secrets", name.clone()),
-                    Resource::Bucket(name) => ("storage buckets", format!("gs://{name}")),
+                    Resource::Account(email) => {
+                        format!("iam service-accounts add-iam-policy-binding {email}")
+                    }
+                    Resource::Secret(name) => format!("secrets add-iam-policy-binding {name}"),
+                    Resource::Bucket(name) => {
+                        format!("storage buckets add-iam-policy-binding gs://{name}")
+                    }
                 };
-                format!(
-                    "gcloud {group} add-iam-policy-binding {name} --member={member} --role={role}"
-                )
+                format!("gcloud {on} {binding} {scope}")
             }
             Self::CreateFirewall(firewall) => format!(
-                "gcloud compute firewall-rules create {} --network={} --direction=INGRESS {} --target-tags={} --description='{}'",
+                "gcloud compute firewall-rules create {} --network={} --direction=INGRESS {} --description='{}' {scope}",
                 firewall.name.as_deref().unwrap_or_default(),
                 last(firewall.network.as_deref().unwrap_or_default()),
                 openings(firewall),
-                firewall.target_tags.join(","),
                 firewall.description.as_deref().unwrap_or_default(),
             ),
             Self::ChangeFirewall(firewall) => format!(
-                "gcloud compute firewall-rules update {} {} --target-tags={} --no-disabled",
+                "gcloud compute firewall-rules update {} {} --no-disabled {scope}",
                 firewall.name.as_deref().unwrap_or_default(),
                 openings(firewall),
-                firewall.target_tags.join(","),
             ),
             Self::CreateBucket {
                 name,
                 region,
                 rules,
             } => format!(
-                "gcloud storage buckets create gs://{name} --location={region} {}",
-                closed(rules, project)
+                "gcloud storage buckets create gs://{name} --location={region} {scope} {}",
+                closed(rules)
             ),
-            Self::ChangeBucket { name, rules } => {
-                format!(
-                    "gcloud storage buckets update gs://{name} {}",
-                    closed(rules, project)
-                )
-            }
-        };
-        match self {
-            // The rules follow the command as its input.
-            Self::CreateBucket { .. } | Self::ChangeBucket { .. } => command,
-            _ => format!("{command} --project={project}"),
+            Self::ChangeBucket { name, rules } => format!(
+                "gcloud storage buckets update gs://{name} {scope} {}",
+                closed(rules)
+            ),
         }
     }
 }
@@ -184,17 +182,19 @@ fn openings(firewall: &Firewall) -> String {
             .iter()
             .map(move |port| format!("{protocol}:{port}"))
     });
-    let (allowed, ranges) = (
-        allowed.collect::<Vec<_>>(),
+    format!(
+        "--allow={} --source-ranges={} --target-tags={}",
+        allowed.collect::<Vec<_>>().join(","),
         firewall.source_ranges.join(","),
-    );
-    format!("--allow={} --source-ranges={ranges}", allowed.join(","))
+        firewall.target_tags.join(",")
+    )
 }
 
-fn closed(rules: &[LifecycleRule], project: &str) -> String {
+/// The rules follow the command as its input.
+fn closed(rules: &[LifecycleRule]) -> String {
     let lifecycle = json!({ "rule": rules });
     format!(
-        "--uniform-bucket-level-access --public-access-prevention --lifecycle-file=/dev/stdin --project={project} <<'END'\n{lifecycle}\nEND"
+        "--uniform-bucket-level-access --public-access-prevention --lifecycle-file=/dev/stdin <<'END'\n{lifecycle}\nEND"
     )
 }
 
