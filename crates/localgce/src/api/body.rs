@@ -48,6 +48,11 @@ pub fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Error> {
     let mut value: Value = serde_json::from_slice(text)
         .map_err(|error| Error::malformed(format!("Invalid JSON payload received. {error}")))?;
     drop_kinds(&mut value);
+    from_value(value)
+}
+
+/// Reads what is JSON already.
+pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, Error> {
     serde_json::from_value(value).map_err(|error| Error::malformed(explain(&error.to_string())))
 }
 
@@ -101,6 +106,26 @@ pub fn prune(mut value: Value) -> Value {
     }
     prune_in_place(&mut value);
     value
+}
+
+/// A flag in a query: Google's Python programs write `True`.
+pub fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    match text.to_lowercase().as_str() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(D::Error::custom("expected true or false")),
+    }
+}
+
+/// A key of the client's that something is encrypted with. It is named, and never seen.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct EncryptionKey {
+    /// `projects/P/locations/L/keyRings/R/cryptoKeys/K`.
+    pub kms_key_name: String,
+    /// Whose permission to use it counts.
+    pub kms_key_service_account: Option<String>,
 }
 
 /// A 64-bit number, which JSON carries as a string; a plain number is accepted.

@@ -7,6 +7,7 @@ pub mod auth;
 pub mod body;
 mod compute;
 pub mod error;
+mod filter;
 mod list;
 mod secretmanager;
 mod storage;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, OriginalUri};
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::post;
 
 use crate::engine::Engine;
 use error::Error;
@@ -24,6 +26,7 @@ use error::Error;
 pub fn router(engine: &Arc<Engine>) -> Router {
     let owners = Router::new()
         .nest("/compute/v1/projects/{project}", compute::router())
+        .route("/batch/compute/v1", post(compute::batch))
         .merge(storage::router())
         .layer(from_fn(auth::owner_only));
     Router::new()

@@ -1,6 +1,7 @@
 //! Everything the engine remembers, in one SQLite file. The functions take a connection, so that
 //! several of them make one transaction.
 
+pub mod group_members;
 pub mod guest_attributes;
 pub mod objects;
 pub mod operations;
@@ -47,6 +48,11 @@ impl Store {
         transaction.commit()?;
         Ok(value)
     }
+}
+
+/// Seconds since 1970, of a time in RFC3339, which is one of SQLite's own formats.
+pub fn unix_seconds(connection: &Connection, time: &str) -> rusqlite::Result<Option<u64>> {
+    connection.query_row("SELECT unixepoch(?)", [time], |row| row.get(0))
 }
 
 /// An id as Google gives them: a number of up to 19 digits.

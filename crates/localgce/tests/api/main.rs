@@ -2,8 +2,10 @@
 
 mod access;
 mod engine;
+mod groups;
 mod images;
 mod instances;
 mod operations;
 mod secrets;
+mod snapshots;
 mod storage;
