@@ -48,7 +48,7 @@ bench:
 
 ## e2e: bake, launch, restart, refuse, delete: real VMs, about 20 minutes without KVM
 e2e:
-	$(CARGO) test --quiet --test e2e -- --ignored --nocapture
+	$(CARGO) test --quiet --test gcloud --test python --test e2e -- --ignored --nocapture
 
 ## clean: what this checkout built; images, VMs and caches are `clawbake engine reset`'s
 clean:
