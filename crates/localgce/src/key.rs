@@ -14,30 +14,75 @@ pub enum Kind {
     Image,
     /// A VM instance.
     Instance,
+    /// A group of instances.
+    InstanceGroup,
+    /// What makes and deletes the instances of a group.
+    InstanceGroupManager,
+    /// A template of instances.
+    InstanceTemplate,
     /// An operation.
     Operation,
+    /// A resource policy, such as a schedule of snapshots.
+    ResourcePolicy,
+    /// A snapshot of a disk.
+    Snapshot,
 }
 
 impl Kind {
     /// The word in paths.
     pub fn collection(self) -> &'static str {
-        match self {
-            Self::Disk => "disks",
-            Self::Firewall => "firewalls",
-            Self::Image => "images",
-            Self::Instance => "instances",
-            Self::Operation => "operations",
-        }
+        self.names().0
     }
 
     /// The resource's `kind`.
     pub fn kind(self) -> &'static str {
+        self.names().1
+    }
+
+    fn names(self) -> (&'static str, &'static str) {
         match self {
-            Self::Disk => "compute#disk",
-            Self::Firewall => "compute#firewall",
-            Self::Image => "compute#image",
-            Self::Instance => "compute#instance",
-            Self::Operation => "compute#operation",
+            Self::Disk => ("disks", "compute#disk"),
+            Self::Firewall => ("firewalls", "compute#firewall"),
+            Self::Image => ("images", "compute#image"),
+            Self::Instance => ("instances", "compute#instance"),
+            Self::InstanceGroup => ("instanceGroups", "compute#instanceGroup"),
+            Self::InstanceGroupManager => ("instanceGroupManagers", "compute#instanceGroupManager"),
+            Self::InstanceTemplate => ("instanceTemplates", "compute#instanceTemplate"),
+            Self::Operation => ("operations", "compute#operation"),
+            Self::ResourcePolicy => ("resourcePolicies", "compute#resourcePolicy"),
+            Self::Snapshot => ("snapshots", "compute#snapshot"),
+        }
+    }
+}
+
+/// Where in a project a resource is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Everywhere.
+    Global,
+    /// In a region.
+    Region(String),
+    /// In a zone.
+    Zone(String),
+}
+
+impl Scope {
+    /// `global`, `regions/R`, `zones/Z`.
+    pub fn path(&self) -> String {
+        match self {
+            Self::Global => "global".into(),
+            Self::Region(region) => format!("regions/{region}"),
+            Self::Zone(zone) => format!("zones/{zone}"),
+        }
+    }
+
+    /// The place, and what follows it in a path.
+    fn split<'a>(parts: &'a [&'a str]) -> Option<(Self, &'a [&'a str])> {
+        match parts {
+            ["global", rest @ ..] => Some((Self::Global, rest)),
+            ["regions", region, rest @ ..] => Some((Self::Region((*region).into()), rest)),
+            ["zones", zone, rest @ ..] => Some((Self::Zone((*zone).into()), rest)),
+            _ => None,
         }
     }
 }
@@ -47,8 +92,8 @@ impl Kind {
 pub struct Key {
     /// The project's id.
     pub project: String,
-    /// None for a global resource.
-    pub zone: Option<String>,
+    /// Where in it.
+    pub scope: Scope,
     /// Its kind.
     pub kind: Kind,
     /// Its own name.
@@ -56,18 +101,40 @@ pub struct Key {
 }
 
 impl Key {
+    /// The resource of a full path.
+    pub fn parse(kind: Kind, path: &str) -> Option<Self> {
+        let parts: Vec<_> = path.split('/').collect();
+        let ["projects", project, rest @ ..] = parts.as_slice() else {
+            return None;
+        };
+        let (scope, [collection, name]) = Scope::split(rest)? else {
+            return None;
+        };
+        (*collection == kind.collection()).then(|| Self {
+            project: (*project).into(),
+            scope,
+            kind,
+            name: (*name).into(),
+        })
+    }
+
     /// `projects/P/zones/Z/disks/D`.
     pub fn path(&self) -> String {
-        format!(
-            "{}/{}",
-            parent(&self.project, self.zone.as_deref(), self.kind),
-            self.name
-        )
+        let parent = parent(&self.project, &self.scope, self.kind);
+        format!("{parent}/{}", self.name)
     }
 
     /// The path as a URL.
     pub fn link(&self) -> String {
         link(&self.path())
+    }
+
+    /// The zone's name, of a resource that is in one.
+    pub fn zone(&self) -> Option<&str> {
+        match &self.scope {
+            Scope::Zone(zone) => Some(zone),
+            Scope::Global | Scope::Region(_) => None,
+        }
     }
 
     /// The name of another resource in the same place.
@@ -79,6 +146,14 @@ impl Key {
         }
     }
 
+    /// The name of another resource of the same project, elsewhere.
+    pub fn cousin(&self, scope: Scope, kind: Kind, name: &str) -> Self {
+        Self {
+            scope,
+            ..self.sibling(kind, name)
+        }
+    }
+
     /// The resource that a URL, a path or a bare name means to one who stands at `self`.
     pub fn resolve(&self, kind: Kind, reference: &str) -> Option<Self> {
         let parts: Vec<_> = relative(reference).split('/').collect();
@@ -86,17 +161,16 @@ impl Key {
             ["projects", project, rest @ ..] => (crate::catalog::project(project)?.id, rest),
             rest => (self.project.as_str(), rest),
         };
-        let (zone, name) = match rest {
-            ["global", collection, name] if *collection == kind.collection() => (None, *name),
-            ["zones", zone, collection, name] if *collection == kind.collection() => {
-                (Some((*zone).to_owned()), *name)
+        let (scope, name) = match (Scope::split(rest), rest) {
+            (Some((scope, [collection, name])), _) if *collection == kind.collection() => {
+                (scope, *name)
             }
-            [name] if !name.is_empty() => (self.zone.clone(), *name),
+            (None, [name]) if !name.is_empty() => (self.scope.clone(), *name),
             _ => return None,
         };
         Some(Self {
             project: project.into(),
-            zone,
+            scope,
             kind,
             name: name.into(),
         })
@@ -104,9 +178,14 @@ impl Key {
 }
 
 /// The collection's path.
-pub fn parent(project: &str, zone: Option<&str>, kind: Kind) -> String {
-    let scope = zone.map_or_else(|| "global".into(), |zone| format!("zones/{zone}"));
-    format!("projects/{project}/{scope}/{}", kind.collection())
+pub fn parent(project: &str, scope: &Scope, kind: Kind) -> String {
+    format!("projects/{project}/{}/{}", scope.path(), kind.collection())
+}
+
+/// The place of a resource, by its link: `zones/Z`.
+pub fn scope_of(link: &str) -> Option<String> {
+    let parts: Vec<_> = relative(link).split('/').collect();
+    Some(Scope::split(parts.get(2..)?)?.0.path())
 }
 
 /// A path as a URL.
@@ -117,6 +196,11 @@ pub fn link(path: &str) -> String {
 /// A zone's URL.
 pub fn zone_link(project: &str, zone: &str) -> String {
     link(&format!("projects/{project}/zones/{zone}"))
+}
+
+/// A region's URL.
+pub fn region_link(project: &str, region: &str) -> String {
+    link(&format!("projects/{project}/regions/{region}"))
 }
 
 /// A URL without its server and version; anything else as it is.
@@ -133,13 +217,13 @@ pub fn last(path: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::{Key, Kind};
+    use super::{Key, Kind, Scope, scope_of};
 
     #[test]
     fn references_in_all_their_forms() {
         let here = Key {
             project: "clawbake-local".into(),
-            zone: Some("us-central1-a".into()),
+            scope: Scope::Zone("us-central1-a".into()),
             kind: Kind::Instance,
             name: "vm".into(),
         };
@@ -157,6 +241,13 @@ mod tests {
                 "{reference}"
             );
         }
+        assert_eq!(Key::parse(Kind::Disk, &disk.path()), Some(disk.clone()));
+        assert_eq!(
+            scope_of(&disk.link()).as_deref(),
+            Some("zones/us-central1-a")
+        );
+        let policy = here.resolve(Kind::ResourcePolicy, "regions/r/resourcePolicies/p");
+        assert_eq!(policy.unwrap().scope, Scope::Region("r".into()));
         for reference in ["", "global/images/d", "projects/other/global/disks/d"] {
             assert_eq!(here.resolve(Kind::Disk, reference), None, "{reference}");
         }

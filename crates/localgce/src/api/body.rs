@@ -108,6 +108,26 @@ pub fn prune(mut value: Value) -> Value {
     value
 }
 
+/// A flag in a query: Google's Python programs write `True`.
+pub fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    match text.to_lowercase().as_str() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(D::Error::custom("expected true or false")),
+    }
+}
+
+/// A key of the client's that something is encrypted with. It is named, and never seen.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct EncryptionKey {
+    /// `projects/P/locations/L/keyRings/R/cryptoKeys/K`.
+    pub kms_key_name: String,
+    /// Whose permission to use it counts.
+    pub kms_key_service_account: Option<String>,
+}
+
 /// A 64-bit number, which JSON carries as a string; a plain number is accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Int64(pub u64);

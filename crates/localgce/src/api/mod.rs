@@ -10,6 +10,7 @@ mod compute;
 pub mod error;
 mod gate;
 mod iam;
+mod filter;
 mod list;
 mod long_operations;
 mod policy;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, OriginalUri};
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::post;
 
 use crate::catalog::services::{COMPUTE, IAM, SECRET_MANAGER};
 use crate::engine::Engine;
@@ -41,6 +43,7 @@ pub fn router(engine: &Arc<Engine>) -> Router {
             "/compute/v1/projects/{project}",
             gated(compute::router(), engine, COMPUTE),
         )
+        .route("/batch/compute/v1", post(compute::batch))
         .merge(storage::router(engine))
         .layer(from_fn(auth::owner_only));
     let projects = Router::new()

@@ -1,15 +1,16 @@
-//! The files of disks and images.
+//! The files of disks, images and snapshots.
 
 use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
 use rusqlite::Connection;
 use serde_json::Value;
 
-use super::Engine;
+use super::{Engine, source};
 use crate::key::{Key, Kind};
 use crate::store::resources;
-use crate::vm::disk;
+use crate::vm::{Vm, disk};
 
 impl Engine {
     /// Makes the file of a disk that is in the store, and says that the disk is ready.
@@ -22,8 +23,13 @@ impl Engine {
         let size_gb: u64 = text(&body, "sizeGb")
             .parse()
             .context("reading the disk's size")?;
-        match body["sourceImageId"].as_str() {
-            Some(image) => disk::overlay(&self.made_image(image).await?, &file, size_gb).await?,
+        let (image, snapshot) = (&body["sourceImageId"], &body["sourceSnapshotId"]);
+        let base = match image.as_str() {
+            Some(id) => Some(self.made_image(id).await?),
+            None => snapshot.as_str().map(|id| self.snapshot_file(id)),
+        };
+        match base {
+            Some(base) => disk::overlay(&base, &file, size_gb).await?,
             None => disk::blank(&file, size_gb).await?,
         }
         self.store
@@ -41,35 +47,88 @@ impl Engine {
         if let Some(body) = body {
             std::fs::remove_file(self.disk_file(text(&body, "id"))).ok();
         }
-        self.sweep_images()
+        self.sweep()
     }
 
-    /// Removes the files of deleted images, other than those that disks are still based on.
-    pub fn sweep_images(&self) -> Result<()> {
-        let needed = self.store.transaction(needed_images)?;
-        let dir = self.dir.join("images");
-        for entry in
-            std::fs::read_dir(&dir).with_context(|| format!("listing {}", dir.display()))?
-        {
-            let name = entry?.file_name().to_string_lossy().into_owned();
-            let Some(id) = name.strip_suffix(".qcow2") else {
-                continue;
+    /// Copies a disk's content to a file of its own. Of a disk that a machine writes to, it is what
+    /// a power cut would leave.
+    pub async fn copy_disk(&self, key: &Key, target: &Path) -> Result<()> {
+        match self.holder(key)? {
+            (_, Some((vm, drive))) => vm.copy(drive, target).await,
+            (file, None) => disk::copy(&file, target).await,
+        }
+    }
+
+    /// Grows a disk, also under a machine.
+    pub async fn grow_disk(&self, key: &Key, size_gb: u64) -> Result<()> {
+        match self.holder(key)? {
+            (_, Some((vm, drive))) => vm.grow(drive, size_gb).await?,
+            (file, None) => disk::grow(&file, size_gb).await?,
+        }
+        let size = size_gb.to_string();
+        self.store
+            .transaction(|tx| resources::update(tx, key, |disk| disk["sizeGb"] = size.into()))?;
+        Ok(())
+    }
+
+    /// A disk's file, and the machine that runs on it, with the number of the drive.
+    fn holder(&self, key: &Key) -> Result<(PathBuf, Option<(Vm, usize)>)> {
+        let (disk, instance) = self.store.transaction(|tx| {
+            let disk = resources::get(tx, key)?.ok_or_else(|| anyhow!("{} is gone", key.path()))?;
+            let user = disk["users"][0].as_str();
+            let user = user.and_then(|user| key.resolve(Kind::Instance, user));
+            let instance = match user {
+                Some(user) => Some((resources::get(tx, &user)?, user)),
+                None => None,
             };
-            if id.parse::<u64>().is_ok() && !needed.contains(id) {
-                std::fs::remove_file(dir.join(&name)).ok();
-            }
+            Ok::<_, anyhow::Error>((disk, instance))
+        })?;
+        let machine = instance.and_then(|(body, instance)| {
+            let (vm, _) = self.running(&instance)?;
+            let body = body?;
+            let mut disks = body["disks"].as_array()?.iter();
+            let drive = disks.position(|disk| source(&instance, disk).as_ref() == Some(key))?;
+            Some((vm, drive))
+        });
+        Ok((self.disk_file(text(&disk, "id")), machine))
+    }
+
+    /// Removes the files of deleted images and snapshots, other than those that disks are still
+    /// based on.
+    pub fn sweep(&self) -> Result<()> {
+        for (dir, kind, field) in [
+            ("images", Kind::Image, "sourceImageId"),
+            ("snapshots", Kind::Snapshot, "sourceSnapshotId"),
+        ] {
+            let needed = self.store.transaction(|tx| needed(tx, kind, field))?;
+            sweep_dir(&self.dir.join(dir), &needed)?;
         }
         Ok(())
     }
 }
 
-fn needed_images(tx: &Connection) -> Result<HashSet<String>, rusqlite::Error> {
-    let ids = |kind, field: &'static str| -> Result<_, rusqlite::Error> {
-        let bodies = resources::all(tx, kind)?.into_iter();
-        Ok(bodies.filter_map(move |(_, body)| body[field].as_str().map(str::to_owned)))
-    };
-    Ok(ids(Kind::Image, "id")?
-        .chain(ids(Kind::Disk, "sourceImageId")?)
+fn sweep_dir(dir: &Path, needed: &HashSet<String>) -> Result<()> {
+    for entry in std::fs::read_dir(dir).with_context(|| format!("listing {}", dir.display()))? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        let Some(id) = name.strip_suffix(".qcow2") else {
+            continue;
+        };
+        if id.parse::<u64>().is_ok() && !needed.contains(id) {
+            std::fs::remove_file(dir.join(&name)).ok();
+        }
+    }
+    Ok(())
+}
+
+/// The ids of all resources of a kind, and of those that disks name in `field`.
+fn needed(tx: &Connection, kind: Kind, field: &str) -> rusqlite::Result<HashSet<String>> {
+    let own = resources::all(tx, kind)?.into_iter();
+    let own = own.map(|(_, body)| body["id"].clone());
+    let disks = resources::all(tx, Kind::Disk)?.into_iter();
+    let based = disks.map(|(_, body)| body[field].clone());
+    let ids = own.chain(based);
+    Ok(ids
+        .filter_map(|id| id.as_str().map(str::to_owned))
         .collect())
 }
 

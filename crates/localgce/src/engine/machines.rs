@@ -24,9 +24,10 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use super::addresses::{admitted, strings};
 use super::disks::text;
+use super::instances::set_deadline;
 use super::{Engine, guest, tree};
 use crate::catalog::MACHINE_TYPES;
-use crate::key::{Key, Kind, last, relative};
+use crate::key::{Key, Kind, Scope, last, relative};
 use crate::metadata::MetadataServer;
 use crate::store::resources;
 use crate::vm::{Acceleration, Drive, Exit, Forward, Machine, Vm};
@@ -150,7 +151,9 @@ impl Engine {
         self.change(key, |body| {
             body["status"] = "RUNNING".into();
             body["lastStartTimestamp"] = clock::now().into();
+            set_deadline(body);
         })?;
+        self.end_in_time(key)?;
         let (engine, key) = (Arc::clone(self), key.clone());
         tokio::spawn(async move {
             let exit = vm.wait().await;
@@ -217,7 +220,7 @@ impl Engine {
     pub fn resume(self: &Arc<Self>) -> Result<()> {
         let to_boot = self.store.transaction(|tx| {
             Self::end_interrupted(tx)?;
-            for kind in [Kind::Disk, Kind::Image] {
+            for kind in [Kind::Disk, Kind::Image, Kind::Snapshot] {
                 for (key, body) in resources::all(tx, kind)? {
                     if ["CREATING", "PENDING"].contains(&text(&body, "status")) {
                         resources::update(tx, &key, |body| body["status"] = "FAILED".into())?;
@@ -242,7 +245,7 @@ impl Engine {
                 }
             });
         }
-        self.sweep_images()
+        self.sweep()
     }
 
     /// Powers all machines off. Their instances stay RUNNING, for the next engine to boot.
@@ -251,14 +254,16 @@ impl Engine {
         let mut stops = JoinSet::new();
         let running: Vec<_> = self.machines.lock().keys().cloned().collect();
         for path in running {
-            let Some(key) = instance(&path) else { continue };
+            let Some(key) = Key::parse(Kind::Instance, &path) else {
+                continue;
+            };
             let engine = Arc::clone(self);
             stops.spawn(async move { engine.stop(&key, how).await });
         }
         stops.join_all().await;
     }
 
-    fn running(&self, key: &Key) -> Option<(Vm, watch::Receiver<bool>)> {
+    pub(super) fn running(&self, key: &Key) -> Option<(Vm, watch::Receiver<bool>)> {
         let machines = self.machines.lock();
         machines
             .get(&key.path())
@@ -275,6 +280,9 @@ impl Engine {
         self.change(key, |body| {
             body["status"] = "TERMINATED".into();
             body["lastStopTimestamp"] = clock::now().into();
+            if let Some(fields) = body.as_object_mut() {
+                fields.shift_remove("resourceStatus");
+            }
             if let Exit::Failed(reason) = exit {
                 body["statusMessage"] = reason.clone().into();
             }
@@ -335,7 +343,7 @@ fn forwards(tx: &Connection, key: &Key, body: &Value) -> Result<Vec<Forward>> {
     let Some(address) = external_address(body) else {
         return Ok(Vec::new());
     };
-    let firewalls = resources::list(tx, &key.project, None, Kind::Firewall)?;
+    let firewalls = resources::list(tx, &key.project, &Scope::Global, Kind::Firewall)?;
     let tags: Vec<_> = strings(&body["tags"]["items"]).collect();
     let network = text(&body["networkInterfaces"][0], "network");
     let ports = admitted(&firewalls, network, &tags).into_iter();
@@ -366,15 +374,4 @@ fn metadata_tree(tx: &Connection, key: &Key, body: &Value) -> Result<Value> {
         .and_then(|disk| disk["sourceImage"].as_str())
         .map(relative);
     Ok(tree::tree(key, body, image))
-}
-
-/// The instance of a path.
-fn instance(path: &str) -> Option<Key> {
-    let anywhere = Key {
-        project: String::new(),
-        zone: None,
-        kind: Kind::Instance,
-        name: String::new(),
-    };
-    anywhere.resolve(Kind::Instance, path)
 }

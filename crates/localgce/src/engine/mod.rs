@@ -5,6 +5,7 @@ pub mod accounts;
 pub mod addresses;
 mod disks;
 mod guest;
+mod instances;
 mod machines;
 mod operations;
 pub mod projects;
@@ -22,6 +23,7 @@ use tokio::sync::Notify;
 
 use crate::store::Store;
 use crate::vm::Hypervisor;
+pub use instances::{release, source};
 pub use machines::{Stop, external_address};
 pub use operations::{Failure, Mutation, Work, nothing, work};
 pub use serial::Serial;
@@ -53,7 +55,7 @@ impl Engine {
         hypervisor: Hypervisor,
         power_off: Option<Duration>,
     ) -> Result<Self> {
-        for name in ["objects", "images", "disks", "vms"] {
+        for name in ["objects", "images", "snapshots", "disks", "vms"] {
             let dir = dir.join(name);
             std::fs::create_dir_all(&dir).with_context(|| format!("creating {}", dir.display()))?;
         }
@@ -77,6 +79,11 @@ impl Engine {
     /// The file of an image, by the image's id.
     pub fn image_file(&self, id: &str) -> PathBuf {
         self.dir.join("images").join(format!("{id}.qcow2"))
+    }
+
+    /// The file of a snapshot, by the snapshot's id.
+    pub fn snapshot_file(&self, id: &str) -> PathBuf {
+        self.dir.join("snapshots").join(format!("{id}.qcow2"))
     }
 
     /// The file of a disk, by the disk's id.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::Engine;
 use crate::api::error::Error;
 use crate::clock;
-use crate::key::{Key, Kind, zone_link};
+use crate::key::{Key, Kind, Scope, region_link, zone_link};
 use crate::store::operations::{Served, remember, served};
 use crate::store::{new_id, resources};
 
@@ -218,8 +218,10 @@ fn body(key: &Key, mutation: &Mutation, target: Option<&Value>) -> Value {
     if let Some(id) = target.map(|target| &target["id"]) {
         operation["targetId"] = id.clone();
     }
-    if let Some(zone) = &key.zone {
-        operation["zone"] = zone_link(&key.project, zone).into();
+    match &key.scope {
+        Scope::Global => {}
+        Scope::Region(region) => operation["region"] = region_link(&key.project, region).into(),
+        Scope::Zone(zone) => operation["zone"] = zone_link(&key.project, zone).into(),
     }
     operation
 }

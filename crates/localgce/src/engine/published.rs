@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 use super::Engine;
 use super::disks::text;
 use crate::debian::{PROJECT, Release};
-use crate::key::Kind;
+use crate::key::{Kind, Scope};
 use crate::store::resources;
 
 /// Where the files of public images come from. Locked while one is made.
@@ -37,7 +37,7 @@ impl Engine {
         }
         let images = self
             .store
-            .transaction(|tx| resources::list(tx, PROJECT, None, Kind::Image))?;
+            .transaction(|tx| resources::list(tx, PROJECT, &Scope::Global, Kind::Image))?;
         let image = images.iter().find(|image| text(image, "id") == id);
         // Any other image's file has been there since the image was made.
         if let Some(name) = image.map(|image| text(image, "name"))

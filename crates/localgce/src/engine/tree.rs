@@ -10,7 +10,7 @@ use crate::vm::{INTERNAL_ADDRESS, MAC_ADDRESS};
 /// All of it, in the shape of `/?recursive=true&alt=json`, from the instance's body. `image` is
 /// the path of the boot disk's image.
 pub fn tree(key: &Key, body: &Value, image: Option<&str>) -> Value {
-    let zone = key.zone.as_deref().unwrap_or_default();
+    let zone = key.zone().unwrap_or_default();
     let number = catalog::project(&key.project)
         .map(|project| project.number)
         .unwrap_or_default();
@@ -61,7 +61,7 @@ fn attributes(metadata: &Value) -> Map<String, Value> {
 }
 
 fn hostname(key: &Key, body: &Value) -> String {
-    let zone = key.zone.as_deref().unwrap_or_default();
+    let zone = key.zone().unwrap_or_default();
     let given = body["hostname"].as_str().map(str::to_owned);
     given.unwrap_or_else(|| format!("{}.{zone}.c.{}.internal", key.name, key.project))
 }

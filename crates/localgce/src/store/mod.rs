@@ -2,6 +2,7 @@
 //! several of them make one transaction.
 
 pub mod accounts;
+pub mod group_members;
 pub mod guest_attributes;
 pub mod long_operations;
 pub mod objects;
@@ -52,6 +53,11 @@ impl Store {
         transaction.commit()?;
         Ok(value)
     }
+}
+
+/// Seconds since 1970, of a time in RFC3339, which is one of SQLite's own formats.
+pub fn unix_seconds(connection: &Connection, time: &str) -> rusqlite::Result<Option<u64>> {
+    connection.query_row("SELECT unixepoch(?)", [time], |row| row.get(0))
 }
 
 /// An id as Google gives them: a number of up to 19 digits.

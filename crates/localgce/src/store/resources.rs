@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Result, params};
 use serde_json::Value;
 
-use crate::key::{Key, Kind, parent};
+use crate::key::{Key, Kind, Scope, parent};
 
 /// Adds a resource.
 pub fn insert(connection: &Connection, key: &Key, body: &Value) -> Result<()> {
@@ -11,7 +11,7 @@ pub fn insert(connection: &Connection, key: &Key, body: &Value) -> Result<()> {
         "INSERT INTO resource (path, parent, name, body) VALUES (?, ?, ?, ?)",
         params![
             key.path(),
-            parent(&key.project, key.zone.as_deref(), key.kind),
+            parent(&key.project, &key.scope, key.kind),
             key.name,
             body.to_string()
         ],
@@ -52,31 +52,26 @@ pub fn remove(connection: &Connection, key: &Key) -> Result<()> {
 pub fn list(
     connection: &Connection,
     project: &str,
-    zone: Option<&str>,
+    scope: &Scope,
     kind: Kind,
 ) -> Result<Vec<Value>> {
     connection
         .prepare("SELECT body FROM resource WHERE parent = ? ORDER BY name")?
-        .query_map([parent(project, zone, kind)], |row| row.get(0))?
+        .query_map([parent(project, scope, kind)], |row| row.get(0))?
         .collect()
 }
 
-/// All resources of a kind, in every project and zone.
+/// All resources of a kind, wherever they are.
 pub fn all(connection: &Connection, kind: Kind) -> Result<Vec<(Key, Value)>> {
-    let nowhere = Key {
-        project: String::new(),
-        zone: None,
-        kind,
-        name: String::new(),
-    };
-    let found: Result<Vec<(String, Value)>> = connection
-        .prepare("SELECT path, body FROM resource WHERE parent LIKE ? ORDER BY parent, name")?
-        .query_map([format!("projects/%/{}", kind.collection())], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?
-        .collect();
-    Ok(found?
-        .into_iter()
-        .filter_map(|(path, body)| Some((nowhere.resolve(kind, &path)?, body)))
-        .collect())
+    let mut statement = connection.prepare(
+        "SELECT path, body FROM resource WHERE parent LIKE '%/' || ? ORDER BY parent, name",
+    )?;
+    let rows = statement.query_map([kind.collection()], |row| {
+        Ok((row.get::<_, String>(0)?, row.get(1)?))
+    })?;
+    rows.filter_map(|row| {
+        row.map(|(path, body)| Some((Key::parse(kind, &path)?, body)))
+            .transpose()
+    })
+    .collect()
 }

@@ -27,6 +27,12 @@ CREATE TABLE IF NOT EXISTS guest_attribute (
     PRIMARY KEY (instance, namespace, key)
 ) STRICT;
 
+CREATE TABLE IF NOT EXISTS group_member (
+    instance_group TEXT NOT NULL,
+    instance TEXT NOT NULL,
+    UNIQUE (instance_group, instance)
+) STRICT;
+
 CREATE TABLE IF NOT EXISTS secret (
     name TEXT PRIMARY KEY,
     body TEXT NOT NULL,

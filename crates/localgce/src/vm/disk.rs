@@ -188,7 +188,7 @@ fn parent(path: &Path) -> PathBuf {
 }
 
 /// A file beside `path`, removed unless [`finish`] gives it that name.
-fn part_of(path: &Path) -> Result<TempPath> {
+pub(super) fn part_of(path: &Path) -> Result<TempPath> {
     let dir = parent(path);
     let part = tempfile::Builder::new().suffix(".part").tempfile_in(&dir);
     Ok(part
@@ -196,7 +196,7 @@ fn part_of(path: &Path) -> Result<TempPath> {
         .into_temp_path())
 }
 
-fn finish(part: TempPath, path: &Path) -> Result<()> {
+pub(super) fn finish(part: TempPath, path: &Path) -> Result<()> {
     std::fs::File::open(&part)?.sync_all()?;
     part.persist(path)
         .with_context(|| format!("writing {}", path.display()))

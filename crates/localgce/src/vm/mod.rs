@@ -25,8 +25,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use serde_json::{Value, json};
 use tokio::net::UnixListener;
 use tokio::sync::{Mutex, oneshot, watch};
 
@@ -36,6 +37,9 @@ use qmp::Qmp;
 
 /// What QEMU gets to write its disks' last blocks when it is told to end at once.
 const FLUSH: Duration = Duration::from_secs(5);
+
+/// How often a copy is looked after.
+const POLL: Duration = Duration::from_millis(100);
 
 /// A machine as it is to be started.
 #[derive(Clone, Debug)]
@@ -137,7 +141,7 @@ impl Vm {
     /// # Errors
     /// When QEMU does not answer.
     pub async fn press_power_button(&self) -> Result<()> {
-        self.qmp.lock().await.execute("system_powerdown").await
+        self.execute("system_powerdown", json!({})).await.map(drop)
     }
 
     /// Presses the reset button.
@@ -145,7 +149,48 @@ impl Vm {
     /// # Errors
     /// When QEMU does not answer.
     pub async fn reset(&self) -> Result<()> {
-        self.qmp.lock().await.execute("system_reset").await
+        self.execute("system_reset", json!({})).await.map(drop)
+    }
+
+    /// Tells the guest that a drive, by its number, has grown to `size_gb` GiB, and grows its file.
+    ///
+    /// # Errors
+    /// When QEMU cannot.
+    pub async fn grow(&self, drive: usize, size_gb: u64) -> Result<()> {
+        let resize = json!({"device": qemu::drive_id(drive), "size": size_gb << 30});
+        self.execute("block_resize", resize).await.map(drop)
+    }
+
+    /// Copies a drive, by its number, as it is at this moment, while the guest goes on writing to
+    /// it: what a power cut would leave.
+    ///
+    /// # Errors
+    /// When QEMU cannot, as by a full file system.
+    pub async fn copy(&self, drive: usize, target: &Path) -> Result<()> {
+        let part = disk::part_of(target)?;
+        let job = format!("copy-{}", uuid::Uuid::new_v4().simple());
+        let backup = json!({
+            "device": qemu::drive_id(drive), "job-id": job, "auto-dismiss": false,
+            "sync": "full", "format": "qcow2", "target": part.to_str().context("a path in UTF-8")?,
+        });
+        self.execute("drive-backup", backup).await?;
+        loop {
+            let jobs = self.execute("query-jobs", json!({})).await?;
+            let mut jobs = jobs.as_array().into_iter().flatten();
+            let state = jobs
+                .find(|found| found["id"] == job.as_str())
+                .context("QEMU has lost the copy")?;
+            if state["status"] == "concluded" {
+                self.execute("job-dismiss", json!({"id": job})).await?;
+                ensure!(state["error"].is_null(), "QEMU: {}", state["error"]);
+                return disk::finish(part, target);
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    async fn execute(&self, command: &str, arguments: Value) -> Result<Value> {
+        self.qmp.lock().await.execute(command, arguments).await
     }
 
     /// Pulls the plug, and returns when the machine is gone.

@@ -37,6 +37,11 @@ pub(super) fn serial_log(dir: &Path) -> PathBuf {
     dir.join("serial.log")
 }
 
+/// How QEMU calls a drive, by its number.
+pub(super) fn drive_id(index: usize) -> String {
+    format!("drive{index}")
+}
+
 fn uefi_variables(dir: &Path) -> PathBuf {
     dir.join("uefi-variables.fd")
 }
@@ -88,7 +93,7 @@ pub(super) fn command_line(
         ("-device", "virtio-scsi-pci,id=scsi0".into()),
     ];
     for (index, drive) in machine.drives.iter().enumerate() {
-        let id = format!("drive{index}");
+        let id = drive_id(index);
         options.push(("-drive", backend(&id, &drive.path)));
         options.push(("-device", disk(&id, drive)));
     }

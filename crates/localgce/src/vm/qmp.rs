@@ -23,27 +23,27 @@ impl Qmp {
             stream: BufStream::new(stream),
         };
         qmp.receive().await?; // the greeting
-        qmp.execute("qmp_capabilities").await?;
+        qmp.execute("qmp_capabilities", json!({})).await?;
         Ok(qmp)
     }
 
-    /// Runs a command that takes nothing and returns nothing.
-    pub(super) async fn execute(&mut self, command: &str) -> Result<()> {
-        tokio::time::timeout(PATIENCE, self.exchange(command))
+    /// Runs a command, and returns what it does.
+    pub(super) async fn execute(&mut self, command: &str, arguments: Value) -> Result<Value> {
+        tokio::time::timeout(PATIENCE, self.exchange(command, arguments))
             .await
             .unwrap_or_else(|_| bail!("no answer within {} s", PATIENCE.as_secs()))
             .with_context(|| format!("telling QEMU {command}"))
     }
 
-    async fn exchange(&mut self, command: &str) -> Result<()> {
-        let line = json!({ "execute": command }).to_string() + "\n";
+    async fn exchange(&mut self, command: &str, arguments: Value) -> Result<Value> {
+        let line = json!({"execute": command, "arguments": arguments}).to_string() + "\n";
         self.stream.write_all(line.as_bytes()).await?;
         self.stream.flush().await?;
         loop {
             // Events come in between; nobody here needs them.
-            let answer = self.receive().await?;
-            if answer.get("return").is_some() {
-                return Ok(());
+            let mut answer = self.receive().await?;
+            if let Some(result) = answer.get_mut("return") {
+                return Ok(result.take());
             }
             if let Some(error) = answer.get("error") {
                 bail!("{error}");

@@ -3,10 +3,12 @@
 mod access;
 mod accounts;
 mod engine;
+mod groups;
 mod images;
 mod instances;
 mod objects;
 mod operations;
 mod platform;
 mod secrets;
+mod snapshots;
 mod storage;

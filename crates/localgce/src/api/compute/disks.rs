@@ -9,16 +9,15 @@ use rusqlite::Connection;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::body::{Body, Int64};
+use super::super::body::{Body, EncryptionKey, Int64};
 use super::labels::{self, Labels};
 use super::{
     Answer, Error, Place, RequestId, aggregated_list_of, check_new, get, get_of, images, list_of,
-    new_body,
+    new_body, resource_policies, snapshots,
 };
 use crate::engine::{Engine, work};
 use crate::key::{Key, Kind, last, relative, zone_link};
 use crate::store::resources;
-use crate::vm::disk;
 
 /// Google's default of an empty disk, in GB.
 const DEFAULT_SIZE: u64 = 500;
@@ -55,6 +54,8 @@ pub struct Disk {
     #[serde(rename = "type")]
     pub disk_type: Option<String>,
     pub source_image: Option<String>,
+    pub source_snapshot: Option<String>,
+    pub disk_encryption_key: Option<EncryptionKey>,
     pub labels: Option<Labels>,
     pub physical_block_size_bytes: Option<Int64>,
     pub resource_policies: Option<Vec<String>>,
@@ -105,17 +106,22 @@ pub fn create(
 ) -> Result<Value, Error> {
     check_new(tx, key)?;
     labels::check(request.labels.as_ref())?;
-    let image = request
-        .source_image
-        .as_deref()
-        .map(|image| images::usable(tx, key, image));
-    let image = image.transpose()?;
-    let field =
-        |image: &Option<Value>, field: &str| image.as_ref().map(|image| image[field].clone());
-    let smallest: u64 = field(&image, "diskSizeGb")
+    let (image, snapshot) = match (&request.source_image, &request.source_snapshot) {
+        (Some(_), Some(_)) => {
+            return Err(Error::invalid(
+                "At most one of fields sourceImage and sourceSnapshot can be specified.",
+            ));
+        }
+        (Some(image), None) => (Some(images::usable(tx, key, image)?), None),
+        (None, Some(snapshot)) => (None, Some(snapshots::usable(tx, key, snapshot)?)),
+        (None, None) => (None, None),
+    };
+    let source = image.as_ref().or(snapshot.as_ref());
+    let inherited = |field: &str| source.map(|source| source[field].clone());
+    let smallest: u64 = inherited("diskSizeGb")
         .and_then(|size| size.as_str()?.parse().ok())
         .unwrap_or_default();
-    let default = if image.is_some() {
+    let default = if source.is_some() {
         smallest
     } else {
         DEFAULT_SIZE
@@ -125,11 +131,14 @@ pub fn create(
         return Err(Error::field(
             "resource.sizeGb",
             &size.to_string(),
-            &format!("Requested disk size cannot be smaller than the image size ({smallest} GB)"),
+            &format!(
+                "Requested disk size cannot be smaller than the {} size ({smallest} GB)",
+                if image.is_some() { "image" } else { "snapshot" }
+            ),
         ));
     }
     check_size(size)?;
-    let zone = key.zone.as_deref().unwrap_or_default();
+    let zone = key.zone().unwrap_or_default();
     let disk_type = last(request.disk_type.as_deref().unwrap_or("pd-standard"));
     let mut body = new_body(
         key,
@@ -139,11 +148,16 @@ pub fn create(
             "status": "CREATING",
             "type": format!("{}/diskTypes/{disk_type}", zone_link(&key.project, zone)),
             "physicalBlockSizeBytes": request.physical_block_size_bytes.unwrap_or(Int64(4096)),
-            "resourcePolicies": request.resource_policies,
-            "sourceImage": field(&image, "selfLink"),
-            "sourceImageId": field(&image, "id"),
-            "guestOsFeatures": field(&image, "guestOsFeatures"),
-            "architecture": field(&image, "architecture"),
+            "resourcePolicies":
+                resource_policies::find(tx, key, request.resource_policies.as_deref())?,
+            "sourceImage": image.as_ref().map(|image| &image["selfLink"]),
+            "sourceImageId": image.as_ref().map(|image| &image["id"]),
+            "sourceSnapshot": snapshot.as_ref().map(|snapshot| &snapshot["selfLink"]),
+            "sourceSnapshotId": snapshot.as_ref().map(|snapshot| &snapshot["id"]),
+            "diskEncryptionKey": request.disk_encryption_key,
+            "guestOsFeatures": inherited("guestOsFeatures"),
+            "architecture": inherited("architecture"),
+            "licenses": inherited("licenses"),
             "users": user.map(|user| [user.link()]),
         }),
     );
@@ -212,21 +226,16 @@ async fn resize(
                     &format!("New disk size must be larger than the current size ({present} GB)."),
                 ));
             }
-            refuse_while_running(tx, &key, &disk)?;
-            let file = engine.disk_file(disk["id"].as_str().unwrap_or_default());
+            if disk["status"] != "READY" {
+                return Err(Error::not_ready(&key.path(), "it is not READY"));
+            }
             let (engine, key) = (Arc::clone(&engine), key.clone());
-            work(async move {
-                disk::grow(&file, size).await?;
-                engine.store.transaction(|tx| {
-                    resources::update(tx, &key, |disk| disk["sizeGb"] = size.to_string().into())
-                })?;
-                Ok(())
-            })
+            work(async move { engine.grow_disk(&key, size).await })
         })
         .map(Json)
 }
 
-/// QEMU holds the files of a running machine's disks; Google's disks can be changed even then.
+/// Refuses a disk that a running machine writes to, of which Google makes no image either.
 pub fn refuse_while_running(tx: &Connection, key: &Key, disk: &Value) -> Result<(), Error> {
     if disk["status"] != "READY" {
         return Err(Error::not_ready(&key.path(), "it is not READY"));

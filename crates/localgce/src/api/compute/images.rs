@@ -1,32 +1,36 @@
 //! Images and their families.
 
 mod published;
+mod public;
 mod source;
 
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
+use axum::middleware::from_fn;
 use axum::routing::{get as http_get, post};
 use axum::{Json, Router};
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::super::body::{Body, Int64, prune};
+use super::super::body::{Body, EncryptionKey, Int64, prune};
 use super::labels::{self, Labels};
 use super::{
     Answer, Error, Place, RequestId, check_name, check_new, get, get_of, list_of, new_body,
 };
 use crate::engine::{Engine, nothing, work};
-use crate::key::{Key, Kind, relative};
+use crate::key::{Key, Kind, Scope, relative};
 use crate::store::resources;
 
 pub use published::publish;
 
 pub fn router() -> Router<Arc<Engine>> {
+    let images = list_of(Kind::Image).merge(post(insert));
+    let images = images.layer(from_fn(public::empty));
     let image = get_of(Kind::Image).patch(patch).delete(delete);
     Router::new()
-        .route("/global/images", list_of(Kind::Image).merge(post(insert)))
+        .route("/global/images", images)
         .route("/global/images/{name}", image)
         .route("/global/images/family/{name}", http_get(get_from_family))
         .route("/global/images/{name}/deprecate", post(deprecate))
@@ -56,6 +60,7 @@ struct Image {
     architecture: Option<String>,
     licenses: Option<Vec<String>>,
     storage_locations: Option<Vec<String>>,
+    image_encryption_key: Option<EncryptionKey>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -80,6 +85,8 @@ struct Patch {
     family: Option<String>,
     description: Option<String>,
     deprecated: Option<DeprecationStatus>,
+    labels: Option<Labels>,
+    label_fingerprint: Option<String>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -127,6 +134,7 @@ async fn insert(
                     "guestOsFeatures": source.features(image.guest_os_features.as_deref()),
                     "architecture": image.architecture.as_deref().unwrap_or("X86_64"),
                     "licenses": image.licenses,
+                    "imageEncryptionKey": image.image_encryption_key,
                     "storageLocations": image.storage_locations.as_deref().unwrap_or(&["us".into()]),
                 }),
             );
@@ -145,7 +153,7 @@ async fn get_from_family(State(engine): State<Arc<Engine>>, Path(place): Path<Pl
 
 async fn family_view(State(engine): State<Arc<Engine>>, Path(place): Path<Place>) -> Answer {
     let key = Key {
-        zone: None,
+        scope: Scope::Global,
         ..place.key(Kind::Image)?
     };
     let image = engine.store.transaction(|tx| newest(tx, &key))?;
@@ -155,7 +163,7 @@ async fn family_view(State(engine): State<Arc<Engine>>, Path(place): Path<Place>
 /// The newest image of the family that `key` names which is ready and not deprecated.
 fn newest(tx: &Connection, key: &Key) -> Result<Value, Error> {
     let active = |image: &Value| matches!(state(image), None | Some("ACTIVE"));
-    resources::list(tx, &key.project, None, Kind::Image)?
+    resources::list(tx, &key.project, &Scope::Global, Kind::Image)?
         .into_iter()
         .filter(|i| i["family"] == key.name && i["status"] == "READY" && active(i))
         .max_by_key(|image| image["creationTimestamp"].as_str().map(str::to_owned))
@@ -173,10 +181,7 @@ fn state(image: &Value) -> Option<&str> {
 
 /// The image that a disk asks for by name, link or family, if a disk may be made of it.
 pub fn usable(tx: &Connection, disk: &Key, reference: &str) -> Result<Value, Error> {
-    let place = Key {
-        zone: None,
-        ..disk.sibling(Kind::Image, "")
-    };
+    let place = disk.cousin(Scope::Global, Kind::Image, "");
     let path = relative(reference);
     let image = if let Some(family) = family(&place, path) {
         newest(tx, &family)?
@@ -227,9 +232,15 @@ async fn patch(
 ) -> Answer {
     let key = place.key(Kind::Image)?;
     check_family(request.family.as_deref())?;
+    labels::check(request.labels.as_ref())?;
     engine
         .mutate(&request_id.mutation("patch", &key), |tx| {
-            get(tx, &key)?;
+            let image = get(tx, &key)?;
+            if request.labels.is_some()
+                && image["labelFingerprint"] != json!(request.label_fingerprint)
+            {
+                return Err(Error::fingerprint("labels"));
+            }
             resources::update(tx, &key, |image| {
                 for (field, text) in [
                     ("family", request.family),
@@ -238,6 +249,9 @@ async fn patch(
                     if let Some(text) = text {
                         image[field] = text.into();
                     }
+                }
+                if let Some(new) = &request.labels {
+                    labels::set(image, new);
                 }
                 if let Some(status) = request.deprecated {
                     set_deprecated(image, &status);
@@ -287,7 +301,7 @@ async fn delete(
             }
             resources::remove(tx, &key)?;
             let engine = Arc::clone(&engine);
-            work(async move { engine.sweep_images() })
+            work(async move { engine.sweep() })
         })
         .map(Json)
 }

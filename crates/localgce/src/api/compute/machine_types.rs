@@ -7,13 +7,15 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use super::{Answer, Error, ListQuery, Place, listing};
-use crate::catalog::{MACHINE_TYPES, MachineType};
+use super::collections::zones;
+use super::{Answer, Error, ListQuery, Place, aggregate, listing};
+use crate::catalog::{MACHINE_TYPES, MachineType, ZONES};
 use crate::engine::Engine;
 use crate::key::{last, link};
 
 pub fn router() -> Router<Arc<Engine>> {
     Router::new()
+        .route("/aggregated/machineTypes", get(aggregated_list))
         .route("/zones/{zone}/machineTypes", get(list))
         .route("/zones/{zone}/machineTypes/{name}", get(get_one))
 }
@@ -39,6 +41,25 @@ async fn list(Path(place): Path<Place>, Query(query): Query<ListQuery>) -> Answe
         .map(|machine_type| body(&place, machine_type));
     let page = query.page(all.collect::<Result<_, _>>()?)?;
     Ok(listing("compute#machineTypeList", &parent(&place)?, page))
+}
+
+async fn aggregated_list(Path(place): Path<Place>, Query(query): Query<ListQuery>) -> Answer {
+    let mut all = Vec::new();
+    for zone in ZONES {
+        let there = place.in_zone(zone);
+        for machine_type in &MACHINE_TYPES {
+            all.push(body(&there, machine_type)?);
+        }
+    }
+    let (project, zones) = (place.project()?.id, zones().collect::<Vec<_>>());
+    let page = query.page(all)?;
+    Ok(aggregate(
+        "compute#machineType",
+        "machineTypes",
+        project,
+        &zones,
+        page,
+    ))
 }
 
 async fn get_one(Path(place): Path<Place>) -> Answer {

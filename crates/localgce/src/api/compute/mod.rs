@@ -1,31 +1,40 @@
 //! Compute Engine, version 1.
 
+mod batch;
+mod collections;
 mod disks;
 mod firewalls;
+mod groups;
 mod guest_attributes;
 mod images;
+mod instance_templates;
 mod instances;
 mod labels;
 mod machine_types;
 mod networks;
 mod operations;
 mod places;
+mod resource_policies;
 mod serial_port;
+mod snapshots;
+mod subnetworks;
 
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
-use axum::routing::{MethodRouter, get as http_get};
+use axum::routing::{MethodRouter, delete as http_delete, get as http_get};
 use axum::{Json, Router};
+pub use batch::batch;
+use collections::{aggregate, aggregated_list_of, list_of, listing};
 use rusqlite::Connection;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::body::prune;
 use super::error::Error;
-use super::list::{ListQuery, Page};
-use crate::engine::{Engine, Mutation};
-use crate::key::{self, Key, Kind, link, zone_link};
+use super::list::ListQuery;
+use crate::engine::{Engine, Mutation, nothing};
+use crate::key::{Key, Kind, Scope, region_link, zone_link};
 use crate::store::{new_id, resources};
 use crate::{catalog, clock};
 
@@ -40,11 +49,16 @@ pub fn router() -> Router<Arc<Engine>> {
         .merge(places::router())
         .merge(machine_types::router())
         .merge(networks::router())
+        .merge(subnetworks::router())
         .merge(images::router())
         .merge(instances::router())
         .merge(guest_attributes::router())
         .merge(serial_port::router())
+        .merge(instance_templates::router())
+        .merge(groups::router())
         .merge(disks::router())
+        .merge(snapshots::router())
+        .merge(resource_policies::router())
         .merge(firewalls::router())
         .merge(operations::router())
 }
@@ -53,6 +67,7 @@ pub fn router() -> Router<Arc<Engine>> {
 #[derive(Deserialize)]
 struct Place {
     project: String,
+    region: Option<String>,
     zone: Option<String>,
     name: Option<String>,
 }
@@ -73,6 +88,30 @@ impl Place {
         }
     }
 
+    /// A zone of the same project.
+    fn in_zone(&self, zone: &str) -> Self {
+        Self {
+            project: self.project.clone(),
+            region: None,
+            zone: Some(zone.into()),
+            name: None,
+        }
+    }
+
+    fn scope(&self) -> Result<Scope, Error> {
+        let project = self.project()?.id;
+        Ok(match (self.zone()?, self.region.as_deref()) {
+            (Some(zone), _) => Scope::Zone(zone.into()),
+            (None, Some(region)) if region == catalog::REGION => Scope::Region(region.into()),
+            (None, Some(region)) => {
+                return Err(Error::not_found(&format!(
+                    "projects/{project}/regions/{region}"
+                )));
+            }
+            (None, None) => Scope::Global,
+        })
+    }
+
     /// The resource that the URL names.
     fn key(&self, kind: Kind) -> Result<Key, Error> {
         self.new_key(kind, self.name.as_deref().unwrap_or_default())
@@ -82,7 +121,7 @@ impl Place {
     fn new_key(&self, kind: Kind, name: &str) -> Result<Key, Error> {
         Ok(Key {
             project: self.project()?.id.into(),
-            zone: self.zone()?.map(str::to_owned),
+            scope: self.scope()?,
             kind,
             name: name.into(),
         })
@@ -116,71 +155,35 @@ fn get_of(kind: Kind) -> MethodRouter<Arc<Engine>> {
     )
 }
 
-/// GET of a collection.
-fn list_of(kind: Kind) -> MethodRouter<Arc<Engine>> {
-    http_get(
-        move |State(engine): State<Arc<Engine>>,
-              Path(place): Path<Place>,
-              Query(query): Query<ListQuery>| async move {
-            let (project, zone) = (place.project()?.id, place.zone()?);
-            let items = engine
-                .store
-                .transaction(|tx| resources::list(tx, project, zone, kind))
-                .map_err(Error::from)?;
-            let path = key::parent(project, zone, kind);
-            let list_kind = format!("{}List", kind.kind());
-            Ok::<_, Error>(listing(&list_kind, &path, query.page(items)?))
-        },
-    )
-}
-
-fn listing(kind: &str, path: &str, page: Page) -> Json<Value> {
-    let mut list = json!({"kind": kind, "id": path, "items": page.items, "selfLink": link(path)});
-    if let Some(next) = page.next {
-        list["nextPageToken"] = next.into();
-    }
-    Json(list)
-}
-
-/// GET of a collection in all zones.
-fn aggregated_list_of(kind: Kind) -> MethodRouter<Arc<Engine>> {
-    http_get(
-        move |State(engine): State<Arc<Engine>>,
-              Path(place): Path<Place>,
-              Query(query): Query<ListQuery>| async move {
-            let project = place.project()?.id;
-            let mut items = serde_json::Map::new();
-            for zone in catalog::ZONES {
-                let scope = format!("zones/{zone}");
-                let found = engine
-                    .store
-                    .transaction(|tx| resources::list(tx, project, Some(zone), kind))?;
-                let found = query.page(found)?.items;
-                let scoped = if found.is_empty() {
-                    json!({"warning": {
-                        "code": "NO_RESULTS_ON_PAGE",
-                        "message": format!("There are no results for scope '{scope}' on this page."),
-                        "data": [{"key": "scope", "value": scope}],
-                    }})
-                } else {
-                    json!({kind.collection(): found})
-                };
-                items.insert(scope, scoped);
-            }
-            let path = format!("projects/{project}/aggregated/{}", kind.collection());
-            Ok::<_, Error>(Json(json!({
-                "kind": format!("{}AggregatedList", kind.kind()),
-                "id": path,
-                "items": items,
-                "selfLink": link(&path),
-            })))
-        },
-    )
-}
-
 /// A resource's body.
 fn get(tx: &Connection, key: &Key) -> Result<Value, Error> {
     resources::get(tx, key)?.ok_or_else(|| Error::not_found(&key.path()))
+}
+
+/// DELETE of a resource that is a record and nothing else. `refuse` says why one may not go.
+fn delete_of(
+    kind: Kind,
+    refuse: fn(&Connection, &Key, &Value) -> Result<(), Error>,
+) -> MethodRouter<Arc<Engine>> {
+    http_delete(
+        move |State(engine): State<Arc<Engine>>,
+              Path(place): Path<Place>,
+              Query(request_id): Query<RequestId>| async move {
+            let key = place.key(kind)?;
+            engine
+                .mutate(&request_id.mutation("delete", &key), |tx| {
+                    refuse(tx, &key, &get(tx, &key)?)?;
+                    resources::remove(tx, &key)?;
+                    nothing()
+                })
+                .map(Json)
+        },
+    )
+}
+
+/// Of a resource that nothing can hold.
+fn never(_: &Connection, _: &Key, _: &Value) -> Result<(), Error> {
+    Ok(())
 }
 
 /// Refuses a name that is taken, or none.
@@ -201,8 +204,10 @@ fn new_body(key: &Key, fields: Value) -> Value {
         "name": key.name,
         "selfLink": key.link(),
     });
-    if let Some(zone) = &key.zone {
-        body["zone"] = zone_link(&key.project, zone).into();
+    match &key.scope {
+        Scope::Global => {}
+        Scope::Region(region) => body["region"] = region_link(&key.project, region).into(),
+        Scope::Zone(zone) => body["zone"] = zone_link(&key.project, zone).into(),
     }
     if let Value::Object(fields) = prune(fields) {
         for (name, value) in fields {

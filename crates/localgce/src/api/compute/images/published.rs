@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::api::compute::{labels, new_body};
 use crate::clock;
 use crate::debian::{PROJECT, RELEASES, SIZE_GB};
-use crate::key::{Key, Kind, link};
+use crate::key::{Key, Kind, Scope, link};
 use crate::store::resources;
 
 /// What a Debian kernel can do on Compute Engine, as Google's images declare it.
@@ -24,7 +24,7 @@ pub fn publish(tx: &Connection) -> Result<()> {
     for release in &RELEASES {
         let key = Key {
             project: PROJECT.into(),
-            zone: None,
+            scope: Scope::Global,
             kind: Kind::Image,
             name: release.image(&clock::now()),
         };

@@ -86,7 +86,7 @@ pub fn find(engine: &Engine, tx: &Connection, key: &Key, request: &Image) -> Res
         (None, Some(reference), None) => {
             let disk = key
                 .resolve(Kind::Disk, reference)
-                .filter(|disk| disk.zone.is_some())
+                .filter(|disk| disk.zone().is_some())
                 .ok_or_else(|| {
                     Error::field("resource.sourceDisk", reference, "The URL is malformed.")
                 })?;
@@ -141,7 +141,8 @@ fn bucket_and_object(url: &str) -> Option<(&str, String)> {
             | "commondatastorage.googleapis.com",
             rest,
         ) => rest,
-        ("www.googleapis.com", rest) => rest.strip_prefix("storage/v1/b/")?,
+        // gcloud names the server that it was told to ask.
+        (_, rest) if rest.starts_with("storage/v1/b/") => rest,
         _ if url.starts_with("gs://") => path,
         _ => return None,
     };
@@ -200,6 +201,7 @@ mod tests {
             "https://storage.googleapis.com/b/dir/o.tar.gz",
             "https://storage.googleapis.com/storage/v1/b/b/o/dir%2Fo.tar.gz",
             "https://www.googleapis.com/storage/v1/b/b/o/dir%2Fo.tar.gz",
+            "http://127.0.0.1:8080/storage/v1/b/b/o/dir%2Fo.tar.gz",
             "gs://b/dir/o.tar.gz",
         ] {
             assert_eq!(

@@ -7,48 +7,87 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use rusqlite::Connection;
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
 
-use super::super::super::body::Body;
+use super::super::super::body::{Body, typed};
 use super::super::disks::{self, Disk};
 use super::super::{
-    Answer, Error, Place, RequestId, check_name, check_new, fingerprint, labels, machine_types,
-    networks, new_body,
+    Answer, Error, Place, RequestId, check_name, check_new, fingerprint, instance_templates,
+    labels, machine_types, networks, new_body,
 };
 use super::request::{AttachedDisk, Instance, NetworkInterface, ServiceAccount};
-use super::{metadata, remove, tags_body};
+use super::{metadata, tags_body};
 use crate::clock;
 use crate::engine::addresses::{admitted, choose, strings};
-use crate::engine::{Engine, external_address, work};
-use crate::key::{Key, Kind};
+use crate::engine::{Engine, external_address, source, work};
+use crate::key::{Key, Kind, Scope};
 use crate::store::{accounts, resources};
 use crate::vm::INTERNAL_ADDRESS;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InsertQuery {
+    source_instance_template: Option<String>,
+}
 
 pub async fn insert(
     State(engine): State<Arc<Engine>>,
     Path(place): Path<Place>,
     Query(request_id): Query<RequestId>,
-    Body(request): Body<Instance>,
+    Query(query): Query<InsertQuery>,
+    Body(request): Body<Map<String, Value>>,
 ) -> Answer {
-    let key = place.new_key(Kind::Instance, &request.name)?;
-    check(&request)?;
+    let name = request.get("name").and_then(Value::as_str);
+    let key = place.new_key(Kind::Instance, name.unwrap_or_default())?;
     engine
         .mutate(&request_id.mutation("insert", &key), |tx| {
-            check_new(tx, &key)?;
-            let (body, made) = create(tx, &place, &key, request)?;
-            resources::insert(tx, &key, &body)?;
-            let (engine, key) = (Arc::clone(&engine), key.clone());
-            work(async move {
-                let result = make(&engine, &key, &made).await;
-                if result.is_err() {
-                    // A failed insert leaves nothing behind.
-                    remove(&engine, &key)?;
-                    made.iter().try_for_each(|disk| engine.remove_disk(disk))?;
+            let request = match &query.source_instance_template {
+                None => request.into(),
+                Some(template) => {
+                    let (_, template) = instance_templates::find(tx, &key, template)?;
+                    instance_templates::merge(&template, request)
                 }
-                result
-            })
+            };
+            let made = write_down(tx, &key, typed(request)?)?;
+            let (engine, key) = (Arc::clone(&engine), key.clone());
+            work(async move { build(&engine, &key, &made).await })
         })
         .map(Json)
+}
+
+/// Writes down a new instance. Returns those of its disks that are still to be made.
+pub fn write_down(tx: &Connection, key: &Key, request: Instance) -> Result<Vec<Key>, Error> {
+    let place = Place {
+        project: key.project.clone(),
+        region: None,
+        zone: key.zone().map(str::to_owned),
+        name: None,
+    };
+    check(&request)?;
+    check_new(tx, key)?;
+    let (body, made) = create(tx, &place, key, request)?;
+    resources::insert(tx, key, &body)?;
+    Ok(made)
+}
+
+/// Makes the disks of an instance that is written down, and boots it. A failed one leaves nothing
+/// behind.
+pub async fn build(engine: &Arc<Engine>, key: &Key, disks: &[Key]) -> anyhow::Result<()> {
+    let built = make(engine, key, disks).await;
+    if built.is_err() {
+        engine.remove_instance(key)?;
+        disks.iter().try_for_each(|disk| engine.remove_disk(disk))?;
+    }
+    built
+}
+
+/// Refuses the properties of a template of which no instance could be made.
+pub fn check_properties(properties: &Instance) -> Result<(), Error> {
+    if properties.machine_type.is_none() {
+        return Err(Error::required("resource.properties.machineType"));
+    }
+    check(properties)
 }
 
 async fn make(engine: &Arc<Engine>, key: &Key, disks: &[Key]) -> anyhow::Result<()> {
@@ -61,6 +100,7 @@ async fn make(engine: &Arc<Engine>, key: &Key, disks: &[Key]) -> anyhow::Result<
 fn check(request: &Instance) -> Result<(), Error> {
     labels::check(request.labels.as_ref())?;
     metadata::check(&request.metadata)?;
+    request.scheduling.check()?;
     request
         .tags
         .items
@@ -124,7 +164,7 @@ fn create(
             ));
         }
         if new {
-            made.extend(super::source(key, &body));
+            made.extend(source(key, &body));
         }
         disks.push(body);
     }
@@ -134,8 +174,6 @@ fn create(
         .iter()
         .map(|interface| network_interface(tx, place, interface, &tags))
         .collect();
-    let scheduling = request.scheduling;
-    let preemptible = scheduling.preemptible.unwrap_or(false);
     let mut body = new_body(
         key,
         json!({
@@ -150,16 +188,7 @@ fn create(
             "serviceAccounts": service_accounts(tx, place, request.service_accounts)?,
             "metadata": metadata::body(&request.metadata),
             "tags": tags_body(&request.tags),
-            "scheduling": {
-                "automaticRestart": scheduling.automatic_restart.unwrap_or(!preemptible),
-                "onHostMaintenance": scheduling.on_host_maintenance.as_deref()
-                    .unwrap_or(if preemptible { "TERMINATE" } else { "MIGRATE" }),
-                "preemptible": preemptible,
-                "provisioningModel":
-                    scheduling.provisioning_model.as_deref().unwrap_or("STANDARD"),
-                "instanceTerminationAction": scheduling.instance_termination_action,
-                "maxRunDuration": scheduling.max_run_duration,
-            },
+            "scheduling": request.scheduling.body(),
             "shieldedInstanceConfig": request.shielded_instance_config,
             "confidentialInstanceConfig": request.confidential_instance_config,
             "displayDevice": request.display_device,
@@ -201,7 +230,7 @@ pub fn attach(
                 let field = format!("resource.disks[{index}].source");
                 Error::field(&field, &source, "The URL is malformed.")
             })?;
-            if key.zone != instance.zone {
+            if key.scope != instance.scope {
                 let why = "The disk must be in the same zone as the instance.";
                 return Err(Error::field(
                     &format!("resource.disks[{index}].source"),
@@ -231,6 +260,8 @@ pub fn attach(
                 size_gb: params.disk_size_gb.or(attached.disk_size_gb),
                 disk_type: params.disk_type,
                 source_image: params.source_image,
+                source_snapshot: params.source_snapshot,
+                disk_encryption_key: attached.disk_encryption_key.clone(),
                 labels: params.labels,
                 resource_policies: params.resource_policies,
                 ..Disk::default()
@@ -321,7 +352,7 @@ fn choose_address(tx: &Connection, network: &str, tags: &[&str]) -> Result<IpAdd
 }
 
 fn ports(tx: &Connection, project: &str, instance: &Value) -> Result<BTreeSet<u16>, Error> {
-    let firewalls = resources::list(tx, project, None, Kind::Firewall)?;
+    let firewalls = resources::list(tx, project, &Scope::Global, Kind::Firewall)?;
     let tags: Vec<_> = strings(&instance["tags"]["items"]).collect();
     let network = instance["networkInterfaces"][0]["network"]
         .as_str()
@@ -330,7 +361,7 @@ fn ports(tx: &Connection, project: &str, instance: &Value) -> Result<BTreeSet<u1
 }
 
 /// The accounts by their emails, if there are such.
-fn service_accounts(
+pub fn service_accounts(
     tx: &Connection,
     place: &Place,
     requested: Vec<ServiceAccount>,

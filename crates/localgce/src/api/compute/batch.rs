@@ -1,0 +1,196 @@
+//! Several requests in one, as `multipart/mixed`: how gcloud asks for the images of many projects.
+
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue, Request};
+use axum::response::{IntoResponse, Response};
+use tower::ServiceExt;
+
+use super::Error;
+use crate::engine::Engine;
+use crate::store::new_id;
+
+/// Google's limit.
+const LARGEST: usize = 1000;
+
+/// Above what any answer here has.
+const ANSWER_LIMIT: usize = 64 << 20;
+
+/// One request of a batch.
+#[derive(Debug, PartialEq, Eq)]
+struct Part<'a> {
+    id: Option<&'a str>,
+    method: &'a str,
+    path: &'a str,
+    headers: Vec<(&'a str, &'a str)>,
+    body: &'a str,
+}
+
+/// Answers each part as if it had come alone.
+pub async fn batch(
+    State(engine): State<Arc<Engine>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Error> {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|t| t.to_str().ok());
+    let boundary = content_type.and_then(boundary).ok_or_else(|| {
+        Error::malformed("Failed to parse batch request: it is no multipart/mixed with a boundary.")
+    })?;
+    let text = std::str::from_utf8(&body).ok();
+    let parts = text.and_then(|text| parse(text, boundary)).ok_or_else(|| {
+        Error::malformed("Failed to parse batch request: a part is no HTTP request.")
+    })?;
+    if parts.len() > LARGEST {
+        return Err(Error::malformed(format!(
+            "The batch request has more than {LARGEST} parts."
+        )));
+    }
+    let router = crate::api::router(&engine);
+    let boundary = format!("batch_{:016x}", new_id());
+    let mut answer = String::new();
+    for part in parts {
+        let response = match request(&part, headers.get(AUTHORIZATION)) {
+            Ok(request) => router
+                .clone()
+                .oneshot(request)
+                .await
+                .unwrap_or_else(|never| match never {}),
+            Err(error) => error.into_response(),
+        };
+        answer += &format!("--{boundary}\r\nContent-Type: application/http\r\n");
+        if let Some(id) = part.id {
+            answer += &format!("Content-ID: <response-{id}>\r\n");
+        }
+        answer += &format!("\r\n{}\r\n", written(response).await?);
+    }
+    answer += &format!("--{boundary}--\r\n");
+    let content_type = format!("multipart/mixed; boundary={boundary}");
+    Ok(([(CONTENT_TYPE, content_type)], answer).into_response())
+}
+
+/// A part as a request of its own, by the caller of the batch unless it says otherwise.
+fn request(part: &Part, caller: Option<&HeaderValue>) -> Result<Request<Body>, Error> {
+    let malformed =
+        || Error::malformed("Failed to parse batch request: a part is no HTTP request.");
+    // Google's clients write the whole URL.
+    let path = match part.path.split_once("://") {
+        Some((_, rest)) => rest.find('/').map_or("", |slash| &rest[slash..]),
+        None => part.path,
+    };
+    if !path.starts_with("/compute/v1/") {
+        return Err(Error::not_found(path));
+    }
+    let mut builder = Request::builder().method(part.method).uri(path);
+    for (name, value) in &part.headers {
+        builder = builder.header(*name, *value);
+    }
+    let mut request = builder
+        .body(Body::from(part.body.to_owned()))
+        .map_err(|_| malformed())?;
+    if let Some(caller) = caller {
+        let headers = request.headers_mut();
+        headers
+            .entry(AUTHORIZATION)
+            .or_insert_with(|| caller.clone());
+    }
+    Ok(request)
+}
+
+/// A response as it stands on the wire.
+async fn written(response: Response) -> Result<String, Error> {
+    let (parts, body) = response.into_parts();
+    let body = axum::body::to_bytes(body, ANSWER_LIMIT)
+        .await
+        .map_err(anyhow::Error::from)?;
+    let mut text = format!("HTTP/1.1 {}\r\n", parts.status);
+    for (name, value) in &parts.headers {
+        text += &format!("{name}: {}\r\n", value.to_str().unwrap_or_default());
+    }
+    Ok(text + "\r\n" + &String::from_utf8_lossy(&body))
+}
+
+fn boundary(content_type: &str) -> Option<&str> {
+    let rest = content_type.strip_prefix("multipart/mixed")?;
+    let (_, boundary) = rest.split_once("boundary=")?;
+    let boundary = boundary.split(';').next()?;
+    Some(boundary.trim().trim_matches('"'))
+}
+
+/// The parts of a batch; none if one of them is no request.
+fn parse<'a>(text: &'a str, boundary: &str) -> Option<Vec<Part<'a>>> {
+    let delimiter = format!("--{boundary}");
+    text.split(delimiter.as_str())
+        .skip(1)
+        .take_while(|part| !part.starts_with("--"))
+        .map(parse_part)
+        .collect()
+}
+
+fn parse_part(text: &str) -> Option<Part<'_>> {
+    let (outer, inner) = head(text.trim_start_matches(['\r', '\n']))?;
+    let mut lines = inner.trim_start().splitn(2, '\n');
+    let mut words = lines.next()?.split_whitespace();
+    let (method, path) = (words.next()?, words.next()?);
+    // A request without headers may end with its first line.
+    let rest = lines.next().unwrap_or_default();
+    let (headers, body) = match rest.strip_prefix("\r\n").or(rest.strip_prefix('\n')) {
+        Some(body) => (Vec::new(), body),
+        None => head(rest).unwrap_or_default(),
+    };
+    let own = |name: &str| !["host", "content-length"].contains(&name.to_lowercase().as_str());
+    Some(Part {
+        id: outer
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case("content-id"))
+            .map(|(_, id)| id.trim_start_matches('<').trim_end_matches('>')),
+        method,
+        path,
+        headers: headers.into_iter().filter(|(name, _)| own(name)).collect(),
+        body: body.trim(),
+    })
+}
+
+type Head<'a> = (Vec<(&'a str, &'a str)>, &'a str);
+
+/// Header lines, and what follows the blank line behind them.
+fn head(text: &str) -> Option<Head<'_>> {
+    let mut headers = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (line, next) = rest.split_once('\n').unwrap_or((rest, ""));
+        rest = next;
+        if line.trim().is_empty() {
+            break;
+        }
+        let (name, value) = line.split_once(':')?;
+        headers.push((name.trim(), value.trim()));
+    }
+    Some((headers, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{boundary, parse};
+
+    #[test]
+    fn batches_as_googles_clients_write_them() {
+        let text = "--===1==\nContent-Type: application/http\nMIME-Version: 1.0\n\
+            Content-ID: <a+0>\n\nGET /compute/v1/projects/p/global/images?alt=json HTTP/1.1\n\
+            Content-Type: application/json\nHost: \n\n\n--===1==\r\n\
+            Content-Type: application/http\r\n\r\nPOST /x HTTP/1.1\r\n\r\n{}\r\n--===1==--\n";
+        let content_type = "multipart/mixed; boundary=\"===1==\"";
+        let parts = parse(text, boundary(content_type).unwrap()).unwrap();
+        assert_eq!(parts.len(), 2);
+        assert_eq!((parts[0].id, parts[0].method), (Some("a+0"), "GET"));
+        assert_eq!(
+            parts[0].path,
+            "/compute/v1/projects/p/global/images?alt=json"
+        );
+        assert_eq!(parts[0].headers, [("Content-Type", "application/json")]);
+        assert_eq!((parts[1].method, parts[1].body), ("POST", "{}"));
+        assert_eq!(parse("--b\nnonsense\n--b--", "b"), None);
+    }
+}

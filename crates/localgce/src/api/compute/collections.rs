@@ -1,0 +1,134 @@
+//! Lists of resources: of one place, and of all.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::routing::{MethodRouter, get};
+use serde_json::{Map, Value, json};
+
+use super::{Error, ListQuery, Place};
+use crate::api::list::Page;
+use crate::catalog::{REGION, ZONES};
+use crate::engine::Engine;
+use crate::key::{Kind, Scope, link, parent, scope_of};
+use crate::store::resources;
+
+/// GET of a collection.
+pub fn list_of(kind: Kind) -> MethodRouter<Arc<Engine>> {
+    get(
+        move |State(engine): State<Arc<Engine>>,
+              Path(place): Path<Place>,
+              Query(query): Query<ListQuery>| async move {
+            let (project, scope) = (place.project()?.id, place.scope()?);
+            let items = engine
+                .store
+                .transaction(|tx| resources::list(tx, project, &scope, kind))
+                .map_err(Error::from)?;
+            let path = parent(project, &scope, kind);
+            let list_kind = format!("{}List", kind.kind());
+            Ok::<_, Error>(listing(&list_kind, &path, query.page(items)?))
+        },
+    )
+}
+
+/// A page of a collection.
+pub fn listing(kind: &str, path: &str, page: Page) -> Json<Value> {
+    let mut list = json!({"kind": kind, "id": path, "items": page.items, "selfLink": link(path)});
+    if let Some(next) = page.next {
+        list["nextPageToken"] = next.into();
+    }
+    Json(list)
+}
+
+/// GET of a collection in all places.
+pub fn aggregated_list_of(kind: Kind) -> MethodRouter<Arc<Engine>> {
+    get(
+        move |State(engine): State<Arc<Engine>>,
+              Path(place): Path<Place>,
+              Query(query): Query<ListQuery>| async move {
+            let project = place.project()?.id;
+            let all = engine
+                .store
+                .transaction(|tx| resources::all(tx, kind))
+                .map_err(Error::from)?;
+            let own = all.into_iter().filter(|(key, _)| key.project == project);
+            let page = query.page(own.map(|(_, body)| body).collect())?;
+            Ok::<_, Error>(aggregate(
+                kind.kind(),
+                kind.collection(),
+                project,
+                &scopes(kind),
+                page,
+            ))
+        },
+    )
+}
+
+/// A page of a collection in `scopes`, sorted by place.
+pub fn aggregate(
+    kind: &str,
+    collection: &str,
+    project: &str,
+    scopes: &[Scope],
+    page: Page,
+) -> Json<Value> {
+    let mut found: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for item in page.items {
+        let scope = item["selfLink"].as_str().and_then(scope_of);
+        found
+            .entry(scope.unwrap_or_default())
+            .or_default()
+            .push(item);
+    }
+    let items: Map<_, _> = scopes
+        .iter()
+        .map(|scope| {
+            let scope = scope.path();
+            let scoped = match found.remove(&scope) {
+                Some(items) => json!({collection: items}),
+                None => nothing_in(&scope),
+            };
+            (scope, scoped)
+        })
+        .collect();
+    let path = format!("projects/{project}/aggregated/{collection}");
+    let mut list = json!({
+        "kind": format!("{kind}AggregatedList"),
+        "id": path,
+        "items": items,
+        "selfLink": link(&path),
+    });
+    if let Some(next) = page.next {
+        list["nextPageToken"] = next.into();
+    }
+    Json(list)
+}
+
+fn nothing_in(scope: &str) -> Value {
+    json!({"warning": {
+        "code": "NO_RESULTS_ON_PAGE",
+        "message": format!("There are no results for scope '{scope}' on this page."),
+        "data": [{"key": "scope", "value": scope}],
+    }})
+}
+
+/// Where resources of a kind can be.
+fn scopes(kind: Kind) -> Vec<Scope> {
+    let region = || Scope::Region(REGION.into());
+    let mut scopes = match kind {
+        Kind::InstanceTemplate => return vec![Scope::Global, region()],
+        Kind::ResourcePolicy => return vec![region()],
+        Kind::Operation => vec![Scope::Global, region()],
+        Kind::Disk | Kind::InstanceGroup | Kind::InstanceGroupManager => vec![region()],
+        _ => Vec::new(),
+    };
+    scopes.extend(zones());
+    scopes
+}
+
+/// All zones.
+pub fn zones() -> impl Iterator<Item = Scope> {
+    ZONES.iter().map(|zone| Scope::Zone((*zone).into()))
+}
