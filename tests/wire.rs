@@ -28,7 +28,9 @@ impl Engine {
 
     fn run(&self, verb: &str) -> String {
         let mut command = Command::new(CLAWBAKE);
-        command.args(["engine", verb]).env("CLAWBAKE_ENGINE", self.dir());
+        command
+            .args(["engine", verb])
+            .env("CLAWBAKE_ENGINE", self.dir());
         let output = command.output().unwrap();
         let words = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "engine {verb}: {words}");
