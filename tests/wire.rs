@@ -1,6 +1,6 @@
 //! The proxy itself: the real client and a real engine, with each of the faults between them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,7 +18,7 @@ struct Engine(TempDir);
 impl Engine {
     fn start() -> Self {
         let engine = Self(tempfile::tempdir().unwrap());
-        engine.run(&engine.dir(), "start");
+        engine.run("start");
         engine
     }
 
@@ -26,9 +26,11 @@ impl Engine {
         self.0.path().join("engine")
     }
 
-    fn run(&self, dir: &Path, verb: &str) -> String {
+    fn run(&self, verb: &str) -> String {
         let mut command = Command::new(CLAWBAKE);
-        command.args(["engine", verb]).env("CLAWBAKE_ENGINE", dir);
+        command
+            .args(["engine", verb])
+            .env("CLAWBAKE_ENGINE", self.dir());
         let output = command.output().unwrap();
         let words = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "engine {verb}: {words}");
@@ -38,7 +40,7 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        self.run(&self.dir(), "stop");
+        self.run("stop");
     }
 }
 
@@ -179,13 +181,13 @@ async fn the_engine_may_be_started_again_behind_it() {
     let proxy = Proxy::start(&engine.dir(), "wire");
     let (client, zone) = client(&proxy);
     client.zone(&zone).await.unwrap();
-    engine.run(&engine.dir(), "stop");
+    engine.run("stop");
     assert_eq!(
         client.zone(&zone).await.unwrap_err().kind,
         Kind::Unavailable
     );
     assert!(localgce::Endpoint::read(&engine.dir()).unwrap().is_none());
-    engine.run(&engine.dir(), "start");
+    engine.run("start");
     let (client, zone) = self::client(&proxy);
     client.zone(&zone).await.unwrap();
 }
