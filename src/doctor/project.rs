@@ -245,7 +245,7 @@ mod tests {
         assert!(fewer[0].starts_with("to do: enable iam |"), "{fewer:?}");
         assert!(fewer.len() < all, "{fewer:?}");
         assert!(
-            !fewer.iter().any(|text| text.contains("account")),
+            !fewer.iter().any(|text| text.contains("create account")),
             "{fewer:?}"
         );
         seen.observed.project = false;

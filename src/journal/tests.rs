@@ -1,16 +1,26 @@
 use std::fs;
 
 use super::*;
+use crate::deployment::{Access, Identity};
 
 fn client() -> Client {
     let endpoints = gce::Endpoints::at("http://127.0.0.1:9");
     Client::new(endpoints, gce::Credentials::token("t".into()), "p").unwrap()
 }
 
-fn place() -> Place {
+fn project(id: &str, identity: Identity) -> Place {
     Place::Gce {
-        project: "p".into(),
+        project: id.into(),
+        endpoint: None,
+        access: Access {
+            identity,
+            impersonate: None,
+        },
     }
+}
+
+fn place() -> Place {
+    project("p", Identity::ApplicationDefault)
 }
 
 fn disk(name: &str) -> Resource {
@@ -68,11 +78,10 @@ fn what_a_later_run_uses_is_its_own_and_leaves_the_dead_one() {
     assert_eq!(journal.entries, [Entry { run: id, resource }]);
     assert!(leftovers(dir.path()).unwrap().is_empty());
     drop(journal);
-    let elsewhere = Place::Gce {
-        project: "q".into(),
-    };
+    let elsewhere = project("q", Identity::ApplicationDefault);
     keep(dir.path(), &elsewhere, &[disk("state")]).unwrap();
     assert_eq!(leftovers(dir.path()).unwrap().len(), 1, "another project's");
-    keep(dir.path(), &place(), &[disk("state")]).unwrap();
+    let somebody_else = project("p", Identity::File("key.json".into()));
+    keep(dir.path(), &somebody_else, &[disk("state")]).unwrap();
     assert!(leftovers(dir.path()).unwrap().is_empty());
 }

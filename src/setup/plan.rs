@@ -266,10 +266,10 @@ mod tests {
                 "create account vm: clawbake: the VM, reads its secrets",
                 "create role clawbakeDeployer of 2 permissions",
                 "give d clawbakeDeployer on the project",
-                "give d serviceAccountUser on account vm@p-claw.iam.gserviceaccount.com",
+                "give d iam.serviceAccountUser on account vm@p-claw.iam.gserviceaccount.com",
                 "create firewall iap, for Identity-Aware Proxy alone",
                 "create bucket b in us-central1",
-                "give d objectUser on bucket b",
+                "give d storage.objectUser on bucket b",
             ]
         );
         assert_eq!(plan.missing_secrets, ["token"]);
@@ -292,7 +292,7 @@ mod tests {
         let step = mends(|o| o.accounts.remove("vm@p-claw.iam.gserviceaccount.com"));
         assert!(step.starts_with("create account vm"), "{step}");
         let step = mends(|o| o.vm_policy = Policy::default());
-        assert!(step.starts_with("give d serviceAccountUser"), "{step}");
+        assert!(step.starts_with("give d iam.serviceAccountUser"), "{step}");
         let step = mends(|o| o.secrets.insert("token".into(), Policy::default()));
         assert_eq!(step, "give vm secretmanager.secretAccessor on secret token");
         let step = mends(|o| o.billing = None);

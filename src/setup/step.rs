@@ -116,10 +116,12 @@ impl Step {
                 format!("gcloud services enable {} {scope}", services.join(" "))
             }
             Self::CreateAccount { id, purpose } => format!(
-                "gcloud iam service-accounts create {id} --display-name='{purpose}' {scope}"
+                "gcloud iam service-accounts create {id} --display-name={} {scope}",
+                quoted(purpose)
             ),
             Self::CreateRole(permissions) => format!(
-                "gcloud iam roles create {ROLE} --title='{TITLE}' --stage=GA --permissions={} {scope}",
+                "gcloud iam roles create {ROLE} --title={} --stage=GA --permissions={} {scope}",
+                quoted(TITLE),
                 permissions.join(",")
             ),
             Self::SetPermissions(permissions) => format!(
@@ -145,11 +147,11 @@ impl Step {
                 format!("gcloud {on} {binding} {scope}")
             }
             Self::CreateFirewall(firewall) => format!(
-                "gcloud compute firewall-rules create {} --network={} --direction=INGRESS {} --description='{}' {scope}",
+                "gcloud compute firewall-rules create {} --network={} --direction=INGRESS {} --description={} {scope}",
                 firewall.name.as_deref().unwrap_or_default(),
                 last(firewall.network.as_deref().unwrap_or_default()),
                 openings(firewall),
-                firewall.description.as_deref().unwrap_or_default(),
+                quoted(firewall.description.as_deref().unwrap_or_default()),
             ),
             Self::ChangeFirewall(firewall) => format!(
                 "gcloud compute firewall-rules update {} {} --no-disabled {scope}",
@@ -188,6 +190,11 @@ fn openings(firewall: &Firewall) -> String {
         firewall.source_ranges.join(","),
         firewall.target_tags.join(",")
     )
+}
+
+/// One word for a shell, whatever is in it.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// The rules follow the command as its input.
