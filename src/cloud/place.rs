@@ -85,7 +85,11 @@ pub(super) fn endpoints(base: Option<&str>) -> Endpoints {
     base.map_or_else(Endpoints::google, Endpoints::at)
 }
 
-pub(super) fn client(endpoints: Endpoints, credentials: Credentials, project: &str) -> Result<Client> {
+pub(super) fn client(
+    endpoints: Endpoints,
+    credentials: Credentials,
+    project: &str,
+) -> Result<Client> {
     let client = Client::new(endpoints, credentials, project)?;
     let Some(seconds) = std::env::var_os(TIMEOUT) else {
         return Ok(client);
@@ -121,4 +125,3 @@ pub(super) async fn credentials(access: &Access) -> Result<Credentials> {
     })?;
     Ok(credentials)
 }
-

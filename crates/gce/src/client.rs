@@ -6,9 +6,10 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    Billing, Buckets, Credentials, Disk, Disks, Endpoints, Error, Firewalls, Images, InstanceTemplate, Instances, Kind,
-    MachineType, Objects, Operation, Operations, Pending, Project, Region, ResourceManager, Result,
-    RetryPolicy, Roles, Router, Secrets, ServiceAccounts, Services, Zone,
+    Billing, Buckets, Credentials, Disk, Disks, Endpoints, Error, Firewalls, Images,
+    InstanceTemplate, Instances, Kind, MachineType, Objects, Operation, Operations, Pending,
+    Project, Region, ResourceManager, Result, RetryPolicy, Roles, Router, Secrets, ServiceAccounts,
+    Services, Zone,
     endpoints::join,
     transport::{Call, Transport},
 };

@@ -76,8 +76,8 @@ pub use routers::{Router, RouterNat};
 pub use secrets::{Automatic, Replication, Secret, SecretBytes, SecretVersion, Secrets};
 pub use service_accounts::{IamServiceAccount, ServiceAccounts};
 pub use services::{Service, Services};
-pub use templates::{InstanceProperties, InstanceTemplate};
 pub use storage::{
     Bucket, Buckets, IamConfiguration, Lifecycle, LifecycleRule, Object, Objects,
     UniformBucketLevelAccess,
 };
+pub use templates::{InstanceProperties, InstanceTemplate};

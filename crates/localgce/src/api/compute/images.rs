@@ -1,7 +1,7 @@
 //! Images and their families.
 
-mod published;
 mod public;
+mod published;
 mod source;
 
 use std::sync::Arc;
