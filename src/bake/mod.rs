@@ -44,13 +44,12 @@ pub async fn bake(
     progress: &Progress,
 ) -> Result<Image> {
     let plan = builder.plan().await?;
-    let image = match find(cloud, &plan.name).await? {
-        Some(image) => image,
-        None => {
-            let built = builder.build(&plan, progress).await?;
-            let draft = Draft::planned(&plan, Source::Archive(built.archive));
-            publish_alone(deployment, cloud, &draft, progress).await?
-        }
+    let image = if let Some(image) = find(cloud, &plan.name).await? {
+        image
+    } else {
+        let built = builder.build(&plan, progress).await?;
+        let draft = Draft::planned(&plan, Source::Archive(built.archive));
+        publish_alone(deployment, cloud, &draft, progress).await?
     };
     release(deployment, cloud, image, until, progress).await
 }
