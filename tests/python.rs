@@ -10,6 +10,8 @@ use serde_json::Value;
 
 const CLAWBAKE: &str = env!("CARGO_BIN_EXE_clawbake");
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python");
+/// What is run, one after the other.
+const PROGRAMS: &[&str] = &["compute.py"];
 
 /// An engine that takes its machines with it.
 struct Engine(Child);
@@ -54,7 +56,7 @@ fn googles_python_clients_find_all_that_they_ask_for() {
         .args(["--quiet", "install", "--requirement"])
         .arg(format!("{SCRIPTS}/requirements.txt")));
     let (_engine, endpoint) = serve(&dir.path().join("engine"));
-    for script in ["compute.py"] {
+    for script in PROGRAMS {
         let mut python = Command::new(venv.join("bin/python"))
             .arg(format!("{SCRIPTS}/{script}"))
             .arg(endpoint["url"].as_str().unwrap())

@@ -50,7 +50,7 @@ pub async fn batch(
     }
     let router = crate::api::router(&engine);
     let boundary = format!("batch_{:016x}", new_id());
-    let mut answer = String::new();
+    let mut answer = Vec::new();
     for part in parts {
         let response = match request(&part, headers.get(AUTHORIZATION)) {
             Ok(request) => router
@@ -60,15 +60,16 @@ pub async fn batch(
                 .unwrap_or_else(|never| match never {}),
             Err(error) => error.into_response(),
         };
-        answer += &format!("--{boundary}\r\nContent-Type: application/http\r\n");
-        if let Some(id) = part.id {
-            answer += &format!("Content-ID: <response-{id}>\r\n");
-        }
-        answer += &format!("\r\n{}\r\n", written(response).await?);
+        let id = part.id.map(|id| format!("Content-ID: <response-{id}>\r\n"));
+        answer.push(format!(
+            "--{boundary}\r\nContent-Type: application/http\r\n{}\r\n{}\r\n",
+            id.unwrap_or_default(),
+            written(response).await?
+        ));
     }
-    answer += &format!("--{boundary}--\r\n");
+    answer.push(format!("--{boundary}--\r\n"));
     let content_type = format!("multipart/mixed; boundary={boundary}");
-    Ok(([(CONTENT_TYPE, content_type)], answer).into_response())
+    Ok(([(CONTENT_TYPE, content_type)], answer.concat()).into_response())
 }
 
 /// A part as a request of its own, by the caller of the batch unless it says otherwise.
@@ -105,11 +106,16 @@ async fn written(response: Response) -> Result<String, Error> {
     let body = axum::body::to_bytes(body, ANSWER_LIMIT)
         .await
         .map_err(anyhow::Error::from)?;
-    let mut text = format!("HTTP/1.1 {}\r\n", parts.status);
-    for (name, value) in &parts.headers {
-        text += &format!("{name}: {}\r\n", value.to_str().unwrap_or_default());
-    }
-    Ok(text + "\r\n" + &String::from_utf8_lossy(&body))
+    let headers: String = parts
+        .headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {}\r\n", value.to_str().unwrap_or_default()))
+        .collect();
+    Ok(format!(
+        "HTTP/1.1 {}\r\n{headers}\r\n{}",
+        parts.status,
+        String::from_utf8_lossy(&body)
+    ))
 }
 
 fn boundary(content_type: &str) -> Option<&str> {

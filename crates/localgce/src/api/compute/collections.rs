@@ -86,11 +86,11 @@ pub fn aggregate(
         .iter()
         .map(|scope| {
             let scope = scope.path();
-            let scoped = match found.remove(&scope) {
+            let entry = match found.remove(&scope) {
                 Some(items) => json!({collection: items}),
                 None => nothing_in(&scope),
             };
-            (scope, scoped)
+            (scope, entry)
         })
         .collect();
     let path = format!("projects/{project}/aggregated/{collection}");
