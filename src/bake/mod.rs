@@ -60,9 +60,7 @@ pub async fn bake(
             Builder::Vm => {
                 let dir = paths::journal()?;
                 let mut journal = Journal::begin(&dir, "bake", &cloud.place)?;
-                let made = publish_from_vm(deployment, cloud, &plan, &mut journal, progress);
-                // Boxed: a large future, of which most bakes have no need.
-                let made = Box::pin(made).await;
+                let made = publish_from_vm(deployment, cloud, &plan, &mut journal, progress).await;
                 journal.settle(&cloud.client, made).await?
             }
         },

@@ -78,7 +78,9 @@ pub(super) async fn run(args: Args) -> Result<()> {
         bake::bake_archive(&deployment, &cloud, archive, until, &progress).await?
     } else {
         let by = args.builder.into();
-        bake::bake(&deployment, &cloud, &builder, by, until, &progress).await?
+        let bake = bake::bake(&deployment, &cloud, &builder, by, until, &progress);
+        // A large future: off the stack.
+        Box::pin(bake).await?
     };
     if args.json {
         println!("{}", serde_json::to_string_pretty(&image)?);
