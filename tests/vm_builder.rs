@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 const RECIPE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vm-builder/recipe");
 /// How long after the script's end the bake may still run: a look at the VM and the clean-up.
-const REACTION: Duration = Duration::from_secs(60);
+const REACTION: Duration = Duration::from_mins(1);
 /// First byte of the root partition, as Google's images and ours have it.
 const ROOT_OFFSET: u64 = 128 << 20;
 

@@ -74,12 +74,13 @@ pub(super) async fn run(args: Args) -> Result<()> {
     } else {
         Until::Promoted
     };
-    let image = match &args.archive {
-        Some(archive) => bake::bake_archive(&deployment, &cloud, archive, until, &progress).await?,
-        None => {
-            let by = args.builder.into();
-            bake::bake(&deployment, &cloud, &builder, by, until, &progress).await?
-        }
+    let image = if let Some(archive) = &args.archive {
+        bake::bake_archive(&deployment, &cloud, archive, until, &progress).await?
+    } else {
+        let by = args.builder.into();
+        let bake = bake::bake(&deployment, &cloud, &builder, by, until, &progress);
+        // A large future: off the stack.
+        Box::pin(bake).await?
     };
     if args.json {
         println!("{}", serde_json::to_string_pretty(&image)?);

@@ -102,7 +102,9 @@ async fn ensure_image(
     let cache = paths::cache()?;
     let builder = Offline::new(recipe, &cache);
     let by = Builder::for_this_machine();
-    bake::bake(deployment, cloud, &builder, by, Until::Promoted, progress).await?;
+    let bake = bake::bake(deployment, cloud, &builder, by, Until::Promoted, progress);
+    // A large future: off the stack.
+    Box::pin(bake).await?;
     // Not always what was baked: a newer image, or a rollback, stays in front.
     let front = cloud.client.images().find_in_family(&recipe.family).await?;
     front.with_context(|| format!("the family {} has no image in front", recipe.family))

@@ -250,7 +250,6 @@ impl Recipe {
 }
 
 impl Default for Builder {
-    #[expect(clippy::missing_panics_doc, reason = "the default is a machine type")]
     fn default() -> Self {
         Self {
             machine_type: "e2-standard-4".parse().expect("a machine type"),

@@ -80,9 +80,14 @@ menuentry 'Debian' {
 GRUB
 
 # The initrd holds what a Compute Engine disk can hang on, and no more: it is unpacked at every boot.
+# It is made anew only if that changes it: the base may have it so already.
+settings() {
+  cat /etc/initramfs-tools/initramfs.conf /etc/initramfs-tools/modules
+}
+before=$(settings)
 sed -i 's/^MODULES=.*/MODULES=list/' /etc/initramfs-tools/initramfs.conf
 printf '%s\n' virtio_pci virtio_scsi sd_mod nvme ext4 crc32c virtio_net gve virtio_rng >/etc/initramfs-tools/modules
-update-initramfs -u -k all
+[ "$(settings)" = "$before" ] || update-initramfs -u -k all
 
 for unit in apt-daily.timer apt-daily-upgrade.timer man-db.timer e2scrub_all.timer e2scrub_reap.service \
   dpkg-db-backup.timer fstrim.timer; do

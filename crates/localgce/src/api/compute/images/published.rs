@@ -18,6 +18,9 @@ const FEATURES: [&str; 5] = [
     "SEV_LIVE_MIGRATABLE_V2",
 ];
 
+/// About what such a disk takes compressed; Google charges by this.
+const ARCHIVE_BYTES: u64 = 300 << 20;
+
 /// Publishes this month's images, where they are not published yet. Their files are made when a disk
 /// is first made of them.
 pub fn publish(tx: &Connection) -> Result<()> {
@@ -41,6 +44,7 @@ pub fn publish(tx: &Connection) -> Result<()> {
                 "sourceType": "RAW",
                 "status": "READY",
                 "diskSizeGb": SIZE_GB.to_string(),
+                "archiveSizeBytes": ARCHIVE_BYTES.to_string(),
                 "guestOsFeatures": FEATURES.map(|feature| json!({"type": feature})),
                 "architecture": "X86_64",
                 "licenses": [link(&format!("projects/{PROJECT}/global/licenses/{}-{suite}", release.family))],
