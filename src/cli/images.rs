@@ -82,7 +82,10 @@ pub(super) async fn run(command: Command) -> Result<()> {
             name,
             untested,
             change,
-        } => promote(&name, untested, &change).await,
+        } => {
+            // A large future: off the stack.
+            Box::pin(promote(&name, untested, &change)).await
+        }
         Command::Rollback { to, change } => rollback(to, &change).await,
         Command::Prune { keep, change } => prune(keep, &change).await,
     }

@@ -63,7 +63,9 @@ fn a_rollback_and_the_way_forward_again() {
     let mut family = family(&["a-", "b+", "c+"]);
     let back = family.rollback(&family.before().unwrap().name).unwrap();
     assert_eq!(steps(Ok(back.clone())), ["c is deprecated, replaced by b"]);
-    back.iter().for_each(|step| apply(&mut family, step));
+    for step in &back {
+        apply(&mut family, step);
+    }
     assert_eq!(family.front().unwrap().name, "b");
     assert_eq!(
         family.before().unwrap_err(),
@@ -72,7 +74,9 @@ fn a_rollback_and_the_way_forward_again() {
     assert_eq!(family.rollback("c").unwrap_err(), Stays::Ahead("c".into()));
     let forward = family.promotion("c", Deprecated::Restored).unwrap();
     assert_eq!(steps(Ok(forward.clone())), ["c is no longer deprecated"]);
-    forward.iter().for_each(|step| apply(&mut family, step));
+    for step in &forward {
+        apply(&mut family, step);
+    }
     assert_eq!(family.front().unwrap().name, "c");
     assert_eq!(family.second().unwrap().name, "b");
 }

@@ -107,7 +107,7 @@ impl Look<'_> {
 mod tests {
     use super::*;
 
-    const DEADLINE: Duration = Duration::from_mins(60);
+    const DEADLINE: Duration = Duration::from_hours(1);
 
     fn report(phase: &str) -> Report {
         let text = format!(r#"{{"nonce":"n","boot_id":"b","phase":"{phase}","at":"now"}}"#);
