@@ -41,12 +41,13 @@ pub fn all(nth: usize, operation: bool) -> Vec<Point> {
     let lasting = [
         Kind::Refused,
         Kind::AnswerLost,
-        Kind::Status(429),
-        Kind::Status(500),
         Kind::Status(503),
         Kind::Hang,
     ];
-    let ends = [
+    let once = [
+        // To the client they are what 503 is.
+        Kind::Status(429),
+        Kind::Status(500),
         Kind::Interrupt(When::Before),
         Kind::Interrupt(When::After),
         Kind::Kill(When::Before),
@@ -61,7 +62,7 @@ pub fn all(nth: usize, operation: bool) -> Vec<Point> {
         .into_iter()
         .flat_map(|kind| [point(kind, false), point(kind, true)])
         .collect();
-    points.extend(ends.map(|kind| point(kind, false)));
+    points.extend(once.map(|kind| point(kind, false)));
     if operation {
         points.push(point(Kind::OperationError, false));
     }
