@@ -59,6 +59,7 @@ fn encryption_key(cloud: &Cloud) -> Option<CustomerEncryptionKey> {
 }
 
 /// The way in: the gateway's port, from Identity-Aware Proxy alone.
+#[must_use]
 pub fn firewall(port: u16, network: &str) -> Firewall {
     Firewall {
         name: Some(format!("{TAG}-iap-{port}")),
