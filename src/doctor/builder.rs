@@ -1,7 +1,5 @@
 //! This machine, as the offline builder needs it.
 
-use std::path::Path;
-
 use super::Finding;
 
 const AREA: &str = "builder";
@@ -27,10 +25,7 @@ pub(super) struct Seen {
 pub(super) fn look() -> Seen {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let dirs: Vec<_> = std::env::split_paths(&path).collect();
-    let has = |program: &str| {
-        dirs.iter()
-            .any(|dir: &std::path::PathBuf| is_file(&dir.join(program)))
-    };
+    let has = |program: &str| dirs.iter().any(|dir| dir.join(program).is_file());
     let mut missing: Vec<_> = TOOLS
         .iter()
         .filter(|(program, _)| !has(program))
@@ -44,10 +39,6 @@ pub(super) fn look() -> Seen {
         root: rustix::process::geteuid().is_root(),
         missing,
     }
-}
-
-fn is_file(path: &Path) -> bool {
-    path.is_file()
 }
 
 pub(super) fn judge(seen: &Seen) -> Vec<Finding> {

@@ -1,7 +1,7 @@
 //! What a project needs before a deployment can run in it: APIs, two accounts of least privilege, a
 //! bucket, a way in.
 //!
-//! [`Desired`] comes from the deployment, [`Observed`] from the cloud; [`plan`] is pure and says what
+//! [`Desired`] comes from the deployment, [`Observed`] from the cloud; [`plan()`] is pure and says what
 //! to do in steps, each of which knows the gcloud command that does the same.
 
 mod desired;

@@ -162,14 +162,13 @@ impl Step {
                 name,
                 region,
                 rules,
-            } => format!(
-                "gcloud storage buckets create gs://{name} --location={region} {scope} {}",
-                closed(rules)
+            } => closing(
+                &format!("create gs://{name} --location={region} {scope}"),
+                rules,
             ),
-            Self::ChangeBucket { name, rules } => format!(
-                "gcloud storage buckets update gs://{name} {scope} {}",
-                closed(rules)
-            ),
+            Self::ChangeBucket { name, rules } => {
+                closing(&format!("update gs://{name} {scope}"), rules)
+            }
         }
     }
 }
@@ -197,11 +196,11 @@ fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// The rules follow the command as its input.
-fn closed(rules: &[LifecycleRule]) -> String {
-    let lifecycle = json!({ "rule": rules });
+/// The rules are in a file, which gcloud wants to have a name.
+fn closing(what: &str, rules: &[LifecycleRule]) -> String {
+    let lifecycle = quoted(&json!({ "rule": rules }).to_string());
     format!(
-        "--uniform-bucket-level-access --public-access-prevention --lifecycle-file=/dev/stdin <<'END'\n{lifecycle}\nEND"
+        "rules=$(mktemp) && echo {lifecycle} >\"$rules\" && gcloud storage buckets {what} --uniform-bucket-level-access --public-access-prevention --lifecycle-file=\"$rules\" && rm \"$rules\""
     )
 }
 
