@@ -119,7 +119,7 @@ mod tests {
     #[tokio::test]
     async fn policies_are_read_with_their_conditions() {
         let script = Script::play([
-            Answer::json(200, r#"{"etag":"e"}"#),
+            Answer::json(200, r#"{"etag":"BwY="}"#),
             Answer::json(200, "{}"),
             Answer::json(200, r#"{"permissions":["a"]}"#),
         ])
@@ -135,7 +135,7 @@ mod tests {
             requests[0].body,
             br#"{"options":{"requestedPolicyVersion":3}}"#
         );
-        assert_eq!(requests[1].body, br#"{"policy":{"etag":"e"}}"#);
+        assert_eq!(requests[1].body, br#"{"policy":{"etag":"BwY="}}"#);
         assert_eq!(requests[2].target, "/v3/projects/p:testIamPermissions");
     }
 }

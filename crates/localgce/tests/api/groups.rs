@@ -28,8 +28,12 @@ async fn a_managed_group_has_as_many_instances_as_it_is_told() {
     assert_eq!(vm["labels"], json!({"from": "request"}));
 
     let managers = format!("{ZONE}/instanceGroupManagers");
-    let group =
-        json!({"name": "g", "instanceTemplate": "global/instanceTemplates/t", "targetSize": 2});
+    let group = json!({
+        "name": "g",
+        "baseInstanceName": "g",
+        "instanceTemplate": "global/instanceTemplates/t",
+        "targetSize": 2,
+    });
     engine.mutate(Method::POST, &managers, &group).await;
     let managed = format!("{managers}/g/listManagedInstances");
     let two = engine.post(&managed, &json!({})).await["managedInstances"].clone();
@@ -85,7 +89,7 @@ async fn lists_of_everywhere_come_in_pages() {
         engine.mutate(Method::POST, &disks, &disk).await;
     }
     let all = format!("{}/aggregated/disks", GLOBAL.trim_end_matches("/global"));
-    let filter = "filter=name+eq+%22(a%7Cb)%22&maxResults=1&returnPartialSuccess=true";
+    let filter = "filter=name+eq+%22(a%7Cb)%22&maxResults=1";
     let first = engine.get(&format!("{all}?{filter}")).await;
     let items = &first["items"];
     assert_eq!(items["zones/us-central1-a"]["disks"][0]["name"], "a");
