@@ -77,7 +77,10 @@ impl Engine {
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
         let elsewhere = tempfile::tempdir().unwrap();
-        Self::start_in(std::mem::replace(&mut self.dir, elsewhere)).await
+        let dir = std::mem::replace(&mut self.dir, elsewhere);
+        // Its proxy may fail the test here, before there is another engine to leave behind.
+        drop(self);
+        Self::start_in(dir).await
     }
 
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
