@@ -151,8 +151,13 @@ pub async fn compose(
         Value::Null => json!({}),
         destination => destination,
     };
+    let mut metadata = settable(destination, &SETTABLE, &OWN)?;
+    // gcloud describes the destination like its first source, sums included.
+    for sum in ["crc32c", "md5Hash"] {
+        metadata.shift_remove(sum);
+    }
     let new = New {
-        metadata: Value::Object(settable(destination, &SETTABLE, &OWN)?),
+        metadata: Value::Object(metadata),
         bucket: place.bucket.clone(),
         name: place.object.clone(),
         conditions,
