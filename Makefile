@@ -5,7 +5,7 @@ CLAWBAKE := target/release/clawbake
 SCRIPTS := scripts/deps .ci/run $(wildcard recipes/base/*.sh recipes/base/provision/*.sh tests/start/* \
 	crates/localgce/debian-cloud/*.sh tests/vm-builder/recipe/provision/*.sh)
 
-.PHONY: up test check unit guest e2e bench clean deps
+.PHONY: up test check unit guest google bench e2e faults vm-builder clean deps
 
 ## up: from nothing to a gateway that answers on a loopback port
 up: deps build
@@ -20,7 +20,7 @@ deps:
 	@scripts/deps build
 
 ## test: everything that CI runs, VMs included
-test: test-deps check unit guest bench e2e
+test: test-deps check unit guest google bench e2e
 
 .PHONY: test-deps
 test-deps:
@@ -48,11 +48,22 @@ bench:
 	$(CARGO) build --quiet
 	tests/start/run target/debug/clawbake
 
-## e2e: bake, launch, restart, refuse, delete: real VMs, about 40 minutes without KVM
+## e2e: bake, boot test, launch, restart, refuse, delete in real VMs, about 30 minutes without KVM
 e2e:
-	$(CARGO) test --quiet --test faults -- --ignored --nocapture
 	$(CARGO) test --quiet --test e2e -- --ignored --nocapture
 	@$(CARGO) run --quiet -p contract story
+
+## google: Google's own programs, unmodified, against the engine; a project set up by clawbake and by gcloud
+google:
+	$(CARGO) test --quiet --test gcloud --test gcloud_platform --test python --test python_platform --test setup \
+	  -- --ignored
+
+## faults: every API call of bake, launch and delete, one after the other, goes wrong in every way
+faults:
+	$(CARGO) test --quiet --test faults -- --ignored --nocapture
+
+## vm-builder: a whole bake in a VM; not in `test`, for without KVM it takes over half an hour
+vm-builder:
 	$(CARGO) test --quiet --test vm_builder -- --ignored --nocapture
 
 ## clean: what this checkout built; images, VMs and caches are `clawbake engine reset`'s
