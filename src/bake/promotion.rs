@@ -128,11 +128,7 @@ pub async fn used(cloud: &Cloud) -> Result<BTreeSet<String>> {
     let project = format!("projects/{}/global/images/", cloud.client.project_id());
     let own = |link: String| Some(link.split_once(&project)?.1.to_owned());
     let disks = cloud.client.all_disks().await?;
-    let templates = match cloud.client.instance_templates().await {
-        // An engine that has no templates.
-        Err(error) if error.kind == Kind::NotFound => Vec::new(),
-        listed => listed?,
-    };
+    let templates = cloud.client.instance_templates().await?;
     let attached = templates
         .into_iter()
         .filter_map(|template| template.properties)
