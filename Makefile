@@ -20,7 +20,7 @@ deps:
 	@scripts/deps build
 
 ## test: everything that CI runs, VMs included
-test: test-deps check unit guest google bench e2e
+test: test-deps check unit guest google bench faults e2e
 
 .PHONY: test-deps
 test-deps:
