@@ -55,7 +55,7 @@ e2e:
 
 ## google: Google's own programs, unmodified, against the engine; a project set up by clawbake and by gcloud
 google:
-	$(CARGO) test --quiet --test gcloud --test gcloud_platform --test python --test python_platform --test setup \
+	$(CARGO) test --quiet --test gcloud --test gcloud_platform --test python --test setup \
 	  -- --ignored
 
 ## faults: every API call of bake, launch and delete, one after the other, goes wrong in every way

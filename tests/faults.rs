@@ -35,7 +35,7 @@ struct Row {
 }
 
 #[test]
-#[ignore = "some minutes; `make e2e`"]
+#[ignore = "ten minutes; `make faults`"]
 fn no_fault_leaves_anything_or_is_told_wrong() {
     let dir = tempfile::tempdir_in("/tmp").unwrap();
     let archive = archive(dir.path());

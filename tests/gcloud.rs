@@ -142,7 +142,7 @@ impl Drop for Cloud {
 }
 
 #[test]
-#[ignore = "needs gcloud; make e2e"]
+#[ignore = "needs gcloud; `make google`"]
 fn gcloud_finds_all_that_it_asks_for() {
     let mut cloud = Cloud::start();
     cloud.upload_archive();

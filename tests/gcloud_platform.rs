@@ -15,7 +15,7 @@ const BILLING: &str = "01C1AB-BA4E00-10CA1E";
 const PROJECT: &str = "clawbake-gcloud";
 
 #[test]
-#[ignore = "needs gcloud; make e2e"]
+#[ignore = "needs gcloud; `make google`"]
 fn gcloud_takes_the_engine_for_google() {
     let mut engine = Gcloud {
         platform: Platform::start(),

@@ -236,7 +236,7 @@ fn what_breaks_is_named_with_its_remedy_and_mended() {
 }
 
 #[test]
-#[ignore = "runs gcloud a dozen times, which takes minutes; `make e2e`"]
+#[ignore = "runs gcloud a dozen times, which takes minutes; `make google`"]
 fn the_commands_of_a_dry_run_lead_to_the_same() {
     let lab = Lab::begin("set-up-by-hand");
     let create = ["setup", "--project-create", "--billing-account", BILLING];

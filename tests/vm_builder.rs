@@ -214,7 +214,7 @@ impl Disk {
 }
 
 #[test]
-#[ignore = "boots VMs; make e2e"]
+#[ignore = "boots VMs; `make vm-builder`"]
 fn a_vm_makes_the_image_and_a_failing_script_ends_the_bake_at_once() {
     let workshop = Workshop::open();
 

@@ -49,6 +49,7 @@ impl Platform {
             .current_dir(self.path())
             .stdin(Stdio::null())
             .env("CLAWBAKE_ENGINE", self.path().join("engine"))
+            .env("CLAWBAKE_POWER_OFF", "1")
             .env("CLOUDSDK_CONFIG", self.path().join("gcloud"))
             .envs(self.environment.iter().map(|(name, value)| (name, value)));
         command

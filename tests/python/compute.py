@@ -1,6 +1,7 @@
-"""Google's Compute Engine client, unmodified, against an engine: argument 1 is its URL."""
+"""Compute Engine by google-cloud-compute."""
 
-import sys
+import json
+import os
 
 from google.api_core.client_options import ClientOptions
 from google.auth.credentials import AnonymousCredentials
@@ -10,7 +11,7 @@ PROJECT, REGION, ZONE = "clawbake-local", "us-central1", "us-central1-a"
 
 
 class Token(AnonymousCredentials):
-    """Sends the engine's own token, which comes on stdin: arguments are seen by everybody."""
+    """Sends the engine's own token."""
 
     def __init__(self, token):
         super().__init__()
@@ -20,8 +21,10 @@ class Token(AnonymousCredentials):
         headers["authorization"] = f"Bearer {self.token}"
 
 
-options = ClientOptions(api_endpoint=sys.argv[1])
-credentials = Token(sys.stdin.read().strip())
+with open(os.environ["LOCALGCE_ENDPOINT"], encoding="utf-8") as file:
+    endpoint = json.load(file)
+options = ClientOptions(api_endpoint=endpoint["url"])
+credentials = Token(endpoint["token"])
 
 
 def client(kind):
