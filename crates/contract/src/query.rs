@@ -6,6 +6,9 @@ use crate::syntax;
 /// What the query of an upload has besides its method's parameters.
 const UPLOAD: [&str; 2] = ["upload_id", "uploadType"];
 
+/// gcloud (528) asks every aggregated list for it, as Google takes it; the document does not have it.
+const UNDOCUMENTED: &str = "returnPartialSuccess";
+
 /// A call's query parameters.
 pub(crate) fn check(exchange: &Exchange, found: &Found, findings: &mut Vec<Finding>) {
     let given = exchange.query();
@@ -27,7 +30,8 @@ pub(crate) fn check(exchange: &Exchange, found: &Found, findings: &mut Vec<Findi
                 say(name, message);
             }
         } else if !(name.starts_with('$')
-            || found.way == Way::Upload && UPLOAD.contains(&name.as_str()))
+            || found.way == Way::Upload && UPLOAD.contains(&name.as_str())
+            || found.id.ends_with(".aggregatedList") && name == UNDOCUMENTED)
         {
             say(name, format!("is no parameter of {}", found.id));
         }

@@ -147,9 +147,10 @@ impl Images {
     ) -> Result<Pending> {
         let what = format!("setting labels of image {name}");
         let body = serde_json::json!({"labels": labels, "labelFingerprint": fingerprint});
-        self.client
-            .post(self.url(&[name, "setLabels"])?, Some(&body), what)
-            .await
+        // It takes no `requestId`: a second one of the same is told by its fingerprint.
+        let call = Call::new(Method::POST, self.url(&[name, "setLabels"])?, &what).json(&body)?;
+        let operation = self.client.send(call, &what).await?;
+        Ok(Pending::new(self.client.clone(), operation, what))
     }
 
     /// `images.deprecate`. The default status, an empty body, takes a deprecation back.
