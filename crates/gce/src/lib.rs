@@ -3,8 +3,8 @@
 //! Manager v3, Cloud Billing v1 and IAM v1. Written against Google's discovery documents.
 //!
 //! One method per call, no policy. Every call goes through one transport with one [`RetryPolicy`];
-//! every mutation of Compute Engine carries a `requestId`, so that retrying it is safe, and answers
-//! with a [`Pending`] operation that is waited for in one way.
+//! every mutation of Compute Engine carries a `requestId`, or a fingerprint where it takes none, so that
+//! retrying it is safe, and answers with a [`Pending`] operation that is waited for in one way.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), gce::Error> {
