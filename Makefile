@@ -3,9 +3,9 @@
 CARGO := $(shell command -v cargo || echo $(HOME)/.cargo/bin/cargo)
 CLAWBAKE := target/release/clawbake
 SCRIPTS := scripts/deps .ci/run $(wildcard recipes/base/*.sh recipes/base/provision/*.sh tests/start/* \
-	crates/localgce/debian-cloud/*.sh tests/vm-builder/recipe/provision/*.sh)
+	crates/localgce/debian-cloud/*.sh tests/e2e/*.sh tests/e2e/stand-in/provision/*.sh)
 
-.PHONY: up test check unit guest google bench e2e faults vm-builder clean deps
+.PHONY: up test check unit guest google bench e2e faults clean deps
 
 ## up: from nothing to a gateway that answers on a loopback port
 up: deps build
@@ -48,10 +48,10 @@ bench:
 	$(CARGO) build --quiet
 	tests/start/run target/debug/clawbake
 
-## e2e: bake, boot test, launch, restart, refuse, delete in real VMs, about 30 minutes without KVM
+## e2e: bake, boot test, launch, restart, refuse, delete; a bake in a VM: real VMs, half an hour without KVM
 e2e:
 	$(CARGO) test --quiet --test e2e -- --ignored --nocapture
-	@$(CARGO) run --quiet -p contract story
+	@$(CARGO) run --quiet -p contract story vm-builder
 
 ## google: Google's own programs, unmodified, against the engine; a project set up by clawbake and by gcloud
 google:
@@ -61,10 +61,6 @@ google:
 ## faults: every API call of bake, launch and delete, one after the other, goes wrong in every way
 faults:
 	$(CARGO) test --quiet --test faults -- --ignored --nocapture
-
-## vm-builder: a whole bake in a VM; not in `test`, for without KVM it takes over half an hour
-vm-builder:
-	$(CARGO) test --quiet --test vm_builder -- --ignored --nocapture
 
 ## clean: what this checkout built; images, VMs and caches are `clawbake engine reset`'s
 clean:

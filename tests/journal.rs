@@ -8,39 +8,44 @@ use clawbake::cloud::Place;
 use clawbake::journal::{Fate, Journal, Resource, leftovers};
 use gce::{Client, Disk};
 use tempfile::TempDir;
+use wire::Proxy;
 
 const ZONE: &str = "us-central1-a";
 
 /// An engine and a directory of journals, until dropped.
-struct Engine(TempDir);
+struct Engine {
+    dir: TempDir,
+    proxy: Proxy,
+}
+
+fn engine(dir: &Path, verb: &str) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_clawbake"));
+    let command = command.args(["engine", verb]);
+    let status = command.env("CLAWBAKE_ENGINE", dir).status();
+    assert!(status.unwrap().success());
+}
 
 impl Engine {
     fn start() -> Self {
-        let engine = Self(tempfile::tempdir().unwrap());
-        engine.run("start");
-        engine
-    }
-
-    fn run(&self, verb: &str) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_clawbake"));
-        let command = command.args(["engine", verb]);
-        let status = command.env("CLAWBAKE_ENGINE", self.dir("engine")).status();
-        assert!(status.unwrap().success());
+        let dir = tempfile::tempdir().unwrap();
+        engine(&dir.path().join("engine"), "start");
+        let proxy = Proxy::start(&dir.path().join("engine"), "journal");
+        Self { dir, proxy }
     }
 
     fn dir(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+        self.dir.path().join(name)
     }
 
     fn place(&self) -> Place {
-        let engine = self.dir("engine");
+        let engine = self.proxy.engine_dir();
         Place::Local { engine }
     }
 }
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        self.run("stop");
+        engine(&self.dir("engine"), "stop");
     }
 }
 

@@ -35,7 +35,7 @@ cp --remove-destination /etc/resolv.conf "$tools/etc/resolv.conf"
 [ ! -e "$kit/certificates.pem" ] || cat "$kit/certificates.pem" >>"$tools/etc/ssl/certs/ca-certificates.crt"
 
 step "install the container tools"
-in_tools apt-get -qq --yes install buildah crun netavark mmdebstrap >/dev/null
+in_tools apt-get -qq --yes install buildah crun netavark ${suite:+mmdebstrap} >/dev/null
 
 cp -R "$kit/context" "$kit/seed" "$kit/container.sh" "$kit/warm.mjs" "$build/"
 while IFS=$tab read -r name algorithm digest url; do

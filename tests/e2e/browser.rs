@@ -1,10 +1,12 @@
+//! Chromium.
+
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
-use super::stdout;
+use crate::stage::stdout;
 
 /// Chromium, driven over WebDriver. It ends when this is dropped.
 pub struct Browser {

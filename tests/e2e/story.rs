@@ -1,20 +1,20 @@
 //! From nothing to a gateway that answers, on this machine: the real gateway, a real image, real VMs.
 //!
 //! One story, because each chapter needs the one before it. It boots four times, the image's boot test
-//! among them, which without KVM takes about 25 minutes: `make e2e`.
-
-mod story;
+//! among them, which takes 25 minutes without KVM.
 
 use std::time::Instant;
 
 use serde_json::Value;
-use story::{Story, hits};
+
+use crate::stage::{Stage, hits};
 
 #[test]
 #[expect(clippy::too_many_lines, reason = "one story, told in order")]
 #[ignore = "boots VMs for 25 minutes; `make e2e`"]
 fn from_nothing_to_a_gateway_that_answers() {
-    let story = Story::begin();
+    let story = Stage::open("story");
+    story.clawbake(&["init"]);
 
     story.chapter("up: engine, secret, image, boot test, VM, ready, address");
     let url = story.clawbake(&["up"]).trim().to_owned();
@@ -22,7 +22,7 @@ fn from_nothing_to_a_gateway_that_answers() {
         url.starts_with("http://127."),
         "{url} is no loopback address"
     );
-    let first = story.token();
+    let first = story.clawbake(&["secrets", "show", "clawdbot-gateway-token"]);
     assert_eq!(story.ask(&url, None), 401);
     assert_eq!(story.ask(&url, Some("wrong")), 401);
     assert_eq!(story.ask(&url, Some(&first)), 200);
@@ -38,6 +38,14 @@ fn from_nothing_to_a_gateway_that_answers() {
         story.names("disks"),
         ["clawdbot-gateway", "clawdbot-gateway-state"]
     );
+    let schedule = story.gcloud(&[
+        "compute",
+        "disks",
+        "describe",
+        "clawdbot-gateway-state",
+        "--format=value(resourcePolicies.basename())",
+    ]);
+    assert_eq!(schedule.trim(), "clawbake-daily-04h-keep-14d");
     assert_eq!(
         story
             .gcloud(&["secrets", "list", "--format=value(name.basename())"])
@@ -109,14 +117,14 @@ fn from_nothing_to_a_gateway_that_answers() {
         concat!(
             "startup-script=",
             env!("CARGO_MANIFEST_DIR"),
-            "/tests/story/look-for-canary.sh"
+            "/tests/e2e/look-for-canary.sh"
         ),
     ]);
     story.gcloud(&["compute", "instances", "stop", "clawdbot-gateway"]);
-    let state = story.disk("clawdbot-gateway-state");
+    let state = story.disk_named("clawdbot-gateway-state");
     assert_eq!(state.hits(&first), 0, "the state disk holds the token");
     assert_eq!(
-        story.disk("clawdbot-gateway").hits(&first),
+        story.disk_named("clawdbot-gateway").hits(&first),
         0,
         "the boot disk holds the token"
     );
@@ -134,7 +142,7 @@ fn from_nothing_to_a_gateway_that_answers() {
     assert_eq!(story.clawbake(&["up"]).trim(), url);
     assert_eq!(story.ask(&url, Some(&first)), 401);
     assert_eq!(story.ask(&url, Some(second)), 200);
-    let found = story.canary("clawdbot-gateway");
+    let found = story.guest_attribute("clawdbot-gateway", "canary/", |value| Some(value.clone()));
     assert_eq!(found["journal"], 0, "{found}");
     assert_eq!(found["processes"], 0, "{found}");
     assert_eq!(found["disk"], 0, "{found}");
@@ -147,7 +155,7 @@ fn from_nothing_to_a_gateway_that_answers() {
     story.clawbake(&["delete"]);
     assert_eq!(story.names("instances"), Vec::<String>::new());
     assert_eq!(story.names("disks"), ["clawdbot-gateway-state"]);
-    let state = story.disk("clawdbot-gateway-state");
+    let state = story.disk_named("clawdbot-gateway-state");
     assert_eq!(
         state.hits(second),
         0,
@@ -189,7 +197,7 @@ fn from_nothing_to_a_gateway_that_answers() {
     assert_eq!(hits(&error, second), 0);
     let seconds = story.seconds_to_failure();
     assert!(seconds <= 60, "{seconds} s from the phase to its failure");
-    eprintln!("refused {seconds} s after the phase began");
+    story.say(&format!("refused {seconds} s after the phase began"));
 
     story.chapter("kill -9 of the engine takes its VMs along; a new one boots them again");
     story.expect_machines(1);
@@ -198,5 +206,6 @@ fn from_nothing_to_a_gateway_that_answers() {
     assert!(story.engine_command("start"));
     story.expect_machines(1);
     story.clawbake(&["delete", "--state-disk", "clawdbot-gateway-state"]);
-    story.end();
+    story.expect_no_journal();
+    story.chapter("the end");
 }

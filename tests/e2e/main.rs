@@ -1,0 +1,11 @@
+//! Real images, in real VMs, on this machine: `make e2e`.
+//!
+//! Two tests side by side, each with an engine of its own, since an emulated VM keeps about one core
+//! busy: the story of the real gateway, baked offline, and the bake in a VM of a stand-in for it.
+
+mod browser;
+mod disk;
+mod gateway;
+mod stage;
+mod story;
+mod vm_builder;

@@ -1,0 +1,293 @@
+//! Where a test takes place: an engine, the programs that are run against it, and what they leave
+//! there. Everything goes when it is dropped, also when the test fails.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use wire::Proxy;
+
+use crate::disk::Disk;
+
+const CLAWBAKE: &str = env!("CARGO_BIN_EXE_clawbake");
+
+pub struct Stage {
+    dir: TempDir,
+    /// The test's, before each line that it says.
+    name: &'static str,
+    started: Instant,
+    /// What all programs reach the engine through.
+    proxy: Proxy,
+}
+
+/// How a run of clawbake ended.
+pub struct Outcome {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// How often a text holds another.
+pub fn hits(text: &str, needle: &str) -> usize {
+    assert!(!needle.is_empty());
+    text.matches(needle).count()
+}
+
+impl Stage {
+    pub fn open(name: &'static str) -> Self {
+        // Short: the path of a unix socket below it may have 107 bytes.
+        let dir = tempfile::Builder::new()
+            .prefix("clawbake-")
+            .tempdir_in("/tmp")
+            .unwrap();
+        let engine = dir.path().join("engine");
+        let mut start = Command::new(CLAWBAKE);
+        start
+            .args(["engine", "start"])
+            .env("CLAWBAKE_ENGINE", &engine);
+        stdout(start.output().unwrap(), &["engine", "start"]);
+        Self {
+            dir,
+            name,
+            started: Instant::now(),
+            proxy: Proxy::start(&engine, name),
+        }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub fn engine(&self) -> PathBuf {
+        self.path("engine")
+    }
+
+    pub fn say(&self, line: &str) {
+        let seconds = self.started.elapsed().as_secs();
+        eprintln!("{:<10} {seconds:>4} s  {line}", self.name);
+    }
+
+    pub fn chapter(&self, title: &str) {
+        self.say(&format!("== {title}"));
+    }
+
+    pub fn command(&self, program: &str) -> Command {
+        self.command_at(&self.proxy.engine_dir(), program)
+    }
+
+    fn command_at(&self, engine: &Path, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command
+            .current_dir(self.dir.path())
+            .env("CLAWBAKE_ENGINE", engine)
+            .env("CLAWBAKE_JOURNAL", self.path("journal"));
+        command
+    }
+
+    /// Starts or stops the engine, past the proxy. Whether that worked.
+    pub fn engine_command(&self, verb: &str) -> bool {
+        let mut command = self.command_at(&self.engine(), CLAWBAKE);
+        let status = command.args(["engine", verb]).status();
+        status.is_ok_and(|status| status.success())
+    }
+
+    /// Runs clawbake with `input` on its stdin, and repeats what it says.
+    pub fn run(&self, arguments: &[&str], input: &str) -> Outcome {
+        let mut command = self.command(CLAWBAKE);
+        command
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let stdin = child.stdin.take();
+        stdin.unwrap().write_all(input.as_bytes()).unwrap();
+        let mut stderr = String::new();
+        for line in BufReader::new(child.stderr.take().unwrap()).lines() {
+            let line = line.unwrap();
+            self.say(&line);
+            stderr += &(line + "\n");
+        }
+        let output = child.wait_with_output().unwrap();
+        Outcome {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr,
+        }
+    }
+
+    pub fn clawbake(&self, arguments: &[&str]) -> String {
+        self.clawbake_with(arguments, "")
+    }
+
+    /// Runs clawbake, which must succeed; returns its stdout.
+    pub fn clawbake_with(&self, arguments: &[&str], input: &str) -> String {
+        let outcome = self.run(arguments, input);
+        assert_eq!(outcome.code, Some(0), "{arguments:?}: {}", outcome.stderr);
+        outcome.stdout
+    }
+
+    /// Runs clawbake, which must fail with this exit code; returns its stderr.
+    pub fn refused(&self, arguments: &[&str], code: i32) -> String {
+        let outcome = self.run(arguments, "");
+        assert_eq!(
+            outcome.code,
+            Some(code),
+            "{arguments:?}: {}",
+            outcome.stderr
+        );
+        outcome.stderr
+    }
+
+    pub fn gcloud(&self, arguments: &[&str]) -> String {
+        stdout(self.try_gcloud(arguments), arguments)
+    }
+
+    fn try_gcloud(&self, arguments: &[&str]) -> Output {
+        let mut command = self.command("gcloud");
+        command
+            .env("CLOUDSDK_CONFIG", self.path("gcloud"))
+            .args(arguments)
+            .stdin(Stdio::null());
+        for line in self.clawbake(&["engine", "env"]).lines() {
+            let (name, value) = line.trim_start_matches("export ").split_once('=').unwrap();
+            command.env(name, value.trim_matches('\''));
+        }
+        command.output().unwrap()
+    }
+
+    /// Names of instances or disks, as gcloud lists them.
+    pub fn names(&self, kind: &str) -> Vec<String> {
+        self.gcloud(&["compute", kind, "list", "--format=value(name)"])
+            .lines()
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// Everything that exists, by name and time of creation.
+    pub fn resources(&self) -> String {
+        let list = |kind| {
+            self.gcloud(&[
+                "compute",
+                kind,
+                "list",
+                "--format=value(name,creationTimestamp)",
+            ])
+        };
+        self.clawbake(&["images", "list"])
+            + &["instances", "disks", "firewall-rules"].map(list).concat()
+    }
+
+    /// What a guest has said under `path`, once `heard` takes it for an answer.
+    pub fn guest_attribute<T>(
+        &self,
+        instance: &str,
+        path: &str,
+        heard: impl Fn(&Value) -> Option<T>,
+    ) -> T {
+        let deadline = Instant::now() + Duration::from_mins(20);
+        loop {
+            let output = self.try_gcloud(&[
+                "compute",
+                "instances",
+                "get-guest-attributes",
+                instance,
+                &format!("--query-path={path}"),
+                "--format=value(value)",
+            ]);
+            if let Some(answer) = serde_json::from_slice(&output.stdout)
+                .ok()
+                .and_then(|value| heard(&value))
+            {
+                return answer;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "{instance} has nothing to say of {path}: {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+            std::thread::sleep(Duration::from_secs(5));
+        }
+    }
+
+    /// The bytes of one of the engine's disks that no VM holds, or of an image's.
+    pub fn disk(&self, collection: &str, id: &str) -> Disk {
+        let file = self.engine().join(format!("{collection}/{id}.qcow2"));
+        let raw = self.path(&format!("{id}.raw"));
+        let mut convert = self.command("qemu-img");
+        convert.args(["convert", "-O", "raw"]).arg(file).arg(&raw);
+        stdout(convert.output().unwrap(), &["qemu-img"]);
+        Disk::at(raw)
+    }
+
+    /// Every command line on this machine.
+    pub fn processes(&self) -> String {
+        let mut ps = self.command("ps");
+        stdout(ps.args(["axww", "-o", "args"]).output().unwrap(), &["ps"])
+    }
+
+    /// Ends the engine as a crash would.
+    pub fn kill_engine(&self) {
+        let endpoint = fs::read(self.engine().join("endpoint.json")).unwrap();
+        let endpoint: Value = serde_json::from_slice(&endpoint).unwrap();
+        let pid = endpoint["pid"].to_string();
+        let status = self.command("kill").args(["-9", &pid]).status();
+        assert!(status.unwrap().success());
+    }
+
+    /// Waits until this engine has so many QEMU processes.
+    pub fn expect_machines(&self, expected: usize) {
+        let own = self.engine().display().to_string();
+        let count = || {
+            let all = self.processes();
+            all.lines()
+                .filter(|line| line.starts_with("qemu-system") && line.contains(&own))
+                .count()
+        };
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while count() != expected {
+            assert!(
+                Instant::now() < deadline,
+                "{} machines run, not {expected}",
+                count()
+            );
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    /// No run has left anything to clean up.
+    pub fn expect_no_journal(&self) {
+        let journals = fs::read_dir(self.path("journal")).unwrap();
+        assert_eq!(journals.count(), 0, "a journal is left over");
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let vms = fs::read_dir(self.engine().join("vms")).into_iter().flatten();
+            for vm in vms.flatten() {
+                let log = fs::read(vm.path().join("serial.log")).unwrap_or_default();
+                let log = String::from_utf8_lossy(&log);
+                let lines: Vec<_> = log.lines().collect();
+                let last = lines[lines.len().saturating_sub(60)..].join("\n");
+                self.say(&format!("a VM's last words:\n{last}"));
+            }
+        }
+        // An engine that is left running would be worse than an error here.
+        if !self.engine_command("stop") {
+            let engine = self.engine();
+            self.say(&format!("the engine in {} does not stop", engine.display()));
+        }
+    }
+}
+
+pub fn stdout(output: Output, what: &[&str]) -> String {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{what:?}: {stderr}");
+    String::from_utf8(output.stdout).unwrap()
+}
