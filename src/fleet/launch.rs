@@ -3,8 +3,8 @@
 use anyhow::{Context, Result, bail, ensure};
 use gce::{Client, Image, Kind};
 
-use super::plan;
 use super::plan::Instance;
+use super::{plan, snapshots};
 use crate::cloud::Cloud;
 use crate::deployment::Deployment;
 use crate::journal::{self, Journal, Resource};
@@ -74,18 +74,19 @@ pub async fn create(
         }
     }
     let run = journal.label();
+    let schedule = match &deployment.state.snapshots {
+        Some(wanted) => snapshots::ensure(cloud, wanted).await?,
+        None => None,
+    };
     let disks = client.disks(zone);
-    if disks
-        .find(&plan::state_disk_name(deployment))
-        .await?
-        .is_none()
-    {
-        let disk = plan::state_disk(deployment, cloud, &run);
+    if let Some(disk) = disks.find(&plan::state_disk_name(deployment)).await? {
+        journal.adopt(&state_disk)?;
+        snapshots::follow(cloud, &disk, schedule.as_deref()).await?;
+    } else {
+        let disk = plan::state_disk(deployment, cloud, schedule, &run);
         journal
             .create(client, state_disk, disks.insert(&disk))
             .await?;
-    } else {
-        journal.adopt(&state_disk)?;
     }
     let instance = plan::instance(deployment, cloud, image, user_data, &new_nonce(), &run);
     journal.record(boot_disk)?;

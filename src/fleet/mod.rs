@@ -6,6 +6,7 @@ mod plan;
 mod probe;
 mod ready;
 mod secrets;
+mod snapshots;
 
 pub use launch::{Deleted, create, delete, keep, launch, start};
 pub use plan::{Instance, firewall, state_disk_name};

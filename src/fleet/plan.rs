@@ -42,8 +42,13 @@ pub(super) fn belongs(disk: &Disk, deployment: &Deployment) -> bool {
     disk.labels.get(DEPLOYMENT_LABEL).map(String::as_str) == Some(&*deployment.name)
 }
 
-/// A blank state disk. The guest formats it, once.
-pub(super) fn state_disk(deployment: &Deployment, cloud: &Cloud, run: &(String, String)) -> Disk {
+/// A blank state disk, which follows the policy at the URL `snapshots`. The guest formats it, once.
+pub(super) fn state_disk(
+    deployment: &Deployment,
+    cloud: &Cloud,
+    snapshots: Option<String>,
+    run: &(String, String),
+) -> Disk {
     let zone = &cloud.zone;
     Disk {
         name: Some(state_disk_name(deployment)),
@@ -51,6 +56,7 @@ pub(super) fn state_disk(deployment: &Deployment, cloud: &Cloud, run: &(String, 
         size_gb: Some(deployment.state.disk_gb.into()),
         r#type: Some(format!("zones/{zone}/diskTypes/pd-balanced")),
         labels: labels(deployment, run),
+        resource_policies: snapshots.into_iter().collect(),
         disk_encryption_key: encryption_key(cloud),
         ..Disk::default()
     }

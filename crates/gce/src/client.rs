@@ -8,8 +8,8 @@ use uuid::Uuid;
 use crate::{
     Billing, Buckets, Credentials, Disk, Disks, Endpoints, Error, Firewalls, Images,
     InstanceTemplate, Instances, Kind, MachineType, Objects, Operation, Operations, Pending,
-    Project, Region, ResourceManager, Result, RetryPolicy, Roles, Router, Secrets, ServiceAccounts,
-    Services, Zone,
+    Project, Region, ResourceManager, ResourcePolicies, Result, RetryPolicy, Roles, Router,
+    Secrets, ServiceAccounts, Services, Zone,
     endpoints::join,
     transport::{Call, Transport},
 };
@@ -119,6 +119,15 @@ impl Client {
     pub fn firewalls(&self) -> Firewalls {
         Firewalls {
             client: self.clone(),
+        }
+    }
+
+    /// Resource policies in a region.
+    #[must_use]
+    pub fn resource_policies(&self, region: &str) -> ResourcePolicies {
+        ResourcePolicies {
+            client: self.clone(),
+            region: region.into(),
         }
     }
 

@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
 
+use serde_json::json;
+
 use crate::{
     Client, CustomerEncryptionKey, Pending, Result,
     client::found,
@@ -23,6 +25,8 @@ resource! {
         r#type: Option<String>,
         source_image: Option<String>,
         source_snapshot: Option<String>,
+        /// URLs of the policies that it follows: one schedule of snapshots at most.
+        resource_policies: Vec<String>,
         /// `CREATING`, `READY`, `FAILED`, ...
         status: Option<String>,
         /// URLs of the instances that it is attached to.
@@ -68,6 +72,27 @@ impl Disks {
         let name = disk.name.as_deref().unwrap_or_default();
         self.client
             .post(self.url(&[])?, Some(disk), format!("inserting disk {name}"))
+            .await
+    }
+
+    /// `disks.addResourcePolicies`, of one policy by its URL.
+    pub async fn add_resource_policy(&self, name: &str, policy: &str) -> Result<Pending> {
+        self.follow(name, "addResourcePolicies", policy).await
+    }
+
+    /// `disks.removeResourcePolicies`, of one policy by its URL.
+    pub async fn remove_resource_policy(&self, name: &str, policy: &str) -> Result<Pending> {
+        self.follow(name, "removeResourcePolicies", policy).await
+    }
+
+    async fn follow(&self, name: &str, method: &str, policy: &str) -> Result<Pending> {
+        let body = json!({"resourcePolicies": [policy]});
+        self.client
+            .post(
+                self.url(&[name, method])?,
+                Some(&body),
+                format!("{method} of disk {name}"),
+            )
             .await
     }
 

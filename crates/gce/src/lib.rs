@@ -36,6 +36,7 @@ mod operations;
 mod projects;
 mod regions;
 mod resource_manager;
+mod resource_policies;
 mod retry;
 mod roles;
 mod routers;
@@ -70,6 +71,10 @@ pub use operations::Operations;
 pub use projects::{MachineType, Project, Zone};
 pub use regions::{Quota, Region};
 pub use resource_manager::{CloudProject, ResourceManager};
+pub use resource_policies::{
+    DailySchedule, ResourcePolicies, ResourcePolicy, RetentionPolicy, SnapshotSchedule,
+    SnapshotSchedulePolicy,
+};
 pub use retry::RetryPolicy;
 pub use roles::{Role, Roles};
 pub use routers::{Router, RouterNat};
