@@ -269,7 +269,9 @@ impl Stage {
 impl Drop for Stage {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let vms = fs::read_dir(self.engine().join("vms")).into_iter().flatten();
+            let vms = fs::read_dir(self.engine().join("vms"))
+                .into_iter()
+                .flatten();
             for vm in vms.flatten() {
                 let log = fs::read(vm.path().join("serial.log")).unwrap_or_default();
                 let log = String::from_utf8_lossy(&log);

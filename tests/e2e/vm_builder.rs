@@ -91,9 +91,9 @@ fn busybox(stage: &Stage) -> (String, String) {
     );
     let content = output.stdout;
     let digest = Sha256::digest(&content);
-    let digest = digest.iter().fold(String::new(), |text, byte| {
-        text + &format!("{byte:02x}")
-    });
+    let digest = digest
+        .iter()
+        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
@@ -107,7 +107,11 @@ fn busybox(stage: &Stage) -> (String, String) {
 /// Whatever is asked for.
 fn answer(mut client: TcpStream, content: &[u8]) -> io::Result<()> {
     let mut request = BufReader::new(client.try_clone()?).lines();
-    while request.next().transpose()?.is_some_and(|line| !line.is_empty()) {}
+    while request
+        .next()
+        .transpose()?
+        .is_some_and(|line| !line.is_empty())
+    {}
     let length = content.len();
     write!(
         client,
