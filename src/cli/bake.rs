@@ -74,12 +74,13 @@ pub(super) async fn run(args: Args) -> Result<()> {
     } else {
         Until::Promoted
     };
+    // Large futures: off the stack.
     let image = if let Some(archive) = &args.archive {
-        bake::bake_archive(&deployment, &cloud, archive, until, &progress).await?
+        let bake = bake::bake_archive(&deployment, &cloud, archive, until, &progress);
+        Box::pin(bake).await?
     } else {
         let by = args.builder.into();
         let bake = bake::bake(&deployment, &cloud, &builder, by, until, &progress);
-        // A large future: off the stack.
         Box::pin(bake).await?
     };
     if args.json {
