@@ -213,7 +213,8 @@ fn fit(template: &str, path: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Way, find, fit, is_batch, method_id};
+    use super::{DOCUMENTS, Way, find, fit, is_batch, method_id};
+    use crate::syntax;
 
     #[test]
     fn the_path_that_is_most_literal_wins() {
@@ -271,5 +272,17 @@ mod tests {
         assert_eq!(fit("/a/{b}:go", "/a/x:go"), Some(4));
         assert_eq!(fit("/a/{b}", "/a/x/y"), None);
         assert_eq!(fit("/a/{b}:go", "/a/:go"), None);
+    }
+
+    #[test]
+    fn every_pattern_can_be_held_against_a_value() {
+        let methods = DOCUMENTS
+            .iter()
+            .flat_map(|document| document.methods.values());
+        let parameters = methods.flat_map(|method| method.parameters.values());
+        let mut patterns = parameters.filter_map(|parameter| parameter.pattern.as_deref());
+        assert_eq!(patterns.find(|pattern| syntax::matches(pattern, "")), None);
+        let device = r"\w[\w.-]{0,254}";
+        assert!(syntax::matches(device, "a.b-c") && !syntax::matches(device, "ä"));
     }
 }

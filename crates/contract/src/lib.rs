@@ -36,6 +36,7 @@ mod record;
 mod redact;
 mod refusal;
 mod rules;
+mod strangers;
 mod syntax;
 mod tally;
 mod walk;

@@ -1,13 +1,11 @@
 use crate::document::{Found, Schema, Way};
 use crate::exchange::Exchange;
 use crate::finding::Finding;
+use crate::strangers;
 use crate::syntax;
 
 /// What the query of an upload has besides its method's parameters.
 const UPLOAD: [&str; 2] = ["upload_id", "uploadType"];
-
-/// gcloud (528) asks every aggregated list for it, as Google takes it; the document does not have it.
-const UNDOCUMENTED: &str = "returnPartialSuccess";
 
 /// A call's query parameters.
 pub(crate) fn check(exchange: &Exchange, found: &Found, findings: &mut Vec<Finding>) {
@@ -31,7 +29,7 @@ pub(crate) fn check(exchange: &Exchange, found: &Found, findings: &mut Vec<Findi
             }
         } else if !(name.starts_with('$')
             || found.way == Way::Upload && UPLOAD.contains(&name.as_str())
-            || found.id.ends_with(".aggregatedList") && name == UNDOCUMENTED)
+            || strangers::may_ask(exchange.sender, found.id, name))
         {
             say(name, format!("is no parameter of {}", found.id));
         }

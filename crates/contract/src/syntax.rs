@@ -27,7 +27,11 @@ pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     // Compiling one takes longer than all the rest of a check.
     known
         .entry(pattern.to_owned())
-        .or_insert_with(|| Regex::new(&format!("^(?:{pattern})$")).expect("a pattern of Google's"))
+        .or_insert_with(|| {
+            // Google's is ASCII; that of this crate is all of Unicode, and too much to repeat.
+            let pattern = pattern.replace(r"\w", "[0-9A-Za-z_]");
+            Regex::new(&format!("^(?:{pattern})$")).expect("a pattern of Google's")
+        })
         .is_match(text)
 }
 
