@@ -4,8 +4,9 @@ use reqwest::Method;
 
 use crate::{
     Client, CustomerEncryptionKey, GuestOsFeature, Pending, Result,
-    client::{EMPTY, found},
+    client::found,
     json::{int64, resource},
+    mutation::EMPTY,
     transport::Call,
 };
 

@@ -1,0 +1,39 @@
+//! Changes in Compute Engine, each of which is an operation to wait for.
+
+use reqwest::{Method, Url};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::{Client, Operation, Pending, Result, transport::Call};
+
+/// No body in a POST.
+pub(crate) const EMPTY: Option<&()> = None;
+
+impl Client {
+    /// Changes something in Compute Engine, with a `requestId` that all retries share.
+    pub(crate) async fn mutate(&self, call: Call, what: String) -> Result<Pending> {
+        let call = call.query("requestId", &Uuid::new_v4().to_string());
+        let operation: Operation = self.send(call, &what).await?;
+        Ok(Pending::new(self.clone(), operation, what))
+    }
+
+    /// [`Client::mutate`] by a POST.
+    pub(crate) async fn post(
+        &self,
+        url: Url,
+        body: Option<&(impl Serialize + Sync)>,
+        what: String,
+    ) -> Result<Pending> {
+        let mut call = Call::new(Method::POST, url, &what);
+        if let Some(body) = body {
+            call = call.json(body)?;
+        }
+        self.mutate(call, what).await
+    }
+
+    /// [`Client::mutate`] by a DELETE.
+    pub(crate) async fn delete(&self, url: Url, what: String) -> Result<Pending> {
+        self.mutate(Call::new(Method::DELETE, url, &what), what)
+            .await
+    }
+}
