@@ -104,6 +104,14 @@ impl Cloud {
         disk.name.unwrap()
     }
 
+    /// The image that a VM of the family would be made of.
+    #[tokio::main]
+    async fn newest(&self) -> String {
+        let (client, _) = self.client();
+        let image = client.images().find_in_family("clawdbot-gateway").await;
+        image.unwrap().unwrap().name.unwrap()
+    }
+
     #[tokio::main]
     async fn delete_disk(&self, name: &str) {
         let (client, zone) = self.client();
@@ -241,4 +249,39 @@ fn of_two_at_once_the_newest_ends_in_front() {
         places.iter().any(|(_, place)| place == "rollback"),
         "{places:?}"
     );
+}
+
+#[test]
+fn an_image_that_cannot_be_made_leaves_the_one_in_front_alone() {
+    let cloud = Cloud::begin();
+    let front = cloud.publish("front");
+    cloud.promote(&front);
+    let before = cloud.image(&front);
+    let archive = cloud.archive("cut");
+    let whole = fs::read(&archive).unwrap();
+    fs::write(&archive, &whole[..whole.len() / 2]).unwrap();
+
+    let bake = [
+        "bake",
+        "--no-promote",
+        "--archive",
+        archive.to_str().unwrap(),
+    ];
+    let failed = cloud.run(&bake);
+    let words = String::from_utf8_lossy(&failed.stderr);
+    assert_eq!(failed.status.code(), Some(4), "{words}");
+    assert!(words.contains("error: inserting image"), "{words}");
+    assert_eq!(cloud.places(), [(front.clone(), "front".to_owned())]);
+    assert_eq!(cloud.image(&front), before);
+    assert_eq!(cloud.newest(), front);
+    let journals = fs::read_dir(cloud.0.path().join("journal")).unwrap();
+    assert_eq!(journals.count(), 0, "something is left");
+
+    // What is there is not made again, and nobody can ask for it.
+    assert_eq!(cloud.bake(&cloud.0.path().join("front/disk.tar.gz")), front);
+    assert_eq!(cloud.image(&front), before);
+    for option in ["--force", "--overwrite", "--replace"] {
+        let output = cloud.run(&[&bake[..], &[option]].concat());
+        assert_eq!(output.status.code(), Some(2), "{option}: {output:?}");
+    }
 }

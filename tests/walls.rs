@@ -157,3 +157,17 @@ fn the_command_line_is_a_roof_and_not_a_floor() {
         );
     }
 }
+
+/// Word comes from the VM: nobody logs in to it, and no door is opened for that.
+#[test]
+fn nothing_in_the_making_logs_in() {
+    for room in ["src/bake", "src/image", "src/fleet", "src/journal"] {
+        assert_eq!(mentions(room, &["\"ssh", ":22\""]), Vec::<String>::new());
+    }
+    for room in ["src/bake", "src/image"] {
+        assert_eq!(
+            mentions(room, &["firewall", "TcpStream"]),
+            Vec::<String>::new()
+        );
+    }
+}

@@ -136,4 +136,38 @@ mod tests {
         });
         assert_eq!(made.await.unwrap().1, Outcome::Done);
     }
+
+    #[tokio::test]
+    async fn a_bake_that_was_cut_off_goes_on_from_the_stages_that_are_done() {
+        let dir = tempfile::tempdir().unwrap();
+        let (root, disk) = (Key::new("root", 1), Key::new("disk", 1));
+        let halfway = tokio::sync::Notify::new();
+        let bake = async {
+            let cache = Cache::open(dir.path()).unwrap();
+            let write = |dir: PathBuf| async move { Ok(fs::write(dir.join("file"), "whole")?) };
+            cache.stage("root", &root, write).await.unwrap();
+            let hang = async |dir: PathBuf| {
+                fs::write(dir.join("file"), "ha")?;
+                halfway.notify_one();
+                std::future::pending().await
+            };
+            cache.stage("disk", &disk, hang).await
+        };
+        tokio::select! {
+            _ = bake => panic!("it ended"),
+            () = halfway.notified() => {}
+        }
+
+        let cache = Cache::open(dir.path()).unwrap();
+        let never = async |_| panic!("the root is there");
+        let (made, outcome) = cache.stage("root", &root, never).await.unwrap();
+        assert_eq!(outcome, Outcome::Cached);
+        assert_eq!(fs::read_to_string(made.join("file")).unwrap(), "whole");
+        let anew = async |dir: PathBuf| {
+            assert!(!dir.join("file").exists(), "half a disk was kept");
+            Ok(())
+        };
+        let (_, outcome) = cache.stage("disk", &disk, anew).await.unwrap();
+        assert_eq!(outcome, Outcome::Done);
+    }
 }
