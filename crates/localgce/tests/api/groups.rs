@@ -13,6 +13,7 @@ fn template() -> Value {
         "disks": [{"boot": true, "autoDelete": true, "initializeParams": {"diskSizeGb": "1"}}],
         "networkInterfaces": [{"network": "global/networks/default"}],
         "labels": {"from": "template"},
+        "metadata": {},
     }})
 }
 
@@ -21,6 +22,9 @@ async fn a_managed_group_has_as_many_instances_as_it_is_told() {
     let engine = Engine::start().await;
     let templates = format!("{GLOBAL}/instanceTemplates");
     engine.mutate(Method::POST, &templates, &template()).await;
+    let shown = engine.get(&format!("{templates}/t")).await;
+    let metadata = &shown["properties"]["metadata"];
+    assert!(metadata["fingerprint"].is_string(), "{shown}");
     let of_template = format!("{ZONE}/instances?sourceInstanceTemplate=global/instanceTemplates/t");
     let request = json!({"name": "vm", "labels": {"from": "request"}});
     engine.mutate(Method::POST, &of_template, &request).await;

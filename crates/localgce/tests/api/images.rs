@@ -122,6 +122,14 @@ async fn images_come_from_archives_and_families_name_the_newest() {
     engine
         .mutate(Method::POST, &format!("{GLOBAL}/images"), &copy)
         .await;
+    let again = json!({"name": "again", "sourceImage": "global/images/copy"});
+    engine
+        .mutate(Method::POST, &format!("{GLOBAL}/images"), &again)
+        .await;
+    for name in ["copy", "again"] {
+        let image = engine.get(&format!("{GLOBAL}/images/{name}")).await;
+        assert!(image["archiveSizeBytes"].is_string(), "{image}");
+    }
     let files = || {
         std::fs::read_dir(engine.dir.path().join("images"))
             .unwrap()

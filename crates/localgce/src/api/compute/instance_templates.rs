@@ -85,8 +85,9 @@ fn written(properties: Map<String, Value>) -> Value {
         }
     }
     for field in ["metadata", "tags"] {
-        if let Some(items) = properties[field].get("items") {
-            properties[field]["fingerprint"] = fingerprint(items).into();
+        if properties[field].is_object() {
+            let fingerprint = fingerprint(&properties[field]["items"]);
+            properties[field]["fingerprint"] = fingerprint.into();
         }
     }
     properties

@@ -27,19 +27,19 @@ pub enum Source {
 impl Source {
     /// The size, where it is known before the image is made.
     pub fn size_gb(&self) -> Option<Int64> {
-        let size = match self {
-            Self::Archive { .. } => return None,
-            Self::Disk { body, .. } => &body["sizeGb"],
-            Self::Image { body } => &body["diskSizeGb"],
-        };
-        size.as_str()?.parse().ok().map(Int64)
+        match self {
+            Self::Archive { .. } => None,
+            Self::Disk { body, .. } => int64(&body["sizeGb"]),
+            Self::Image { body } => int64(&body["diskSizeGb"]),
+        }
     }
 
-    /// Google charges by this; of a disk it is not known.
+    /// What Google charges for, where it is known before the image is made.
     pub fn archive_size(&self) -> Option<Int64> {
         match self {
             Self::Archive { bytes, .. } => Some(Int64(*bytes)),
-            Self::Disk { .. } | Self::Image { .. } => None,
+            Self::Disk { .. } => None,
+            Self::Image { body } => int64(&body["archiveSizeBytes"]),
         }
     }
 
@@ -62,6 +62,11 @@ impl Source {
         image[link] = body["selfLink"].clone();
         image[id] = body["id"].clone();
     }
+}
+
+/// A number as a body holds it.
+fn int64(value: &Value) -> Option<Int64> {
+    value.as_str()?.parse().ok().map(Int64)
 }
 
 /// The one source that a request names.
@@ -160,9 +165,14 @@ pub fn make(engine: &Arc<Engine>, key: &Key, image: &Value, source: Source) -> W
     Box::pin(async move {
         let made = match &source {
             Source::Archive { file: archive, .. } => {
-                disk::from_archive(archive, &file).await.map(Some)
+                let size_gb = disk::from_archive(archive, &file).await;
+                size_gb.map(|size_gb| Some(("diskSizeGb", Int64(size_gb))))
             }
-            Source::Disk { file: disk, .. } => disk::copy(disk, &file).await.map(|()| None),
+            Source::Disk { file: disk, .. } => {
+                let copied = disk::copy(disk, &file).await;
+                let bytes = || file.metadata().map_or(0, |file| file.len());
+                copied.map(|()| Some(("archiveSizeBytes", Int64(bytes()))))
+            }
             Source::Image { body } => {
                 let made = engine
                     .made_image(body["id"].as_str().unwrap_or_default())
@@ -177,9 +187,9 @@ pub fn make(engine: &Arc<Engine>, key: &Key, image: &Value, source: Source) -> W
             .store
             .transaction(|tx| {
                 resources::update(tx, &key, |image| match &made {
-                    Ok(size_gb) => {
-                        if let Some(size_gb) = size_gb {
-                            image["diskSizeGb"] = size_gb.to_string().into();
+                    Ok(learnt) => {
+                        if let Some((field, number)) = learnt {
+                            image[field] = json!(number);
                         }
                         image["status"] = "READY".into();
                     }
