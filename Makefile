@@ -36,7 +36,7 @@ check:
 ## unit: library tests, messages, engine without VMs
 unit:
 	$(CARGO) test --workspace --quiet
-	@$(CARGO) run --quiet -p contract gce engine wire
+	@$(CARGO) run --quiet -p contract gce engine wire setup
 
 ## guest: the scripts that run inside a VM, on real loop devices and sockets; .env through real compose
 guest:
@@ -57,6 +57,7 @@ e2e:
 google:
 	$(CARGO) test --quiet --test gcloud --test gcloud_platform --test python --test setup \
 	  -- --ignored
+	@$(CARGO) run --quiet -p contract gcloud gcloud_platform python setup
 
 ## faults: every API call of bake, launch and delete, one after the other, goes wrong in every way
 faults:

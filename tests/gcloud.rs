@@ -1,69 +1,23 @@
 //! Google's own gcloud, unmodified, against an engine of its own: each command by what it did there.
 //! The instances have an empty disk: none of this needs an operating system.
 
+mod platform;
+
 use std::fs;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
-use tempfile::TempDir;
+use platform::{Platform, stdout};
 
-const CLAWBAKE: &str = env!("CARGO_BIN_EXE_clawbake");
-
-/// An engine, and gcloud's settings for it.
+/// gcloud on an engine of its own.
 struct Cloud {
-    dir: TempDir,
-    engine: Child,
-    environment: Vec<(String, String)>,
+    platform: Platform,
     commands: usize,
 }
 
 impl Cloud {
-    fn start() -> Self {
-        // Short: the path of a unix socket below it may have 107 bytes.
-        let dir = tempfile::Builder::new()
-            .prefix("gcloud-")
-            .tempdir_in("/tmp")
-            .unwrap();
-        let home = dir.path().join("engine");
-        let engine = Command::new(CLAWBAKE)
-            .args(["engine", "serve", "--power-off", "1", "--dir"])
-            .arg(&home)
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let end = Instant::now() + Duration::from_mins(1);
-        while !home.join("endpoint.json").exists() {
-            assert!(Instant::now() < end, "the engine does not listen");
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        let output = Command::new(CLAWBAKE)
-            .args(["engine", "env"])
-            .env("CLAWBAKE_ENGINE", &home)
-            .output()
-            .unwrap();
-        let environment = String::from_utf8(output.stdout).unwrap();
-        let environment = environment.lines().map(|line| {
-            let (name, value) = line.trim_start_matches("export ").split_once('=').unwrap();
-            (name.to_owned(), value.trim_matches('\'').to_owned())
-        });
-        Self {
-            environment: environment.collect(),
-            dir,
-            engine,
-            commands: 0,
-        }
-    }
-
     fn run(&mut self, arguments: &str) -> (bool, String) {
         self.commands += 1;
-        let output = Command::new("gcloud")
-            .args(arguments.split_whitespace())
-            .envs(self.environment.iter().cloned())
-            .env("CLOUDSDK_CONFIG", self.dir.path().join("gcloud"))
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
+        let mut gcloud = self.platform.command("gcloud");
+        let output = gcloud.args(arguments.split_whitespace()).output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (
             output.status.success(),
@@ -97,54 +51,30 @@ impl Cloud {
 
     /// An archive with an empty disk of 1 GiB, in the engine's Cloud Storage.
     fn upload_archive(&mut self) {
-        let disk = fs::File::create(self.dir.path().join("disk.raw")).unwrap();
+        let disk = fs::File::create(self.platform.path().join("disk.raw")).unwrap();
         disk.set_len(1 << 30).unwrap();
-        let archive: PathBuf = self.dir.path().join("blank.tar.gz");
-        let mut tar = Command::new("tar");
-        tar.args(["--format=oldgnu", "-Sczf"]).arg(&archive);
-        tar.arg("-C").arg(self.dir.path()).arg("disk.raw");
-        assert!(tar.status().unwrap().success());
-        let value = |name: &str| {
-            let mut all = self.environment.iter();
-            all.find(|(own, _)| own == name).unwrap().1.clone()
-        };
-        let token = fs::read_to_string(value("CLOUDSDK_AUTH_ACCESS_TOKEN_FILE")).unwrap();
-        let storage = value("CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE");
-        let upload = storage.replace("/storage/v1/", "/upload/storage/v1/");
-        let post = |url: String, content: &str, data: &str| {
-            let mut curl = Command::new("curl");
-            curl.args(["-sSf", "-o", "/dev/null", "--config", "-", "-H"])
-                .arg(format!("Content-Type: {content}"))
-                .args(["--data-binary", data, &url])
-                .stdin(Stdio::piped());
-            let mut child = curl.spawn().unwrap();
-            let header = format!("header = \"Authorization: Bearer {token}\"\n");
-            let mut stdin = child.stdin.take().unwrap();
-            std::io::Write::write_all(&mut stdin, header.as_bytes()).unwrap();
-            drop(stdin);
-            assert!(child.wait().unwrap().success(), "{url}");
-        };
-        let bucket = format!("{storage}b?project=clawbake-local");
-        post(bucket, "application/json", "{\"name\":\"images\"}");
-        let object = format!("{upload}b/images/o?uploadType=media&name=blank.tar.gz");
-        let data = format!("@{}", archive.display());
-        post(object, "application/gzip", &data);
-    }
-}
-
-impl Drop for Cloud {
-    fn drop(&mut self) {
-        let pid = self.engine.id().to_string();
-        // SIGTERM: it takes its machines with it.
-        Command::new("kill").arg(pid).status().ok();
-        self.engine.wait().ok();
+        let tar = ["--format=oldgnu", "-Sczf", "blank.tar.gz", "disk.raw"];
+        stdout(
+            self.platform.command("tar").args(tar).output().unwrap(),
+            &tar,
+        );
+        for command in [
+            "storage buckets create gs://images",
+            "storage cp blank.tar.gz gs://images",
+        ] {
+            let (success, output) = self.run(command);
+            assert!(success, "{command}: {output}");
+        }
     }
 }
 
 #[test]
 #[ignore = "needs gcloud; `make google`"]
 fn gcloud_finds_all_that_it_asks_for() {
-    let mut cloud = Cloud::start();
+    let mut cloud = Cloud {
+        platform: Platform::start("gcloud"),
+        commands: 0,
+    };
     cloud.upload_archive();
     images(&mut cloud);
     instances(&mut cloud);

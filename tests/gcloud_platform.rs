@@ -1,6 +1,6 @@
 //! Unmodified gcloud against the engine: projects, services, billing, accounts, secrets, storage.
 //!
-//! No VM runs here, so that it takes a few minutes anywhere: `make e2e`.
+//! No VM runs here, so that it takes a few minutes anywhere: `make google`.
 
 mod platform;
 
@@ -18,7 +18,7 @@ const PROJECT: &str = "clawbake-gcloud";
 #[ignore = "needs gcloud; `make google`"]
 fn gcloud_takes_the_engine_for_google() {
     let mut engine = Gcloud {
-        platform: Platform::start(),
+        platform: Platform::start("gcloud_platform"),
         commands: BTreeSet::new(),
     };
     project(&mut engine);
@@ -79,6 +79,8 @@ impl Gcloud {
             .collect();
         self.commands.insert(words.join(" "));
         let mut gcloud = self.platform.command("gcloud");
+        // `gcloud config` names the project.
+        gcloud.env_remove("CLOUDSDK_CORE_PROJECT");
         gcloud.args(arguments).output().unwrap()
     }
 

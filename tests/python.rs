@@ -13,7 +13,7 @@ const PROGRAMS: [&str; 3] = ["compute.py", "secretmanager.py", "storage.py"];
 #[test]
 #[ignore = "needs Python and its package index; `make google`"]
 fn googles_python_clients_find_all_that_they_ask_for() {
-    let engine = Platform::start();
+    let engine = Platform::start("python");
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python");
     run(&engine, "python3", &["-m", "venv", "venv"]);
     let requirements = sources.join("requirements.txt");
@@ -38,10 +38,6 @@ fn run(engine: &Platform, program: &str, arguments: &[&str]) -> String {
     } else {
         program
     };
-    let mut command = engine.command(program);
-    command.args(arguments).env(
-        "LOCALGCE_ENDPOINT",
-        engine.path().join("engine/endpoint.json"),
-    );
-    stdout(command.output().unwrap(), arguments)
+    let output = engine.command(program).args(arguments).output().unwrap();
+    stdout(output, arguments)
 }

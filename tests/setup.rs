@@ -1,45 +1,34 @@
 //! `setup` and `doctor` against a real engine, in projects that the tests make: from no project at
 //! all to one in which there is nothing to do, then one thing broken after another.
 
-use std::io::Write as _;
-use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+mod platform;
 
+use std::fs;
+use std::io::Write as _;
+use std::process::{Output, Stdio};
+
+use localgce::Endpoint;
+use platform::Platform;
 use reqwest::Method;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 const CLAWBAKE: &str = env!("CARGO_BIN_EXE_clawbake");
 /// The account that the engine's projects may be linked to.
 const BILLING: &str = "01C1AB-BA4E00-10CA1E";
 const TOKEN: &str = "clawdbot-gateway-token";
 
-/// An engine of its own with a deployment for `target: gce`, gone when dropped.
+/// An engine with a deployment for `target: gce`.
 struct Lab {
-    dir: TempDir,
+    platform: Platform,
     project: &'static str,
-    url: String,
-    token: String,
+    endpoint: Endpoint,
 }
 
 impl Lab {
     fn begin(project: &'static str) -> Self {
-        let dir = tempfile::Builder::new()
-            .prefix("clawbake-")
-            .tempdir_in("/tmp")
-            .unwrap();
-        let mut lab = Self {
-            dir,
-            project,
-            url: String::new(),
-            token: String::new(),
-        };
-        lab.done(&["engine", "start"]);
-        let endpoint = std::fs::read(lab.engine().join("endpoint.json")).unwrap();
-        let endpoint: Value = serde_json::from_slice(&endpoint).unwrap();
-        lab.url = endpoint["url"].as_str().unwrap().into();
-        lab.token = endpoint["token"].as_str().unwrap().into();
-        std::fs::write(lab.dir.path().join("token"), &lab.token).unwrap();
+        let platform = Platform::start("setup");
+        let endpoint = Endpoint::read(&platform.proxy.engine_dir());
+        let endpoint = endpoint.unwrap().expect("an engine");
         let deployment = format!(
             "name: gateway\n\
              target: {{gce: {{project: {project}, zone: {}, endpoint: \"{}\", credentials: {{token_file: token}}}}}}\n\
@@ -47,23 +36,20 @@ impl Lab {
              machine: {{type: e2-small, boot_disk_gb: 20}}\n\
              state: {{disk_gb: 10}}\n\
              secrets: {{CLAWDBOT_GATEWAY_TOKEN: {TOKEN}}}\n",
-            endpoint["zone"].as_str().unwrap(),
-            lab.url
+            endpoint.zone, endpoint.url
         );
-        std::fs::write(lab.dir.path().join("clawbake.yaml"), deployment).unwrap();
-        lab
-    }
-
-    fn engine(&self) -> PathBuf {
-        self.dir.path().join("engine")
+        fs::write(platform.path().join("clawbake.yaml"), deployment).unwrap();
+        fs::write(platform.path().join("token"), &endpoint.token).unwrap();
+        Self {
+            platform,
+            project,
+            endpoint,
+        }
     }
 
     fn clawbake(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(CLAWBAKE);
-        command
-            .current_dir(self.dir.path())
-            .env("CLAWBAKE_ENGINE", self.engine())
-            .env("CLAWBAKE_JOURNAL", self.dir.path().join("journal"));
+        let mut command = self.platform.command(CLAWBAKE);
+        command.env("CLAWBAKE_JOURNAL", self.platform.path().join("journal"));
         command.args(arguments).output().unwrap()
     }
 
@@ -95,8 +81,8 @@ impl Lab {
             .no_proxy()
             .build()
             .unwrap()
-            .request(method, format!("{}{path}", self.url))
-            .bearer_auth(&self.token)
+            .request(method, format!("{}{path}", self.endpoint.url))
+            .bearer_auth(&self.endpoint.token)
             .json(body);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -115,12 +101,6 @@ impl Lab {
         let create = ["setup", "--project-create", "--billing-account", BILLING];
         self.done(&create);
         self.done(&["secrets", "generate", TOKEN]);
-    }
-}
-
-impl Drop for Lab {
-    fn drop(&mut self) {
-        let _ = self.clawbake(&["engine", "stop"]);
     }
 }
 
@@ -241,14 +221,11 @@ fn the_commands_of_a_dry_run_lead_to_the_same() {
     let lab = Lab::begin("set-up-by-hand");
     let create = ["setup", "--project-create", "--billing-account", BILLING];
     let (script, _) = lab.done(&[&create[..], &["--dry-run"]].concat());
+    // As a user has it from `eval "$(clawbake engine env)"`.
     let (environment, _) = lab.done(&["engine", "env"]);
-    let mut shell = Command::new("sh")
-        .current_dir(lab.dir.path())
-        .env("CLOUDSDK_CONFIG", lab.dir.path().join("gcloud"))
-        .env("CLOUDSDK_CORE_DISABLE_PROMPTS", "1")
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut shell = lab.platform.command("sh");
+    shell.env("CLOUDSDK_CORE_DISABLE_PROMPTS", "1");
+    let mut shell = shell.stdin(Stdio::piped()).spawn().unwrap();
     let mut stdin = shell.stdin.take().unwrap();
     write!(stdin, "set -eux\n{environment}\n{script}").unwrap();
     drop(stdin);

@@ -21,7 +21,7 @@ class Token(AnonymousCredentials):
         headers["authorization"] = f"Bearer {self.token}"
 
 
-with open(os.environ["LOCALGCE_ENDPOINT"], encoding="utf-8") as file:
+with open(os.environ["CLAWBAKE_ENGINE"] + "/endpoint.json", encoding="utf-8") as file:
     endpoint = json.load(file)
 options = ClientOptions(api_endpoint=endpoint["url"])
 credentials = Token(endpoint["token"])

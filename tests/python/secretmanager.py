@@ -11,7 +11,7 @@ from google.cloud.secretmanager_v1.services.secret_manager_service.transports im
 )
 from google.oauth2.credentials import Credentials
 
-with open(os.environ["LOCALGCE_ENDPOINT"], encoding="utf-8") as file:
+with open(os.environ["CLAWBAKE_ENGINE"] + "/endpoint.json", encoding="utf-8") as file:
     endpoint = json.load(file)
 client = secretmanager.SecretManagerServiceClient(
     transport=SecretManagerServiceRestTransport(

@@ -9,7 +9,7 @@ from google.api_core import exceptions
 from google.cloud import storage
 from google.oauth2.credentials import Credentials
 
-with open(os.environ["LOCALGCE_ENDPOINT"], encoding="utf-8") as file:
+with open(os.environ["CLAWBAKE_ENGINE"] + "/endpoint.json", encoding="utf-8") as file:
     endpoint = json.load(file)
 client = storage.Client(
     project=endpoint["project"],
