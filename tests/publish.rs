@@ -1,5 +1,5 @@
 //! Images from archives, through the real binary and a real engine, without booting any: published,
-//! promoted, rolled back, pruned, and two at once.
+//! promoted, rolled back, pruned, two at once, and with a key and a location of the deployment's own.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -102,6 +102,11 @@ impl Cloud {
         let inserted = client.disks(&zone).insert(&disk).await.unwrap();
         inserted.wait().await.unwrap();
         disk.name.unwrap()
+    }
+
+    #[tokio::main]
+    async fn bucket(&self, name: &str) -> gce::Bucket {
+        self.client().0.buckets().get(name).await.unwrap()
     }
 
     #[tokio::main]
@@ -241,4 +246,53 @@ fn of_two_at_once_the_newest_ends_in_front() {
         places.iter().any(|(_, place)| place == "rollback"),
         "{places:?}"
     );
+}
+
+#[test]
+fn key_and_location_of_a_target_reach_images_and_the_bucket() {
+    let cloud = Cloud::begin();
+    cloud.done(&["engine", "start"]);
+    let dir = cloud.0.path();
+    let proxy = wire::Proxy::start(&dir.join("engine"), "publish");
+    let endpoint: Value =
+        serde_json::from_slice(&fs::read(dir.join("engine/endpoint.json")).unwrap()).unwrap();
+    let text = |key: &str| endpoint[key].as_str().unwrap();
+    fs::write(dir.join("token"), text("token")).unwrap();
+    let deployment = fs::read_to_string(dir.join("clawbake.yaml")).unwrap();
+    // Where the key is, where the bucket is made, and whether it can have the key.
+    let places = [
+        ("us-central1", "US-CENTRAL1", true),
+        ("us", "US", true),
+        ("global", "US-CENTRAL1", false),
+    ];
+    for (place, location, encrypted) in places {
+        let key = format!("projects/p/locations/{place}/keyRings/r/cryptoKeys/k");
+        let bucket = format!("archives-{place}");
+        let target = format!(
+            "target: {{gce: {{project: {}, zone: {}, endpoint: \"{}\", credentials: {{token_file: token}}, \
+             bucket: {bucket}, storage_locations: [us-central1], kms_key: {key}}}}}",
+            text("project"),
+            text("zone"),
+            proxy.url(),
+        );
+        let deployment = deployment.replace("target: local", &target);
+        fs::write(dir.join("clawbake.yaml"), deployment).unwrap();
+        let image = cloud.image(&cloud.publish(place));
+        assert_eq!(image["imageEncryptionKey"]["kmsKeyName"], key);
+        assert_eq!(
+            image["storageLocations"],
+            serde_json::json!(["us-central1"])
+        );
+        let bucket = cloud.bucket(&bucket);
+        assert_eq!(bucket.location.as_deref(), Some(location));
+        let own = bucket.encryption.and_then(|it| it.default_kms_key_name);
+        assert_eq!(own, encrypted.then_some(key));
+        let rule = &bucket.lifecycle.unwrap().rule[0];
+        assert_eq!(
+            (&rule.action["type"], &rule.condition["age"]),
+            (&"Delete".into(), &1.into())
+        );
+        let access = bucket.iam_configuration.unwrap();
+        assert_eq!(access.public_access_prevention.as_deref(), Some("enforced"));
+    }
 }

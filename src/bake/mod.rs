@@ -1,6 +1,7 @@
 //! From a recipe to an image in its family: build, publish without a family, boot test, promote.
 
 mod boot_test;
+mod bucket;
 mod builder;
 mod family;
 mod image;
@@ -22,6 +23,7 @@ use crate::paths;
 use crate::progress::Progress;
 
 pub use boot_test::{BootTestFailed, boot_test};
+pub use bucket::{bucket, closed, expiry};
 pub use builder::Builder;
 pub use family::{Deprecated, Family, Member, Stays, Step};
 pub use image::{GATEWAY_LABEL, RECIPE_LABEL, boot_test as boot_test_label, serves};
