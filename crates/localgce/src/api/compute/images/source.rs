@@ -35,7 +35,7 @@ impl Source {
         size.as_str()?.parse().ok().map(Int64)
     }
 
-    /// Google charges by this; of a disk it is not known.
+    /// Google charges by this; of a disk or an image it shows once the image is made.
     pub fn archive_size(&self) -> Option<Int64> {
         match self {
             Self::Archive { bytes, .. } => Some(Int64(*bytes)),
@@ -173,11 +173,15 @@ pub fn make(engine: &Arc<Engine>, key: &Key, image: &Value, source: Source) -> W
                 })
             }
         };
+        let bytes = std::fs::metadata(&file).map_or(0, |file| file.len());
         engine
             .store
             .transaction(|tx| {
                 resources::update(tx, &key, |image| match &made {
                     Ok(size_gb) => {
+                        if image["archiveSizeBytes"].is_null() {
+                            image["archiveSizeBytes"] = bytes.to_string().into();
+                        }
                         if let Some(size_gb) = size_gb {
                             image["diskSizeGb"] = size_gb.to_string().into();
                         }
