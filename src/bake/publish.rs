@@ -101,6 +101,7 @@ async fn insert(
         created => created?,
     }
     let image = images.get(&draft.name).await?;
+    image::ensure_made_of(&image, &draft.content)?;
     if !image::ready(&image) {
         bail!(
             "the image {} is {}, not READY",
