@@ -58,7 +58,7 @@ google:
 	$(CARGO) test --quiet --test gcloud --test gcloud_platform --test python --test setup \
 	  -- --ignored
 
-## faults: every API call of bake, launch and delete, one after the other, goes wrong in every way
+## faults: every API call of bake, promotion, prune, launch and delete, one by one, goes wrong in every way
 faults:
 	$(CARGO) test --quiet --test faults -- --ignored --nocapture
 
