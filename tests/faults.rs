@@ -47,7 +47,7 @@ struct Row {
 type Table = BTreeMap<(Verb, usize), Row>;
 
 #[test]
-#[ignore = "ten minutes; `make faults`"]
+#[ignore = "seven minutes; `make faults`"]
 fn no_fault_leaves_anything_or_is_told_wrong() {
     let began = Instant::now();
     let dir = tempfile::tempdir_in("/tmp").unwrap();
