@@ -36,7 +36,7 @@ check:
 ## unit: library tests, messages, engine without VMs
 unit:
 	$(CARGO) test --workspace --quiet
-	@$(CARGO) run --quiet -p contract gce engine wire setup
+	@$(CARGO) run --quiet -p contract gce engine wire journal publish setup
 
 ## guest: the scripts that run inside a VM, on real loop devices and sockets; .env through real compose
 guest:
@@ -59,7 +59,7 @@ google:
 	  -- --ignored
 	@$(CARGO) run --quiet -p contract gcloud gcloud_platform python setup
 
-## faults: every API call of bake, launch and delete, one after the other, goes wrong in every way
+## faults: every API call of bake, promotion, prune, launch and delete, one by one, goes wrong in every way
 faults:
 	$(CARGO) test --quiet --test faults -- --ignored --nocapture
 

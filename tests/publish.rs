@@ -1,5 +1,5 @@
 //! Images from archives, through the real binary and a real engine, without booting any: published,
-//! promoted, rolled back, pruned, and two at once.
+//! promoted, rolled back, pruned, two at once, and with a key and a location of the deployment's own.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,8 +7,20 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
+use wire::Proxy;
 
-struct Cloud(TempDir);
+/// An engine of its own, reached through the contract's proxy.
+struct Cloud {
+    dir: TempDir,
+    proxy: Proxy,
+}
+
+fn engine(dir: &Path, verb: &str) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_clawbake"));
+    let command = command.args(["engine", verb]).stdout(Stdio::null());
+    let status = command.env("CLAWBAKE_ENGINE", dir).status();
+    assert!(status.unwrap().success());
+}
 
 impl Cloud {
     fn begin() -> Self {
@@ -17,16 +29,19 @@ impl Cloud {
             .prefix("clawbake-")
             .tempdir_in("/tmp")
             .unwrap();
-        let cloud = Self(dir);
+        let home = dir.path().join("engine");
+        engine(&home, "start");
+        let proxy = Proxy::start(&home, "publish");
+        let cloud = Self { dir, proxy };
         cloud.done(&["init"]);
         cloud
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
-        let dir = self.0.path();
+        let dir = self.dir.path();
         Command::new(env!("CARGO_BIN_EXE_clawbake"))
             .current_dir(dir)
-            .env("CLAWBAKE_ENGINE", dir.join("engine"))
+            .env("CLAWBAKE_ENGINE", self.proxy.engine_dir())
             .env("CLAWBAKE_JOURNAL", dir.join("journal"))
             .env("CLAWBAKE_CACHE", dir.join("cache"))
             .args(arguments)
@@ -50,7 +65,7 @@ impl Cloud {
 
     /// An archive of a disk of 1 GiB that begins with `word`.
     fn archive(&self, word: &str) -> PathBuf {
-        let dir = self.0.path().join(word);
+        let dir = self.dir.path().join(word);
         fs::create_dir(&dir).unwrap();
         let disk = dir.join("disk.raw");
         fs::write(&disk, word).unwrap();
@@ -81,7 +96,7 @@ impl Cloud {
     }
 
     fn client(&self) -> (gce::Client, String) {
-        let endpoint = fs::read(self.0.path().join("engine/endpoint.json")).unwrap();
+        let endpoint = fs::read(self.proxy.engine_dir().join("endpoint.json")).unwrap();
         let endpoint: Value = serde_json::from_slice(&endpoint).unwrap();
         let text = |key: &str| endpoint[key].as_str().unwrap().to_owned();
         let credentials = gce::Credentials::token(text("token"));
@@ -113,6 +128,11 @@ impl Cloud {
     }
 
     #[tokio::main]
+    async fn bucket(&self, name: &str) -> gce::Bucket {
+        self.client().0.buckets().get(name).await.unwrap()
+    }
+
+    #[tokio::main]
     async fn delete_disk(&self, name: &str) {
         let (client, zone) = self.client();
         let deleted = client.disks(&zone).delete(name).await.unwrap();
@@ -139,7 +159,7 @@ impl Cloud {
 
 impl Drop for Cloud {
     fn drop(&mut self) {
-        self.run(&["engine", "stop"]);
+        engine(&self.dir.path().join("engine"), "stop");
     }
 }
 
@@ -159,7 +179,7 @@ fn published_promoted_rolled_back_and_pruned() {
     );
     assert_eq!(cloud.place(&a), "outside");
     // Published once; the second time it is there.
-    assert_eq!(cloud.bake(&cloud.0.path().join("a/disk.tar.gz")), a);
+    assert_eq!(cloud.bake(&cloud.dir.path().join("a/disk.tar.gz")), a);
 
     assert_eq!(cloud.promote(&a), format!("{a} enters the family"));
     assert_eq!(cloud.place(&a), "front");
@@ -214,7 +234,7 @@ fn published_promoted_rolled_back_and_pruned() {
     let left: Vec<_> = cloud.places().into_iter().map(|(name, _)| name).collect();
     assert_eq!(left, [c, b]);
     assert_eq!(
-        fs::read_dir(cloud.0.path().join("journal"))
+        fs::read_dir(cloud.dir.path().join("journal"))
             .unwrap()
             .count(),
         0
@@ -224,7 +244,6 @@ fn published_promoted_rolled_back_and_pruned() {
 #[test]
 fn of_two_at_once_the_newest_ends_in_front() {
     let cloud = Cloud::begin();
-    cloud.done(&["engine", "start"]);
     let archive = cloud.archive("first");
     let (first, same) = std::thread::scope(|scope| {
         let [one, two] = [(); 2].map(|()| scope.spawn(|| cloud.bake(&archive)));
@@ -274,14 +293,64 @@ fn an_image_that_cannot_be_made_leaves_the_one_in_front_alone() {
     assert_eq!(cloud.places(), [(front.clone(), "front".to_owned())]);
     assert_eq!(cloud.image(&front), before);
     assert_eq!(cloud.newest(), front);
-    let journals = fs::read_dir(cloud.0.path().join("journal")).unwrap();
+    let journals = fs::read_dir(cloud.dir.path().join("journal")).unwrap();
     assert_eq!(journals.count(), 0, "something is left");
 
     // What is there is not made again, and nobody can ask for it.
-    assert_eq!(cloud.bake(&cloud.0.path().join("front/disk.tar.gz")), front);
+    assert_eq!(
+        cloud.bake(&cloud.dir.path().join("front/disk.tar.gz")),
+        front
+    );
     assert_eq!(cloud.image(&front), before);
     for option in ["--force", "--overwrite", "--replace"] {
         let output = cloud.run(&[&bake[..], &[option]].concat());
         assert_eq!(output.status.code(), Some(2), "{option}: {output:?}");
+    }
+}
+
+#[test]
+fn key_and_location_of_a_target_reach_images_and_the_bucket() {
+    let cloud = Cloud::begin();
+    let dir = cloud.dir.path();
+    let endpoint = fs::read(cloud.proxy.engine_dir().join("endpoint.json")).unwrap();
+    let endpoint: Value = serde_json::from_slice(&endpoint).unwrap();
+    let text = |key: &str| endpoint[key].as_str().unwrap();
+    fs::write(dir.join("token"), text("token")).unwrap();
+    let deployment = fs::read_to_string(dir.join("clawbake.yaml")).unwrap();
+    // Where the key is, where the bucket is made, and whether it can have the key.
+    let places = [
+        ("us-central1", "US-CENTRAL1", true),
+        ("us", "US", true),
+        ("global", "US-CENTRAL1", false),
+    ];
+    for (place, location, encrypted) in places {
+        let key = format!("projects/p/locations/{place}/keyRings/r/cryptoKeys/k");
+        let bucket = format!("archives-{place}");
+        let target = format!(
+            "target: {{gce: {{project: {}, zone: {}, endpoint: \"{}\", credentials: {{token_file: token}}, \
+             bucket: {bucket}, storage_locations: [us-central1], kms_key: {key}}}}}",
+            text("project"),
+            text("zone"),
+            text("url"),
+        );
+        let deployment = deployment.replace("target: local", &target);
+        fs::write(dir.join("clawbake.yaml"), deployment).unwrap();
+        let image = cloud.image(&cloud.publish(place));
+        assert_eq!(image["imageEncryptionKey"]["kmsKeyName"], key);
+        assert_eq!(
+            image["storageLocations"],
+            serde_json::json!(["us-central1"])
+        );
+        let bucket = cloud.bucket(&bucket);
+        assert_eq!(bucket.location.as_deref(), Some(location));
+        let own = bucket.encryption.and_then(|it| it.default_kms_key_name);
+        assert_eq!(own, encrypted.then_some(key));
+        let rule = &bucket.lifecycle.unwrap().rule[0];
+        assert_eq!(
+            (&rule.action["type"], &rule.condition["age"]),
+            (&"Delete".into(), &1.into())
+        );
+        let access = bucket.iam_configuration.unwrap();
+        assert_eq!(access.public_access_prevention.as_deref(), Some("enforced"));
     }
 }

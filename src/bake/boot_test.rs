@@ -80,7 +80,9 @@ pub async fn boot_test(
         Err(error) if error.is::<BootTestFailed>() => {
             match label(cloud, &name, BOOT_TEST_LABEL, FAILED).await {
                 Ok(_) => Err(error),
-                Err(unlabelled) => Err(error.context(format!("{unlabelled:#}"))),
+                Err(unlabelled) => Err(error.context(format!(
+                    "its label could not be set to {FAILED}: {unlabelled:#}"
+                ))),
             }
         }
         Err(error) => Err(error),

@@ -25,6 +25,8 @@ pub struct Member {
     pub entered: bool,
     /// Whether it is not deprecated.
     pub active: bool,
+    /// Whether clawbake has baked it: others may put images of their own into the family.
+    pub own: bool,
 }
 
 /// A family's images, and those of its recipe that have not entered it; newest first.
@@ -172,7 +174,7 @@ impl Family {
     }
 
     /// What puts an image in front. The one that was in front before stays as it is, for a rollback;
-    /// what is older is deprecated.
+    /// what is older is deprecated, unless somebody else has made it.
     pub fn promotion(&self, name: &str, deprecated: Deprecated) -> Result<Vec<Step>, Stays> {
         let at = self.position(name)?;
         let (newer, member, older) = (&self.0[..at], &self.0[at], &self.0[at + 1..]);
@@ -193,6 +195,7 @@ impl Family {
             steps.push(Step::Enter(name.to_owned()));
         }
         let before = older.iter().filter(|m| m.entered && m.active).skip(1);
+        let before = before.filter(|m| m.own);
         steps.extend(before.map(|m| deprecate(m, name)));
         Ok(steps)
     }
@@ -222,7 +225,7 @@ impl Family {
         Ok(restore.into_iter().chain(deprecations).collect())
     }
 
-    /// Images that nobody needs: beyond the `keep` newest of the family, not in front, not the one
+    /// Own images that nobody needs: beyond the `keep` newest of the family, not in front, not the one
     /// to go back to, and not `used`. Of those that never entered, what is older than the front.
     #[must_use]
     pub fn surplus(&self, keep: usize, used: &BTreeSet<String>) -> Vec<&Member> {
@@ -239,7 +242,8 @@ impl Family {
             .map(|m| &m.name)
             .collect();
         let surplus = self.0.iter().filter(|m| {
-            (m.entered || m.created < front.created)
+            m.own
+                && (m.entered || m.created < front.created)
                 && !needed.contains(&m.name)
                 && !used.contains(&m.name)
         });
@@ -260,6 +264,7 @@ fn member(image: &Image) -> Result<Member> {
         created,
         entered: image.family.as_ref().is_some_and(|f| !f.is_empty()),
         active: matches!(state, None | Some("ACTIVE")),
+        own: image.labels.contains_key(image::RECIPE_LABEL),
     })
 }
 

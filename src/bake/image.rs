@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::{Result, ensure};
 use gce::{CustomerEncryptionKey, GuestOsFeature, Image, RawDisk};
 
 use super::source::{Draft, Source};
@@ -102,6 +103,17 @@ pub fn serves(image: &Image, recipe: &Recipe) -> bool {
 /// Whether VMs can be made of it.
 pub(super) fn ready(image: &Image) -> bool {
     image.status.as_deref() == Some("READY")
+}
+
+/// Refuses an image that has the name, and was not made of what the name stands for.
+pub(super) fn ensure_made_of(image: &Image, content: &str) -> Result<()> {
+    let name = image.name.as_deref().unwrap_or_default();
+    ensure!(
+        image.labels.get(CONTENT_LABEL).map(String::as_str) == Some(content),
+        "there is an image {name} already that was not baked from this content: it has to go before \
+         one can be baked under that name"
+    );
+    Ok(())
 }
 
 /// How its boot test ended, if it has had one.

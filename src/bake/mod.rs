@@ -1,6 +1,7 @@
 //! From a recipe to an image in its family: build, publish without a family, boot test, promote.
 
 mod boot_test;
+mod bucket;
 mod builder;
 mod family;
 mod image;
@@ -22,6 +23,7 @@ use crate::paths;
 use crate::progress::Progress;
 
 pub use boot_test::{BootTestFailed, boot_test};
+pub use bucket::{bucket, closed, expiry};
 pub use builder::Builder;
 pub use family::{Deprecated, Family, Member, Stays, Step};
 pub use image::{GATEWAY_LABEL, RECIPE_LABEL, boot_test as boot_test_label, serves};
@@ -49,7 +51,7 @@ pub async fn bake(
     progress: &Progress,
 ) -> Result<Image> {
     let plan = builder.plan().await?;
-    let image = match find(cloud, &plan.name).await? {
+    let image = match find(cloud, &plan.name, &plan.content()).await? {
         Some(image) => image,
         None => match by {
             Builder::Offline => {
@@ -98,7 +100,7 @@ pub async fn bake_archive(
     progress: &Progress,
 ) -> Result<Image> {
     let draft = Draft::archive(&deployment.recipe, archive).await?;
-    let image = match find(cloud, &draft.name).await? {
+    let image = match find(cloud, &draft.name, &draft.content).await? {
         Some(image) => image,
         None => publish_alone(deployment, cloud, &draft, progress).await?,
     };
@@ -106,10 +108,11 @@ pub async fn bake_archive(
 }
 
 /// The image of that name, once VMs can be made of it.
-async fn find(cloud: &Cloud, name: &str) -> Result<Option<Image>> {
+async fn find(cloud: &Cloud, name: &str, content: &str) -> Result<Option<Image>> {
     let image = cloud.client.images().find(name).await?;
     let image = image.filter(image::ready);
-    if image.is_some() {
+    if let Some(image) = &image {
+        image::ensure_made_of(image, content)?;
         // It is used from here on, though the bake that made it may have died before its end.
         let name = name.to_owned();
         let resource = Resource::Image { name };

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use gce::{Bucket, IamConfiguration, Image, Kind, Object, UniformBucketLevelAccess};
+use gce::{Image, Kind, Object};
 
+use super::bucket::bucket;
 use super::image;
 use super::source::{Draft, Source};
 use crate::cloud::Cloud;
@@ -100,6 +101,7 @@ async fn insert(
         created => created?,
     }
     let image = images.get(&draft.name).await?;
+    image::ensure_made_of(&image, &draft.content)?;
     if !image::ready(&image) {
         bail!(
             "the image {} is {}, not READY",
@@ -116,18 +118,7 @@ async fn ensure_bucket(cloud: &Cloud) -> Result<()> {
     if buckets.find(&cloud.bucket).await?.is_some() {
         return Ok(());
     }
-    let bucket = Bucket {
-        name: Some(cloud.bucket.clone()),
-        location: Some(cloud.region().to_uppercase()),
-        iam_configuration: Some(IamConfiguration {
-            uniform_bucket_level_access: Some(UniformBucketLevelAccess {
-                enabled: Some(true),
-            }),
-            ..IamConfiguration::default()
-        }),
-        ..Bucket::default()
-    };
-    match buckets.insert(&bucket).await {
+    match buckets.insert(&bucket(cloud)).await {
         // Another bake was quicker; a stranger's bucket is refused when it is looked at.
         Err(error) if error.kind == Kind::Conflict => drop(buckets.get(&cloud.bucket).await?),
         inserted => drop(inserted?),

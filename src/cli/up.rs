@@ -62,7 +62,7 @@ async fn ensure_running(
     progress: &Progress,
 ) -> Result<Instance> {
     let instances = cloud.client.instances(&cloud.zone);
-    let Some(instance) = instances.find(&deployment.name).await? else {
+    let Some(instance) = fleet::find(deployment, cloud).await? else {
         let image = ensure_image(deployment, cloud, progress).await?;
         return fleet::launch(deployment, cloud, &image, progress).await;
     };

@@ -205,7 +205,7 @@ mod tests {
             vm: "vm@p-claw.iam.gserviceaccount.com".into(),
             secrets: vec!["token".into()],
             firewall: gce::Firewall::default(),
-            bucket: "b".into(),
+            bucket: gce::Bucket::default(),
             region: "us-central1".into(),
         };
         Seen {

@@ -1,7 +1,7 @@
 //! Making, starting and deleting a deployment's VM.
 
 use anyhow::{Context, Result, bail, ensure};
-use gce::{Client, Image, Kind};
+use gce::{Image, Kind};
 
 use super::plan::Instance;
 use super::{plan, snapshots};
@@ -51,11 +51,7 @@ pub async fn create(
     let (client, zone) = (&cloud.client, &cloud.zone);
     let [vm, boot_disk, state_disk] = resources(deployment, cloud);
     ensure!(
-        client
-            .instances(zone)
-            .find(&deployment.name)
-            .await?
-            .is_none(),
+        find(deployment, cloud).await?.is_none(),
         "there is an instance {0} already: `clawbake delete` removes it, `clawbake up` uses it",
         deployment.name
     );
@@ -80,6 +76,7 @@ pub async fn create(
     };
     let disks = client.disks(zone);
     if let Some(disk) = disks.find(&plan::state_disk_name(deployment)).await? {
+        plan::ensure_belongs(&state_disk, &disk.labels, deployment)?;
         journal.adopt(&state_disk)?;
         snapshots::follow(cloud, &disk, schedule.as_deref()).await?;
     } else {
@@ -94,6 +91,17 @@ pub async fn create(
         .create(client, vm, client.instances(zone).insert(&instance))
         .await?;
     Ok(client.instances(zone).get(&deployment.name).await?)
+}
+
+/// The deployment's VM, if there is one. One that somebody else has made under its name is an error.
+pub async fn find(deployment: &Deployment, cloud: &Cloud) -> Result<Option<Instance>> {
+    let instances = cloud.client.instances(&cloud.zone);
+    let instance = instances.find(&deployment.name).await?;
+    if let Some(instance) = &instance {
+        let [vm, ..] = resources(deployment, cloud);
+        plan::ensure_belongs(&vm, &instance.labels, deployment)?;
+    }
+    Ok(instance)
 }
 
 /// The VM, its boot disk and its state disk.
@@ -167,25 +175,35 @@ pub async fn delete(
             deployment.name
         );
     }
-    let client = &cloud.client;
+    let disks = cloud.client.disks(&cloud.zone);
     let [vm, boot_disk, state] = resources(deployment, cloud);
-    let mut anything = remove(client, &vm, progress.stage("VM")).await?;
-    let orphan = client.disks(&cloud.zone).find(&deployment.name).await?;
-    if orphan.is_some_and(|disk| disk.users.is_empty() && plan::belongs(&disk, deployment)) {
-        anything |= remove(client, &boot_disk, progress.stage("boot disk")).await?;
+    let remove = |resource, stage| remove(deployment, cloud, resource, progress.stage(stage));
+    let mut anything = remove(&vm, "VM").await?;
+    let orphan = disks.find(&deployment.name).await?;
+    if orphan.is_some_and(|disk| disk.users.is_empty() && plan::belongs(&disk.labels, deployment)) {
+        anything |= remove(&boot_disk, "boot disk").await?;
     }
     let stays = if state_disk.is_some() {
-        anything |= remove(client, &state, progress.stage("state disk")).await?;
+        anything |= remove(&state, "state disk").await?;
         None
     } else {
-        client.disks(&cloud.zone).find(&own).await?.map(|_| own)
+        disks.find(&own).await?.map(|_| own)
     };
     Ok(Deleted { anything, stays })
 }
 
-/// Deletes a resource; `false` if it was not there.
-async fn remove(client: &Client, resource: &Resource, stage: Stage) -> Result<bool> {
+/// Deletes a resource of the deployment's; `false` if it was not there.
+async fn remove(
+    deployment: &Deployment,
+    cloud: &Cloud,
+    resource: &Resource,
+    stage: Stage,
+) -> Result<bool> {
+    let client = &cloud.client;
     resource.quiet(client).await?;
+    if let Some(labels) = resource.labels(client).await? {
+        plan::ensure_belongs(resource, &labels, deployment)?;
+    }
     let deleted = resource.delete(client).await?;
     if deleted {
         stage.finish(Outcome::Done, format!("{resource} deleted"));

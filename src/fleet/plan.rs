@@ -1,7 +1,9 @@
 //! What a launch creates: pure functions from a deployment and an image to resources.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
+use anyhow::{Result, ensure};
 use gce::{
     AccessConfig, AttachedDisk, CustomerEncryptionKey, Disk, Firewall, FirewallRule,
     InitializeParams, Metadata, MetadataItem, NetworkInterface, Scheduling, ServiceAccount,
@@ -37,9 +39,25 @@ fn labels(deployment: &Deployment, run: &(String, String)) -> BTreeMap<String, S
     BTreeMap::from([own, run.clone()])
 }
 
-/// Whether a disk was made for this deployment.
-pub(super) fn belongs(disk: &Disk, deployment: &Deployment) -> bool {
-    disk.labels.get(DEPLOYMENT_LABEL).map(String::as_str) == Some(&*deployment.name)
+/// Whether something was made for this deployment.
+pub(super) fn belongs(labels: &BTreeMap<String, String>, deployment: &Deployment) -> bool {
+    labels.get(DEPLOYMENT_LABEL).map(String::as_str) == Some(&*deployment.name)
+}
+
+/// Refuses what has the name and not the labels of something that was made for this deployment:
+/// `what` is somebody else's.
+pub(super) fn ensure_belongs(
+    what: &impl fmt::Display,
+    labels: &BTreeMap<String, String>,
+    deployment: &Deployment,
+) -> Result<()> {
+    ensure!(
+        belongs(labels, deployment),
+        "there is {what} that has no label {DEPLOYMENT_LABEL}={0}, and so is not this deployment's: \
+         give it the label if it is, or the deployment another name",
+        deployment.name
+    );
+    Ok(())
 }
 
 /// A blank state disk, which follows the policy at the URL `snapshots`. The guest formats it, once.

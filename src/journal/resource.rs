@@ -61,10 +61,7 @@ impl fmt::Display for Resource {
 
 impl Resource {
     /// Its labels, or an object's metadata; `None` where there is no such resource.
-    pub(super) async fn labels(
-        &self,
-        client: &Client,
-    ) -> gce::Result<Option<BTreeMap<String, String>>> {
+    pub async fn labels(&self, client: &Client) -> gce::Result<Option<BTreeMap<String, String>>> {
         Ok(match self {
             Self::Image { name } => client.images().find(name).await?.map(|it| it.labels),
             Self::Instance { zone, name } => {

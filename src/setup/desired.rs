@@ -1,6 +1,7 @@
-use gce::Firewall;
+use gce::{Bucket, Firewall};
 
 use super::permissions;
+use crate::bake;
 use crate::cloud::Cloud;
 use crate::deployment::Deployment;
 use crate::fleet;
@@ -44,8 +45,8 @@ pub struct Desired {
     /// The way in.
     pub firewall: Firewall,
     /// The bucket of image archives.
-    pub bucket: String,
-    /// The bucket's location.
+    pub bucket: Bucket,
+    /// The region of VM and disks.
     pub region: String,
 }
 
@@ -70,7 +71,7 @@ impl Desired {
             vm: cloud.service_account.clone(),
             secrets,
             firewall: fleet::firewall(deployment.recipe.gateway.ports.front, &cloud.network),
-            bucket: cloud.bucket.clone(),
+            bucket: bake::bucket(cloud),
             region: cloud.region().to_owned(),
         }
     }

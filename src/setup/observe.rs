@@ -87,10 +87,11 @@ pub async fn observe(client: &Client, desired: &Desired) -> Result<Observed> {
         let name = desired.firewall.name.as_deref().unwrap_or_default();
         seen.firewall = client.firewalls().find(name).await?;
     }
+    let name = desired.bucket.name.as_deref().unwrap_or_default();
     if paid("storage")
-        && let Some(bucket) = client.buckets().find(&desired.bucket).await?
+        && let Some(bucket) = client.buckets().find(name).await?
     {
-        let policy = client.buckets().iam_policy(&desired.bucket).await?;
+        let policy = client.buckets().iam_policy(name).await?;
         seen.bucket = Some((bucket, policy));
     }
     Ok(seen)

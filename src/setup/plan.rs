@@ -1,18 +1,14 @@
-use std::collections::BTreeMap;
-
 use gce::{Bucket, Firewall, LifecycleRule, Policy};
-use serde_json::json;
 
 use super::step::Resource;
 use super::{Desired, Observed, SERVICES, Step};
+use crate::bake::expiry;
 use crate::fleet::ACCESSOR;
 
 /// Lets an account run VMs as another one.
 const ACCOUNT_USER: &str = "roles/iam.serviceAccountUser";
 /// Reading and writing objects of a bucket, and nothing about the bucket itself.
 const OBJECT_USER: &str = "roles/storage.objectUser";
-/// Days after which an archive goes: an image is made of it within minutes.
-const ARCHIVE_DAYS: u32 = 1;
 
 /// What is to be done, and what only its owner can.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -115,15 +111,11 @@ fn firewall(desired: &Firewall, observed: Option<&Firewall>) -> Option<Step> {
 }
 
 fn bucket(desired: &Desired, observed: &Observed) -> Vec<Step> {
-    let name = desired.bucket.clone();
+    let name = desired.bucket.name.clone().unwrap_or_default();
     let mut steps = Vec::new();
     let policy = match &observed.bucket {
         None => {
-            steps.push(Step::CreateBucket {
-                name: name.clone(),
-                region: desired.region.clone(),
-                rules: vec![expiry()],
-            });
+            steps.push(Step::CreateBucket(Box::new(desired.bucket.clone())));
             &Policy::default()
         }
         Some((bucket, policy)) => {
@@ -156,13 +148,6 @@ fn rules(bucket: &Bucket) -> Vec<LifecycleRule> {
         .map_or_else(Vec::new, |lifecycle| lifecycle.rule.clone())
 }
 
-fn expiry() -> LifecycleRule {
-    LifecycleRule {
-        action: BTreeMap::from([("type".into(), json!("Delete"))]),
-        condition: BTreeMap::from([("age".into(), json!(ARCHIVE_DAYS))]),
-    }
-}
-
 fn is_closed(bucket: &Bucket) -> bool {
     bucket.iam_configuration.as_ref().is_some_and(|iam| {
         let uniform = iam.uniform_bucket_level_access.as_ref();
@@ -173,8 +158,13 @@ fn is_closed(bucket: &Bucket) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use gce::{FirewallRule, Role};
+    use serde_json::json;
+
     use super::*;
-    use gce::{FirewallRule, IamConfiguration, Lifecycle, Role, UniformBucketLevelAccess};
+    use crate::bake::closed;
 
     fn desired() -> Desired {
         Desired {
@@ -196,7 +186,11 @@ mod tests {
                 }],
                 ..Firewall::default()
             },
-            bucket: "b".into(),
+            bucket: Bucket {
+                name: Some("b".into()),
+                location: Some("US-CENTRAL1".into()),
+                ..closed(&[expiry()])
+            },
             region: "us-central1".into(),
         }
     }
@@ -209,18 +203,6 @@ mod tests {
 
     /// A project in which there is nothing to do.
     fn complete(desired: &Desired) -> Observed {
-        let bucket = Bucket {
-            iam_configuration: Some(IamConfiguration {
-                uniform_bucket_level_access: Some(UniformBucketLevelAccess {
-                    enabled: Some(true),
-                }),
-                public_access_prevention: Some("enforced".into()),
-            }),
-            lifecycle: Some(Lifecycle {
-                rule: vec![expiry()],
-            }),
-            ..Bucket::default()
-        };
         Observed {
             project: true,
             billing: Some("A-B-C".into()),
@@ -238,7 +220,10 @@ mod tests {
             vm_policy: policy(ACCOUNT_USER, &desired.deployer),
             secrets: [("token".to_owned(), policy(ACCESSOR, &desired.vm))].into(),
             firewall: Some(desired.firewall.clone()),
-            bucket: Some((bucket, policy(OBJECT_USER, &desired.deployer))),
+            bucket: Some((
+                desired.bucket.clone(),
+                policy(OBJECT_USER, &desired.deployer),
+            )),
         }
     }
 
@@ -315,6 +300,22 @@ mod tests {
             role.included_permissions.push("a.b.setIamPolicy".into());
         });
         assert_eq!(step, "give role clawbakeDeployer its 2 permissions");
+    }
+
+    #[test]
+    fn a_bucket_is_made_with_the_deployments_key() {
+        let mut desired = desired();
+        let key = "projects/p/locations/l/keyRings/r/cryptoKeys/k";
+        desired.bucket.encryption = Some(gce::BucketEncryption {
+            default_kms_key_name: Some(key.into()),
+        });
+        let steps = plan(&desired, &Observed::default()).steps;
+        let made = steps.iter().find(|s| matches!(s, Step::CreateBucket(_)));
+        let command = made.unwrap().gcloud("p-claw");
+        let words = format!(
+            "create gs://b --location=us-central1 --default-encryption-key={key} --project=p-claw"
+        );
+        assert!(command.contains(&words), "{command}");
     }
 
     #[test]

@@ -1,13 +1,11 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use gce::{
-    Bucket, Client, CloudProject, IamConfiguration, IamServiceAccount, Kind, Lifecycle,
-    LifecycleRule, Policy, Role, UniformBucketLevelAccess,
-};
+use gce::{Client, CloudProject, IamServiceAccount, Kind, Policy, Role};
 
 use super::step::{Resource, TITLE};
 use super::{Desired, Observed, Plan, ROLE, Step, observe, plan};
+use crate::bake::closed;
 use crate::progress::{Outcome, Progress};
 
 /// How long Google takes, at most, until all of its servers know of an API that was enabled or an
@@ -146,18 +144,7 @@ async fn change(client: &Client, step: &Step) -> gce::Result<()> {
             let pending = client.firewalls().patch(name, &open).await?;
             pending.wait().await.map(drop)
         }
-        Step::CreateBucket {
-            name,
-            region,
-            rules,
-        } => {
-            let bucket = Bucket {
-                name: Some(name.clone()),
-                location: Some(region.to_uppercase()),
-                ..closed(rules)
-            };
-            client.buckets().insert(&bucket).await.map(drop)
-        }
+        Step::CreateBucket(bucket) => client.buckets().insert(bucket).await.map(drop),
         Step::ChangeBucket { name, rules } => {
             client.buckets().patch(name, &closed(rules)).await.map(drop)
         }
@@ -201,19 +188,4 @@ async fn grant(client: &Client, on: &Resource, role: &str, member: &str) -> gce:
         }
     }
     .map(drop)
-}
-
-fn closed(rules: &[LifecycleRule]) -> Bucket {
-    Bucket {
-        iam_configuration: Some(IamConfiguration {
-            uniform_bucket_level_access: Some(UniformBucketLevelAccess {
-                enabled: Some(true),
-            }),
-            public_access_prevention: Some("enforced".into()),
-        }),
-        lifecycle: Some(Lifecycle {
-            rule: rules.to_vec(),
-        }),
-        ..Bucket::default()
-    }
 }

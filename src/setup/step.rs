@@ -1,6 +1,6 @@
 use std::fmt;
 
-use gce::{Firewall, LifecycleRule};
+use gce::{Bucket, Firewall, LifecycleRule};
 use serde_json::json;
 
 use super::ROLE;
@@ -38,15 +38,8 @@ pub enum Step {
     CreateFirewall(Box<Firewall>),
     /// Give the firewall that is there the right ranges and ports.
     ChangeFirewall(Box<Firewall>),
-    /// Make the bucket in a region.
-    CreateBucket {
-        /// Its name.
-        name: String,
-        /// Where.
-        region: String,
-        /// What happens to objects by themselves.
-        rules: Vec<LifecycleRule>,
-    },
+    /// Make the bucket.
+    CreateBucket(Box<Bucket>),
     /// Close the bucket to the public, and have it empty itself.
     ChangeBucket {
         /// Its name.
@@ -95,7 +88,7 @@ impl Step {
                 on: Resource::Bucket(_),
                 ..
             }
-            | Self::CreateBucket { .. }
+            | Self::CreateBucket(_)
             | Self::ChangeBucket { .. } => Some("storage.googleapis.com"),
         }
     }
@@ -158,14 +151,20 @@ impl Step {
                 firewall.name.as_deref().unwrap_or_default(),
                 openings(firewall),
             ),
-            Self::CreateBucket {
-                name,
-                region,
-                rules,
-            } => closing(
-                &format!("create gs://{name} --location={region} {scope}"),
-                rules,
-            ),
+            Self::CreateBucket(bucket) => {
+                let key = bucket.encryption.as_ref();
+                let key = key.and_then(|it| it.default_kms_key_name.as_ref());
+                let key = key.map(|key| format!(" --default-encryption-key={key}"));
+                closing(
+                    &format!(
+                        "create gs://{} --location={}{} {scope}",
+                        bucket.name.as_deref().unwrap_or_default(),
+                        location(bucket),
+                        key.unwrap_or_default()
+                    ),
+                    bucket.lifecycle.as_ref().map_or(&[], |it| &it.rule),
+                )
+            }
             Self::ChangeBucket { name, rules } => {
                 closing(&format!("update gs://{name} {scope}"), rules)
             }
@@ -202,6 +201,14 @@ fn closing(what: &str, rules: &[LifecycleRule]) -> String {
     format!(
         "rules=$(mktemp) && echo {lifecycle} >\"$rules\" && gcloud storage buckets {what} --uniform-bucket-level-access --public-access-prevention --lifecycle-file=\"$rules\" && rm \"$rules\""
     )
+}
+
+fn location(bucket: &Bucket) -> String {
+    bucket
+        .location
+        .as_deref()
+        .unwrap_or_default()
+        .to_lowercase()
 }
 
 fn last(url: &str) -> &str {
@@ -251,8 +258,9 @@ impl fmt::Display for Step {
                     name(it)
                 )
             }
-            Self::CreateBucket { name, region, .. } => {
-                write!(f, "create bucket {name} in {region}")
+            Self::CreateBucket(it) => {
+                let name = it.name.as_deref().unwrap_or_default();
+                write!(f, "create bucket {name} in {}", location(it))
             }
             Self::ChangeBucket { name, .. } => {
                 write!(

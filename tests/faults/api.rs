@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use localgce::Endpoint;
 use reqwest::{Client, Method};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 /// Every resource by its path below the base URL.
@@ -65,12 +65,25 @@ impl Api {
         format!("compute/v1/projects/{project}/global/{collection}")
     }
 
-    fn bucket(&self) -> String {
-        format!("storage/v1/b/{}-clawbake", self.endpoint.project)
+    pub fn secrets(&self) -> String {
+        format!("v1/projects/{}/secrets", self.endpoint.project)
     }
 
-    pub fn objects(&self) -> String {
-        format!("{}/o", self.bucket())
+    /// A disk, as images and instances refer to it.
+    pub fn disk_url(&self, name: &str) -> String {
+        self.zonal(&format!("disks/{name}"))
+            .replace("compute/v1/", "")
+    }
+
+    /// The project's own bucket for archives, and one that others have made.
+    pub fn buckets(&self) -> [String; 2] {
+        let own = format!("{}-clawbake", self.endpoint.project);
+        [own.clone(), format!("{own}-2")]
+    }
+
+    pub fn make_bucket(&self, name: &str) {
+        let path = format!("storage/v1/b?project={}", self.endpoint.project);
+        self.post(&path, &json!({"name": name}));
     }
 
     pub fn post(&self, path: &str, body: &Value) {
@@ -78,23 +91,50 @@ impl Api {
         assert_eq!(status, 200, "{path}: {answer}");
     }
 
-    /// A small object in the bucket.
-    pub fn upload(&self, name: &str) {
-        let path = format!("upload/{}?uploadType=media&name={name}", self.objects());
+    /// A small object.
+    pub fn upload(&self, bucket: &str, name: &str) {
+        let path = format!("upload/storage/v1/b/{bucket}/o?uploadType=media&name={name}");
         self.post(&path, &Value::Null);
     }
 
-    /// What is there, in the order in which it can be deleted. The bucket and the way in belong to the
+    /// Makes an image, and waits until it is there.
+    pub fn make_image(&self, body: &Value) {
+        self.make(&self.global("images"), body);
+    }
+
+    /// Makes a disk, and waits until it is there.
+    pub fn make_disk(&self, body: &Value) {
+        self.make(&self.zonal("disks"), body);
+    }
+
+    fn make(&self, collection: &str, body: &Value) {
+        self.post(collection, body);
+        let name = body["name"].as_str().unwrap();
+        self.until(&format!("{collection}/{name}"), "READY");
+    }
+
+    /// Waits for a resource's status.
+    pub fn until(&self, path: &str, status: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.call(&Method::GET, path, None).1["status"] != status {
+            assert!(Instant::now() < deadline, "{path} is not {status}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// What is there, in the order in which it can be deleted. Buckets and the way in belong to the
     /// project, whoever needs them first.
     pub fn inventory(&self) -> Inventory {
-        let secrets = format!("v1/projects/{}/secrets", self.endpoint.project);
-        let collections = [
+        let mut collections = vec![
             self.zonal("instances"),
             self.zonal("disks"),
             self.global("images"),
-            self.objects(),
-            secrets,
+            self.secrets(),
         ];
+        collections.extend(
+            self.buckets()
+                .map(|bucket| format!("storage/v1/b/{bucket}/o")),
+        );
         let mut found = Inventory::new();
         for collection in collections {
             let (_, list) = self.call(&Method::GET, &collection, None);
@@ -117,21 +157,50 @@ impl Api {
             extra.retain(|path| path.contains(collection));
             extra
         };
-        for collection in ["/instances/", "/disks/", "/images/", "/o/"] {
+        for collection in ["/instances/", "/disks/", "/images/", "/o/", "/secrets/"] {
             for path in extra(collection) {
                 self.delete(&path);
             }
         }
-        let (_, firewalls) = self.call(&Method::GET, &self.global("firewalls"), None);
-        for firewall in firewalls["items"].as_array().into_iter().flatten() {
-            let name = firewall["name"].as_str().unwrap();
-            if name.starts_with("clawbake-") {
-                self.delete(&format!("{}/{name}", self.global("firewalls")));
+        let (region, _) = self.endpoint.zone.rsplit_once('-').unwrap();
+        let policies = format!(
+            "compute/v1/projects/{}/regions/{region}/resourcePolicies",
+            self.endpoint.project
+        );
+        for collection in [self.global("firewalls"), policies] {
+            let (_, list) = self.call(&Method::GET, &collection, None);
+            for item in list["items"].as_array().into_iter().flatten() {
+                let name = item["name"].as_str().unwrap();
+                if name.starts_with("clawbake-") && item["disabled"] != true {
+                    self.delete(&format!("{collection}/{name}"));
+                }
             }
         }
     }
 
-    fn delete(&self, path: &str) {
+    /// Makes again what is missing of these images or has changed, and what is newer: their order in time
+    /// stays.
+    pub fn restock(&self, images: &[Value]) {
+        let there = self.inventory();
+        let path = |image: &Value| {
+            let name = image["name"].as_str().unwrap();
+            format!("{}/{name}", self.global("images"))
+        };
+        let stands = |image: &Value| {
+            let there = there.get(&path(image));
+            there.is_some_and(|there| {
+                ["family", "labels", "deprecated"].map(|field| &there[field])
+                    == ["family", "labels", "deprecated"].map(|field| &image[field])
+            })
+        };
+        let standing = images.iter().take_while(|image| stands(image)).count();
+        for image in &images[standing..] {
+            self.delete(&path(image));
+            self.make_image(image);
+        }
+    }
+
+    pub fn delete(&self, path: &str) {
         let deadline = Instant::now() + PATIENCE;
         // What is being made or attached refuses for a moment.
         while self.call(&Method::GET, path, None).0 != 404 {

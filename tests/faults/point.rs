@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex};
 use rustix::process::{Pid, Signal, kill_process};
 use wire::{Asked, Fault};
 
+use crate::call::{Call, Calls};
+
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -30,40 +32,47 @@ pub enum When {
 #[derive(Clone, Debug)]
 pub struct Point {
     pub kind: Kind,
-    /// The call, counted from 1.
-    pub nth: usize,
+    pub call: Call,
     /// Whether every repetition of the call meets the fault too.
     pub for_good: bool,
 }
 
-/// All that can happen to a call.
-pub fn all(nth: usize, operation: bool) -> Vec<Point> {
-    let lasting = [
-        Kind::Refused,
-        Kind::AnswerLost,
-        Kind::Status(503),
-        Kind::Hang,
-    ];
-    let once = [
-        // To the client they are what 503 is.
-        Kind::Status(429),
-        Kind::Status(500),
-        Kind::Interrupt(When::Before),
-        Kind::Interrupt(When::After),
-        Kind::Kill(When::Before),
-        Kind::Kill(When::After),
-    ];
+/// What can happen to a call, as far as it can make a difference. `turn` is the call's place in the run.
+pub fn all(call: &Call, turn: usize) -> Vec<Point> {
     let point = |kind, for_good| Point {
         kind,
-        nth,
+        call: call.clone(),
         for_good,
     };
-    let mut points: Vec<_> = lasting
-        .into_iter()
-        .flat_map(|kind| [point(kind, false), point(kind, true)])
-        .collect();
-    points.extend(once.map(|kind| point(kind, false)));
-    if operation {
+    let in_turn = |kinds: &[Kind]| kinds[turn % kinds.len()];
+    // A call that upstream has not heard is sent again, by the same few lines whatever the call was
+    // and whatever became of it: so calls take turns.
+    let unheard = in_turn(&[
+        Kind::Refused,
+        Kind::Status(429),
+        Kind::Status(500),
+        Kind::Status(503),
+        Kind::Hang,
+    ]);
+    let gives_up = [Kind::Refused, Kind::Status(503), Kind::Hang];
+    let mut points = vec![
+        point(unheard, false),
+        point(Kind::Interrupt(When::Before), false),
+        point(Kind::Kill(When::Before), false),
+    ];
+    // What changes nothing is the same whether upstream has heard it or not.
+    if !call.changes {
+        points.push(point(in_turn(&gives_up), true));
+        return points;
+    }
+    points.extend(gives_up.map(|kind| point(kind, true)));
+    points.extend([
+        point(Kind::AnswerLost, false),
+        point(Kind::AnswerLost, true),
+        point(Kind::Interrupt(When::After), false),
+        point(Kind::Kill(When::After), false),
+    ]);
+    if call.id.starts_with("compute.") {
         points.push(point(Kind::OperationError, false));
     }
     points
@@ -91,16 +100,16 @@ impl Point {
         met: Arc<AtomicBool>,
     ) -> impl Fn(&Asked) -> Option<Fault> + Send + Sync + use<> {
         let point = self.clone();
-        let call = Mutex::new(None);
+        let calls = Mutex::new((Calls::default(), None));
         move |asked| {
-            let mut call = call.lock().unwrap();
+            let (calls, met_by) = &mut *calls.lock().unwrap();
             let this = (asked.method.to_owned(), asked.path.to_owned());
-            let first = asked.nth == point.nth;
-            let again = point.for_good && call.as_ref() == Some(&this);
+            let first = calls.next(asked) == point.call;
+            let again = point.for_good && met_by.as_ref() == Some(&this);
             if !first && !again {
                 return None;
             }
-            *call = Some(this);
+            *met_by = Some(this);
             met.store(true, Ordering::SeqCst);
             let signal = match point.kind {
                 Kind::Refused => return Some(Fault::Refused),

@@ -6,32 +6,36 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use serde_json::json;
+use clawbake::recipe::Recipe;
+use serde_json::{Value, json};
 use tempfile::TempDir;
-use wire::Proxy;
+use wire::{Asked, Fault, Proxy};
 
 use crate::api::{Api, Inventory};
+use crate::call::{Call, Calls};
+use crate::foreign;
+use crate::guest::{self, Guest};
 use crate::point::{Point, Process};
+use crate::verb::Verb;
 
 const CLAWBAKE: &str = env!("CARGO_BIN_EXE_clawbake");
+/// The deployment.
 pub const NAME: &str = "clawdbot-gateway";
-
-/// What is done to the project.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verb {
-    Bake,
-    Launch,
-    Delete,
-}
+pub const FAMILY: &str = "clawdbot-gateway";
+const STATE: &str = "clawdbot-gateway-state";
 
 pub struct World {
     dir: TempDir,
     engine: Child,
     proxy: Proxy,
+    guest: Guest,
     pub api: Api,
+    pub verb: Verb,
     /// The image of the archive.
     pub image: String,
-    /// What is there before a verb.
+    /// The images whose order in time matters, oldest first.
+    family: Vec<Value>,
+    /// What is there before the verb.
     base: Inventory,
 }
 
@@ -45,63 +49,86 @@ impl World {
         let engine = dir.path().join("engine");
         fs::create_dir(&engine).unwrap();
         let child = Command::new(CLAWBAKE)
-            .args(["engine", "serve", "--power-off", "1", "--dir"])
+            .args(["engine", "serve", "--power-off", "0", "--dir"])
             .arg(&engine)
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
         let api = Api::of(&engine);
+        let recipe = Recipe::shipped("clawdbot").unwrap().unwrap();
+        let version = recipe.gateway.release.version.to_string();
         let mut world = Self {
             proxy: Proxy::start(&engine, "faults"),
+            guest: Guest::of(&engine, &version, verb.phase()),
             dir,
             engine: child,
             api,
+            verb,
             image: String::new(),
+            family: Vec::new(),
             base: Inventory::new(),
         };
-        fs::hard_link(archive, world.archive()).unwrap();
-        world.succeed(&["init"]);
-        world.succeed(&["secrets", "generate", "clawdbot-gateway-token"]);
-        let image = world.succeed(&["bake", "--no-promote", "--archive", "archive.tar.gz"]);
-        image.trim().clone_into(&mut world.image);
-        world.plant();
-        world.base = world.api.inventory();
-        if verb == Verb::Bake {
-            let own = format!("{}/{}", world.api.global("images"), world.image);
-            world.base.remove(&own).expect("the image");
+        fs::hard_link(archive, world.dir.path().join("archive.tar.gz")).unwrap();
+        let port = world.deploy();
+        if verb == Verb::Promote {
+            foreign::shut(&world.api, port);
         }
+        world.succeed(&["secrets", "generate", "clawdbot-gateway-token"]);
+        world.populate();
         world
     }
 
-    fn archive(&self) -> PathBuf {
-        self.dir.path().join("archive.tar.gz")
+    /// Writes the deployment, whose gateway has a port of its own, and returns that port: VMs of two
+    /// engines would want the same address.
+    fn deploy(&self) -> u16 {
+        self.succeed(&["init"]);
+        let (shipped, own) = (
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("recipes/clawdbot"),
+            self.dir.path().join("recipe"),
+        );
+        fs::create_dir(&own).unwrap();
+        fs::copy(
+            shipped.join("Containerfile.tera"),
+            own.join("Containerfile.tera"),
+        )
+        .unwrap();
+        let port = guest::gateway();
+        let change = |from: &Path, to: &Path, what: &str, with: &str| {
+            let text = fs::read_to_string(from).unwrap();
+            assert!(text.contains(what), "{} has no {what}", from.display());
+            fs::write(to, text.replace(what, with)).unwrap();
+        };
+        let file = "recipe.yaml";
+        let front = format!("front: {port}");
+        change(&shipped.join(file), &own.join(file), "front: 18789", &front);
+        let file = self.dir.path().join("clawbake.yaml");
+        change(&file, &file, "recipe: clawdbot ", "recipe: ./recipe ");
+        port
     }
 
-    /// What others have made, by names and labels as similar as can be.
-    fn plant(&self) {
-        let labels = json!({"clawbake-run": "000000000000", "clawbake-deployment": "other"});
-        let disk = |name: &str| json!({"name": name, "sizeGb": "1", "labels": labels});
-        let (api, image) = (&self.api, &self.image);
-        let disks = [
-            "clawdbot-gateway-2",
-            "clawdbot-gateway-state-2",
-            "clawdbot-gatewa",
-        ];
-        for name in disks {
-            api.post(&api.zonal("disks"), &disk(name));
+    /// Makes what is there before the verb.
+    fn populate(&mut self) {
+        let baked = self.succeed(&["bake", "--no-promote", "--archive", "archive.tar.gz"]);
+        baked.trim().clone_into(&mut self.image);
+        let (api, path) = (&self.api, self.path(&self.image));
+        api.make_disk(&json!({"name": "elsewhere", "sizeGb": "1"}));
+        self.family = foreign::family(api, self.verb);
+        let is_there = !matches!(self.verb, Verb::Bake | Verb::FirstBake | Verb::BakeTaken);
+        if is_there {
+            let labels = api.inventory()[&path]["labels"].clone();
+            let source = api.disk_url("elsewhere");
+            let body = json!({"name": self.image, "labels": labels, "sourceDisk": source});
+            self.family.push(body);
         }
-        let source = api.global(&format!("images/{image}"));
-        let source = source.trim_start_matches("compute/v1/");
-        for name in [format!("{image}-2"), image[..image.len() - 1].to_owned()] {
-            let body = json!({"name": name, "sourceImage": source, "labels": labels});
-            api.post(&api.global("images"), &body);
-        }
-        for name in [
-            format!("{image}.tar.gz"),
-            format!("{image}-000000000000.tar.gz"),
-        ] {
-            api.upload(&name);
-        }
+        api.delete(&path);
+        api.restock(&self.family);
+        foreign::plant(api, self.verb, &self.image);
+        self.base = api.inventory();
+    }
+
+    /// An image's path.
+    pub fn path(&self, image: &str) -> String {
+        format!("{}/{image}", self.api.global("images"))
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -132,67 +159,76 @@ impl World {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// The project as a verb is to find it.
-    pub fn prepare(&self, verb: Verb) -> Inventory {
-        self.proxy.inject(|_| None);
+    /// From now on `decide` says what goes wrong. A VM has reported by the time it is asked for.
+    fn inject(&self, decide: impl Fn(&Asked) -> Option<Fault> + Send + Sync + 'static) {
+        let guest = self.guest.clone();
+        self.proxy.inject(move |asked| {
+            if asked.path.ends_with("/getGuestAttributes") {
+                guest.report();
+            }
+            decide(asked)
+        });
+    }
+
+    /// The project as the verb is to find it.
+    pub fn prepare(&self) -> Inventory {
+        self.inject(|_| None);
         let _ = fs::remove_dir_all(self.journal());
         self.api.restore(&self.base);
-        if verb == Verb::Delete {
-            self.run(Verb::Launch);
+        self.api.restock(&self.family);
+        if self.verb == Verb::FirstBake {
+            let [own, _] = self.api.buckets();
+            self.api.delete(&format!("storage/v1/b/{own}"));
+        }
+        if self.verb.deletes() {
+            self.succeed(&Verb::Launch.arguments(&self.image, STATE));
         }
         self.api.inventory()
     }
 
-    fn run(&self, verb: Verb) -> String {
-        self.succeed(&self.arguments(verb))
+    fn arguments(&self) -> Vec<&str> {
+        self.verb.arguments(&self.image, STATE)
     }
 
-    fn arguments(&self, verb: Verb) -> Vec<&str> {
-        match verb {
-            Verb::Bake => vec!["bake", "--no-promote", "--archive", "archive.tar.gz"],
-            Verb::Launch => vec!["launch", "--no-wait", "--image", &self.image],
-            Verb::Delete => vec!["delete"],
-        }
-    }
-
-    /// The calls of a run without faults: method and path.
-    pub fn calls(&self, verb: Verb) -> Vec<(String, String)> {
-        self.prepare(verb);
+    /// The calls of a run without faults.
+    pub fn calls(&self) -> Vec<Call> {
+        self.prepare();
         let calls = Arc::new(Mutex::new(Vec::new()));
-        let log = Arc::clone(&calls);
-        self.proxy.inject(move |asked| {
-            let call = (asked.method.to_owned(), asked.path.to_owned());
+        let (log, counted) = (Arc::clone(&calls), Mutex::new(Calls::default()));
+        self.inject(move |asked| {
+            let call = counted.lock().unwrap().next(asked);
             log.lock().unwrap().push(call);
             None
         });
-        self.run(verb);
-        self.proxy.inject(|_| None);
+        let output = self.again();
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(self.verb.code()), "{words}");
+        self.inject(|_| None);
         calls.lock().unwrap().clone()
     }
 
-    /// Runs a verb with a fault. `None` if the call did not come this time.
-    pub fn run_with(&self, verb: Verb, point: &Point) -> Option<Output> {
+    /// Runs the verb with a fault. `None` if the call did not come this time.
+    pub fn run_with(&self, point: &Point) -> Option<Output> {
         let (process, met) = (Process::default(), Arc::new(AtomicBool::new(false)));
-        self.proxy
-            .inject(point.inject(Arc::clone(&process), Arc::clone(&met)));
-        let mut command = self.command(&self.arguments(verb));
+        self.inject(point.inject(Arc::clone(&process), Arc::clone(&met)));
+        let mut command = self.command(&self.arguments());
         command.env("CLAWBAKE_REQUEST_TIMEOUT", "1");
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = child.spawn().unwrap();
         process.store(i32::try_from(child.id()).unwrap(), Ordering::SeqCst);
         let output = child.wait_with_output().unwrap();
-        self.proxy.inject(|_| None);
+        self.inject(|_| None);
         met.load(Ordering::SeqCst).then_some(output)
+    }
+
+    /// Runs the verb, and nothing goes wrong.
+    pub fn again(&self) -> Output {
+        self.command(&self.arguments()).output().unwrap()
     }
 
     /// Cleans up after it.
     pub fn clean(&self) -> Output {
         self.command(&["clean"]).output().unwrap()
-    }
-
-    /// Deletes again.
-    pub fn delete_again(&self) -> Output {
-        self.command(&["delete"]).output().unwrap()
     }
 }
 

@@ -84,7 +84,7 @@ pub use secrets::{Automatic, Replication, Secret, SecretBytes, SecretVersion, Se
 pub use service_accounts::{IamServiceAccount, ServiceAccounts};
 pub use services::{Service, Services};
 pub use storage::{
-    Bucket, Buckets, IamConfiguration, Lifecycle, LifecycleRule, Object, Objects,
+    Bucket, BucketEncryption, Buckets, IamConfiguration, Lifecycle, LifecycleRule, Object, Objects,
     UniformBucketLevelAccess,
 };
 pub use templates::{InstanceProperties, InstanceTemplate};

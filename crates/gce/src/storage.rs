@@ -22,10 +22,19 @@ resource! {
         labels: BTreeMap<String, String>,
         iam_configuration: Option<IamConfiguration>,
         lifecycle: Option<Lifecycle>,
+        encryption: Option<BucketEncryption>,
         #[serde(with = "int64")]
         project_number: Option<u64>,
         time_created: Option<String>,
         self_link: Option<String>,
+    }
+}
+
+resource! {
+    /// What a bucket's objects are encrypted with, unless an upload says otherwise.
+    BucketEncryption {
+        /// `projects/P/locations/L/keyRings/R/cryptoKeys/K` of Cloud KMS, in the bucket's location.
+        default_kms_key_name: Option<String>,
     }
 }
 

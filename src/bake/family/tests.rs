@@ -4,13 +4,15 @@ use gce::DeprecationStatus;
 
 use super::*;
 
-/// `new+` has entered and is active, `new-` is deprecated, `new` has not entered; oldest first.
+/// `new+` has entered and is active, `new-` is deprecated, `new` has not entered; oldest first. What is
+/// called `foreign` is not clawbake's.
 fn family(members: &[&str]) -> Family {
     let member = |(age, text): (usize, &&str)| Member {
         name: text.trim_end_matches(['+', '-']).to_owned(),
         created: Timestamp::from_second(i64::try_from(age).unwrap()).unwrap(),
         entered: text.ends_with(['+', '-']),
         active: !text.ends_with('-'),
+        own: !text.starts_with("foreign"),
     };
     Family::new(members.iter().enumerate().map(member).collect())
 }
@@ -43,6 +45,18 @@ fn the_first_enters_and_the_one_before_stays_for_a_rollback() {
         ["c enters the family", "a is deprecated, replaced by c"]
     );
     assert_eq!(steps(promote(&["a-", "b+", "c+"], "c")), [""; 0]);
+}
+
+#[test]
+fn what_others_have_put_into_the_family_is_left_to_them() {
+    assert_eq!(
+        steps(promote(&["foreign+", "a+", "b+", "c"], "c")),
+        ["c enters the family", "a is deprecated, replaced by c"]
+    );
+    let family = family(&["foreign+", "a+", "b+", "c+"]);
+    let surplus = family.surplus(1, &BTreeSet::new());
+    let names: Vec<_> = surplus.iter().map(|m| m.name.as_str()).collect();
+    assert_eq!(names, ["a"]);
 }
 
 #[test]
@@ -172,6 +186,7 @@ fn take_turn(run: &mut Run, family: &mut Family) {
             created: Timestamp::from_second(created).unwrap(),
             entered: false,
             active: true,
+            own: true,
         });
         *family = Family::new(members);
         run.published = true;

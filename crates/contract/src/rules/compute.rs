@@ -12,7 +12,6 @@ pub(super) const RULES: Rules = Rules {
         ("compute.disks.resize", &["sizeGb"]),
         ("compute.disks.setLabels", &["labelFingerprint"]),
         ("compute.healthChecks.insert", &["name", "type"]),
-        ("compute.images.deprecate", &["state"]),
         ("compute.images.setLabels", &["labelFingerprint"]),
         (
             "compute.instanceGroupManagers.insert",

@@ -1,0 +1,118 @@
+//! What others have in the same project, by names and labels as similar as can be.
+
+use serde_json::{Value, json};
+
+use crate::api::Api;
+use crate::verb::Verb;
+use crate::world::{FAMILY, NAME};
+
+/// A label of theirs, which no run of this test has.
+fn labels() -> Value {
+    json!({"clawbake-run": "000000000000", "clawbake-deployment": "other"})
+}
+
+fn disk(api: &Api, name: &str) {
+    api.make_disk(&json!({"name": name, "sizeGb": "1", "labels": labels()}));
+}
+
+fn image(api: &Api, name: &str) {
+    api.make_image(
+        &json!({"name": name, "labels": labels(), "sourceDisk": api.disk_url("elsewhere")}),
+    );
+}
+
+fn secret(api: &Api, name: &str) {
+    let body = json!({"replication": {"automatic": {}}, "labels": labels()});
+    api.post(&format!("{}?secretId={name}", api.secrets()), &body);
+}
+
+/// The way in, which somebody has shut: no port of a VM is forwarded.
+pub fn shut(api: &Api, port: u16) {
+    let body = json!({
+        "name": format!("clawbake-iap-{port}"),
+        "network": "global/networks/default",
+        "disabled": true,
+        "sourceRanges": ["35.235.240.0/20"],
+        "allowed": [{"IPProtocol": "tcp", "ports": [port.to_string()]}],
+    });
+    api.post(&api.global("firewalls"), &body);
+}
+
+/// Puts it there. `baked` is the name of the image that a bake makes.
+pub fn plant(api: &Api, verb: Verb, baked: &str) {
+    for name in [
+        "clawdbot-gateway-2",
+        "clawdbot-gateway-state-2",
+        "clawdbot-gatewa",
+        "clawbake-test-000000000000",
+        "clawbake-test-000000000000-state",
+    ] {
+        disk(api, name);
+    }
+    for name in [format!("{baked}-2"), baked[..baked.len() - 1].to_owned()] {
+        image(api, &name);
+    }
+    let [own, other] = api.buckets();
+    api.make_bucket(&other);
+    // The first bake of a project finds no bucket.
+    let own = Some(own).filter(|_| verb != Verb::FirstBake);
+    for bucket in own.into_iter().chain([other]) {
+        api.upload(&bucket, &format!("{baked}.tar.gz"));
+        api.upload(&bucket, &format!("{baked}-000000000000.tar.gz"));
+    }
+    for name in [
+        "clawdbot-gateway-token-2",
+        "clawbake-test-000000000000-CLAWDBOT_GATEWAY_TOKEN",
+    ] {
+        secret(api, name);
+    }
+    match verb {
+        Verb::BakeTaken => image(api, baked),
+        Verb::LaunchTaken => disk(api, NAME),
+        Verb::StateTaken => disk(api, &format!("{NAME}-state")),
+        Verb::DeleteTaken => instance(api),
+        _ => {}
+    }
+}
+
+/// A VM by the deployment's name, switched off.
+fn instance(api: &Api) {
+    disk(api, "theirs");
+    let body = json!({
+        "name": NAME,
+        "machineType": api.zonal("machineTypes/e2-small").replace("compute/v1/", ""),
+        "labels": labels(),
+        "disks": [{"boot": true, "source": api.disk_url("theirs")}],
+        "networkInterfaces": [{"network": "global/networks/default"}],
+    });
+    api.post(&api.zonal("instances"), &body);
+    let vm = api.zonal(&format!("instances/{NAME}"));
+    api.until(&vm, "RUNNING");
+    api.post(&format!("{vm}/stop"), &Value::Null);
+    api.until(&vm, "TERMINATED");
+}
+
+/// The family before a verb, oldest first: what others have put into it, what has never entered it, and
+/// two that are in use. None but a bake's own image is newer.
+pub fn family(api: &Api, verb: Verb) -> Vec<Value> {
+    let of = |name: &str, family: Option<&str>, labels: Value| {
+        json!({
+            "name": name, "family": family, "labels": labels, "sourceDisk": api.disk_url("elsewhere"),
+        })
+    };
+    let own = || json!({"clawbake-recipe": "clawdbot", "clawbake-boot-test": "passed"});
+    let mut images = vec![
+        of("made-by-hand", Some(FAMILY), json!({"team": "other"})),
+        of(
+            "clawdbot-gateway-failed",
+            None,
+            json!({"clawbake-recipe": "clawdbot"}),
+        ),
+        of("clawdbot-gateway-before", Some(FAMILY), own()),
+        of("clawdbot-gateway-front", Some(FAMILY), own()),
+    ];
+    if verb == Verb::Prune {
+        images.insert(1, of("clawdbot-gateway-old", Some(FAMILY), own()));
+    }
+    images
+}

@@ -1,0 +1,131 @@
+//! What is done to the project, and at which of its calls something goes wrong.
+
+use std::ops::Range;
+
+use crate::call::Call;
+
+/// A verb in a situation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verb {
+    /// An archive becomes an image.
+    Bake,
+    /// The first one of a project, which has no bucket yet.
+    FirstBake,
+    /// An image passes its boot test and gets in front of its family.
+    Promote,
+    /// An image fails its boot test.
+    BootTest,
+    /// Old images go.
+    Prune,
+    /// A VM is made.
+    Launch,
+    /// It is deleted.
+    Delete,
+    /// So is its state.
+    DeleteState,
+    /// The image's name is a stranger's.
+    BakeTaken,
+    /// The VM's is, on a disk.
+    LaunchTaken,
+    /// The state disk's is.
+    StateTaken,
+    /// The VM is a stranger's.
+    DeleteTaken,
+}
+
+impl Verb {
+    /// All of them, those with most points first.
+    pub const ALL: [Self; 12] = [
+        Self::Promote,
+        Self::BootTest,
+        Self::Launch,
+        Self::Bake,
+        Self::Delete,
+        Self::Prune,
+        Self::LaunchTaken,
+        Self::DeleteState,
+        Self::FirstBake,
+        Self::StateTaken,
+        Self::BakeTaken,
+        Self::DeleteTaken,
+    ];
+
+    /// How many worlds try its points.
+    pub fn worlds(self) -> usize {
+        match self {
+            Self::Promote => 6,
+            Self::BootTest => 3,
+            Self::Launch | Self::Bake | Self::Delete => 2,
+            _ => 1,
+        }
+    }
+
+    pub fn arguments<'a>(self, image: &'a str, state: &'a str) -> Vec<&'a str> {
+        match self {
+            Self::Bake | Self::FirstBake | Self::BakeTaken => {
+                vec!["bake", "--no-promote", "--archive", "archive.tar.gz"]
+            }
+            Self::Promote => vec!["bake", "--archive", "archive.tar.gz"],
+            Self::BootTest => vec!["images", "promote", image],
+            Self::Prune => vec!["images", "prune", "--keep", "1"],
+            Self::Launch | Self::LaunchTaken | Self::StateTaken => {
+                vec!["launch", "--no-wait", "--image", image]
+            }
+            Self::Delete | Self::DeleteTaken => vec!["delete"],
+            Self::DeleteState => vec!["delete", "--state-disk", state],
+        }
+    }
+
+    /// The exit code of what comes of it when nothing goes wrong.
+    pub fn code(self) -> i32 {
+        match self {
+            Self::BootTest => 5,
+            // Said by Compute Engine.
+            Self::LaunchTaken => 4,
+            _ if self.is_refused() => 1,
+            _ => 0,
+        }
+    }
+
+    /// Whether a stranger's resource is in the way.
+    pub fn is_refused(self) -> bool {
+        matches!(
+            self,
+            Self::BakeTaken | Self::LaunchTaken | Self::StateTaken | Self::DeleteTaken
+        )
+    }
+
+    pub fn deletes(self) -> bool {
+        matches!(self, Self::Delete | Self::DeleteState)
+    }
+
+    /// What VMs report, where somebody listens.
+    pub fn phase(self) -> &'static str {
+        if self == Self::Promote {
+            "ready"
+        } else {
+            "failed"
+        }
+    }
+
+    /// The calls that are this verb's own. To the others happens the same in another verb:
+    /// a project's first bake goes on as every bake does, a boot test that fails begins as one that
+    /// passes, and a launch does not know yet that its name is taken.
+    pub fn own(self, calls: &[Call]) -> Range<usize> {
+        let at = |id: &str, nth: usize| {
+            let found = calls
+                .iter()
+                .position(|call| call.id == id && call.nth == nth);
+            found.unwrap_or_else(|| panic!("{self:?} has no {id} {nth}: {calls:?}"))
+        };
+        let end = calls.len();
+        match self {
+            Self::FirstBake => 0..at("storage.buckets.insert", 1) + 1,
+            Self::BootTest => at("compute.instances.getGuestAttributes", 1)..end,
+            Self::DeleteState => at("compute.disks.get", 2)..end,
+            Self::LaunchTaken => at("compute.instances.insert", 1)..end,
+            Self::StateTaken => end - 1..end,
+            _ => 0..end,
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! What there is to say against a run with a fault.
+
+use std::process::Output;
+
+use serde_json::Value;
+
+use crate::api::Inventory;
+use crate::point::{Kind, Point};
+use crate::verb::Verb;
+use crate::world::{FAMILY, NAME, World};
+
+/// What was found at one point.
+#[derive(Debug, Default)]
+pub struct Verdict {
+    /// Left over, gone or touched, and not to be.
+    pub leaks: Vec<String>,
+    /// Untrue words and exit codes.
+    pub lies: Vec<String>,
+}
+
+/// A run, and what was there before and after it.
+struct Run<'a> {
+    world: &'a World,
+    point: &'a Point,
+    output: Output,
+    words: String,
+    before: Inventory,
+}
+
+/// One run with one fault, its clean-up, and what is there afterwards. `None` if the call did not come.
+pub fn at(world: &World, point: &Point) -> Option<Verdict> {
+    let before = world.prepare();
+    let output = world.run_with(point)?;
+    let words = text(&output.stderr);
+    let run = Run {
+        world,
+        point,
+        output,
+        words,
+        before,
+    };
+    let mut verdict = Verdict {
+        lies: run.lies(&world.api.inventory()),
+        ..Verdict::default()
+    };
+    let mut redo = |what: &str, output: &Output| {
+        if !output.status.success() {
+            let words = text(&output.stderr);
+            verdict.lies.push(format!("{what}: {words}"));
+        }
+    };
+    redo("clean", &world.clean());
+    if world.verb.deletes() && !run.done() {
+        redo("once more", &world.again());
+    }
+    verdict.leaks = run.leaks(&world.api.inventory());
+    if world.journals() > 0 {
+        verdict.leaks.push("a journal is left over".into());
+    }
+    for found in verdict.leaks.iter_mut().chain(&mut verdict.lies) {
+        *found = format!("{found}\n{}", run.words);
+    }
+    Some(verdict)
+}
+
+impl Run<'_> {
+    /// Whether it came to its own end, in spite of the fault.
+    fn done(&self) -> bool {
+        let verb = self.world.verb;
+        self.output.status.code() == Some(verb.code()) && !verb.is_refused()
+    }
+
+    fn image(&self) -> String {
+        self.world.path(&self.world.image)
+    }
+
+    fn vm(&self) -> String {
+        format!("{}/{NAME}", self.world.api.zonal("instances"))
+    }
+
+    fn disk(&self, suffix: &str) -> String {
+        format!("{}/{NAME}{suffix}", self.world.api.zonal("disks"))
+    }
+
+    /// What the verb's end creates.
+    fn made(&self) -> Vec<String> {
+        match self.world.verb {
+            Verb::Bake | Verb::FirstBake => vec![self.image()],
+            Verb::Launch => vec![self.vm(), self.disk(""), self.disk("-state")],
+            _ => Vec::new(),
+        }
+    }
+
+    /// What it deletes.
+    fn deleted(&self) -> Vec<String> {
+        match self.world.verb {
+            Verb::Delete => vec![self.vm(), self.disk("")],
+            Verb::DeleteState => vec![self.vm(), self.disk(""), self.disk("-state")],
+            Verb::Prune => ["clawdbot-gateway-old", "clawdbot-gateway-failed"]
+                .map(|name| self.world.path(name))
+                .into(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// What it may change on its way.
+    fn changes(&self, path: &str) -> bool {
+        match self.world.verb {
+            Verb::BootTest => path == self.image(),
+            Verb::Promote => {
+                path == self.image() || path == self.world.path("clawdbot-gateway-before")
+            }
+            // It is attached and detached.
+            Verb::Delete => path == self.disk("-state"),
+            _ => false,
+        }
+    }
+
+    /// What is left over, gone or changed at the very end.
+    fn leaks(&self, last: &Inventory) -> Vec<String> {
+        let (done, verb) = (self.done(), self.world.verb);
+        let mut leaks = Vec::new();
+        let made = if done { self.made() } else { Vec::new() };
+        let deleted = self.deleted();
+        for path in last.keys() {
+            if !self.before.contains_key(path) && !made.contains(path) {
+                leaks.push(format!("{path} is left over"));
+            }
+        }
+        for (path, was) in &self.before {
+            match last.get(path) {
+                // Half of the old images may be there when it is cut short.
+                None if !deleted.contains(path) => leaks.push(format!("{path} is gone")),
+                Some(_) if deleted.contains(path) && (done || verb.deletes()) => {
+                    leaks.push(format!("{path} is still there"));
+                }
+                Some(is) if is != was && !self.changes(path) => {
+                    leaks.push(format!("{path} was changed"));
+                }
+                _ => {}
+            }
+        }
+        leaks.extend(
+            made.iter()
+                .filter(|path| !last.contains_key(*path))
+                .map(|path| format!("{path} is not there")),
+        );
+        let image = last.get(&self.image()).unwrap_or(&Value::Null);
+        leaks.extend(self.judge(image));
+        leaks
+    }
+
+    /// Whether an image is where its boot test has put it, whatever became of the run.
+    fn judge(&self, image: &Value) -> Option<String> {
+        let (family, label) = (&image["family"], &image["labels"]["clawbake-boot-test"]);
+        let fits = match self.world.verb {
+            Verb::Promote if self.done() => *family == FAMILY && *label == "passed",
+            Verb::Promote => *label == "passed" || family.is_null() && label.is_null(),
+            Verb::BootTest => family.is_null() && (label.is_null() || *label == "failed"),
+            _ => true,
+        };
+        (!fits).then(|| format!("the image is in the family {family}, its boot test {label}"))
+    }
+
+    /// What the verb's exit code and words claim and is not so, right after it.
+    fn lies(&self, after: &Inventory) -> Vec<String> {
+        let mut lies = Vec::new();
+        let interrupted = matches!(self.point.kind, Kind::Interrupt(_));
+        let code = self.output.status.code();
+        match code {
+            None if matches!(self.point.kind, Kind::Kill(_)) => return lies,
+            None => lies.push("it was killed".into()),
+            Some(_) if self.done() => lies.extend(self.broken(after)),
+            Some(0) => lies.push("it claims to be done".into()),
+            // The stranger may have been met before the signal.
+            Some(code) if code == self.world.verb.code() => {}
+            Some(code) if interrupted != (code == 130) || code == 5 => {
+                lies.push(format!("exit {code}"));
+            }
+            Some(_) => {}
+        }
+        if code != Some(0) && !self.words.contains("error: ") {
+            lies.push(format!("exit {code:?} without a word"));
+        }
+        let made = if self.done() { self.made() } else { Vec::new() };
+        let left = after
+            .keys()
+            .any(|path| !self.before.contains_key(path) && !made.contains(path));
+        if left && !self.words.contains("not cleaned up") {
+            lies.push("what is left over is not named".into());
+        }
+        for line in self.words.lines() {
+            let ends = line.contains(" deleted (") || line.ends_with(": removed");
+            if let Some((_, gone)) = line.split_once("instance ").filter(|_| ends)
+                && gone.starts_with(NAME)
+                && after.contains_key(&self.vm())
+            {
+                lies.push(format!("\"{line}\", and it is there"));
+            }
+        }
+        lies
+    }
+
+    /// What a run that is done has promised and not kept.
+    fn broken(&self, after: &Inventory) -> Vec<String> {
+        let field = |path: &str, field: &str| after.get(path).map(|it| it[field].clone());
+        let mut broken = Vec::new();
+        let mut promise = |kept: bool, what: &str| {
+            if !kept {
+                broken.push(what.to_owned());
+            }
+        };
+        match self.world.verb {
+            Verb::Bake | Verb::FirstBake | Verb::Promote => {
+                let image = self.world.path(text(&self.output.stdout).trim());
+                promise(image == self.image(), "it names another image");
+                promise(
+                    field(&image, "status") == Some("READY".into()),
+                    "it is not READY",
+                );
+            }
+            Verb::BootTest => {
+                let labels = field(&self.image(), "labels").unwrap_or_default();
+                let told = self.words.contains("its label could not be set");
+                let failed = labels["clawbake-boot-test"] == "failed";
+                promise(failed || told, "its label does not say that it failed");
+                let why = self.words.contains("played by a test");
+                promise(why, "it does not say why it failed");
+            }
+            Verb::Launch => promise(
+                field(&self.vm(), "status") == Some("RUNNING".into()),
+                "it is not RUNNING",
+            ),
+            _ => {}
+        }
+        for path in self.deleted() {
+            promise(!after.contains_key(&path), &format!("{path} is there"));
+        }
+        broken
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
