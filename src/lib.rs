@@ -46,5 +46,6 @@ pub mod paths;
 pub mod progress;
 pub mod recipe;
 pub mod release;
+mod serial;
 pub mod setup;
 pub mod userdata;

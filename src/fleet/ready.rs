@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::plan::nonce;
 use crate::cloud::Cloud;
 use crate::progress::Stage;
+use crate::serial;
 
 /// Guest attribute with the last report.
 const ATTRIBUTE: &str = "clawbake/phase";
@@ -17,8 +18,6 @@ const POLL: Duration = Duration::from_secs(3);
 /// A VM that neither reports nor prints for so long is stuck. Under full emulation a gateway needs
 /// over three minutes of silence to start.
 const SILENCE: Duration = Duration::from_mins(15);
-/// Lines of serial output that a failure repeats.
-const TAIL: usize = 15;
 
 /// How far a VM is, in this order; or failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -193,22 +192,13 @@ pub async fn watch(cloud: &Cloud, name: &str, timeout: Duration, stage: &Stage) 
                 return Err(NotReady {
                     instance: name.to_owned(),
                     why,
-                    serial: tail(&serial),
+                    serial: serial::tail(&serial),
                 }
                 .into());
             }
             _ => tokio::time::sleep(POLL).await,
         }
     }
-}
-
-fn tail(text: &str) -> String {
-    let lines: Vec<_> = text
-        .lines()
-        .map(str::trim_end)
-        .filter(|line| !line.is_empty())
-        .collect();
-    lines[lines.len().saturating_sub(TAIL)..].join("\n")
 }
 
 #[cfg(test)]

@@ -8,13 +8,12 @@ use anyhow::Result;
 use super::report::{Look, Report, Verdict};
 use crate::cloud::Cloud;
 use crate::progress::Stage;
+use crate::serial;
 
 /// Guest attribute with the last report.
 const ATTRIBUTE: &str = "clawbake/phase";
 /// Guest attributes may be read about ten times a minute; the engine is not so strict, Google is.
 const POLL: Duration = Duration::from_secs(3);
-/// Lines of serial output that a failure repeats.
-const TAIL: usize = 15;
 
 /// A bake that failed in its VM.
 #[derive(Debug)]
@@ -120,7 +119,7 @@ pub(super) async fn until_sealed(
             Verdict::Lost(why) => {
                 let output = instances.serial_port_output(name, 0).await.ok();
                 let output = output.and_then(|output| output.contents);
-                (why, output.map(|text| tail(&text)))
+                (why, output.map(|text| serial::tail(&text)))
             }
         };
         let instance = name.to_owned();
@@ -140,15 +139,6 @@ fn headline(serial: &str) -> Option<&str> {
         .rev()
         .filter_map(|line| Some(line.split_once("clawbake: ")?.1.trim_end()))
         .find(|headline| !headline.starts_with("phase="))
-}
-
-fn tail(text: &str) -> String {
-    let lines: Vec<_> = text
-        .lines()
-        .map(str::trim_end)
-        .filter(|line| !line.is_empty())
-        .collect();
-    lines[lines.len().saturating_sub(TAIL)..].join("\n")
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::error::Error;
 use super::filter::{Filter, compare, texts};
@@ -34,6 +34,17 @@ pub struct Page {
     pub items: Vec<Value>,
     /// How to ask for the next one.
     pub next: Option<String>,
+}
+
+impl Page {
+    /// Most APIs' answer: the items under their name, and how to ask for the next ones.
+    pub fn body(self, items: &str) -> Value {
+        let mut body = json!({items: self.items});
+        if let Some(next) = self.next {
+            body["nextPageToken"] = next.into();
+        }
+        body
+    }
 }
 
 impl ListQuery {
@@ -93,8 +104,7 @@ impl ListQuery {
 
 #[cfg(test)]
 mod tests {
-    use super::ListQuery;
-    use serde_json::json;
+    use super::{ListQuery, json};
 
     fn names(query: &ListQuery) -> (Vec<String>, Option<String>) {
         let items = (1..=4).map(|n| {

@@ -59,11 +59,7 @@ pub async fn projects(
         .filter(|project| project.billing_account.is_some())
         .map(projects::body);
     let page = query.page(paid.collect())?;
-    let mut list = json!({"projectBillingInfo": page.items});
-    if let Some(next) = page.next {
-        list["nextPageToken"] = next.into();
-    }
-    Ok(Json(list))
+    Ok(Json(page.body("projectBillingInfo")))
 }
 
 fn body() -> Value {

@@ -145,11 +145,7 @@ pub fn listing(mut roles: Vec<Value>, view: &View, query: &ListQuery) -> Answer 
         }
     }
     let page = query.page(roles)?;
-    let mut list = json!({"roles": page.items});
-    if let Some(next) = page.next {
-        list["nextPageToken"] = next.into();
-    }
-    Ok(Json(list))
+    Ok(Json(page.body("roles")))
 }
 
 pub async fn get(

@@ -145,11 +145,7 @@ pub async fn list(
         Ok::<_, Error>(store::list(tx, &project)?)
     })?;
     let page = query.page(accounts)?;
-    let mut list = json!({"accounts": page.items});
-    if let Some(next) = page.next {
-        list["nextPageToken"] = next.into();
-    }
-    Ok(Json(list))
+    Ok(Json(page.body("accounts")))
 }
 
 pub async fn get(

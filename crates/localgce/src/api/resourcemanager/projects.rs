@@ -181,11 +181,7 @@ pub fn visible(engine: &Engine, caller: &Caller) -> Result<Vec<Value>, Error> {
 
 fn answer(projects: Vec<Value>, query: &ListQuery) -> Answer {
     let page = query.page(projects)?;
-    let mut list = json!({"projects": page.items});
-    if let Some(next) = page.next {
-        list["nextPageToken"] = next.into();
-    }
-    Ok(Json(list))
+    Ok(Json(page.body("projects")))
 }
 
 pub async fn patch(

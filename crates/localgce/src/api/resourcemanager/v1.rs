@@ -98,11 +98,7 @@ pub async fn list(
     let page = query
         .filtered_by(&projects::terms(&filter))
         .page(projects)?;
-    let mut list = json!({"projects": page.items});
-    if let Some(next) = page.next {
-        list["nextPageToken"] = next.into();
-    }
-    Ok(Json(list))
+    Ok(Json(page.body("projects")))
 }
 
 pub async fn update(

@@ -111,10 +111,8 @@ fn no_such_method(method: &str) -> Status {
 }
 
 fn listing(name: &str, total: usize, page: Page) -> Json<Value> {
-    let mut list = json!({name: page.items, "totalSize": total});
-    if let Some(next) = page.next {
-        list["nextPageToken"] = next.into();
-    }
+    let mut list = page.body(name);
+    list["totalSize"] = total.into();
     Json(list)
 }
 

@@ -100,11 +100,7 @@ pub async fn list(
             .collect()
     })?;
     let page = query.page(services)?;
-    let mut list = json!({"services": page.items});
-    if let Some(next) = page.next {
-        list["nextPageToken"] = next.into();
-    }
-    Ok(Json(list))
+    Ok(Json(page.body("services")))
 }
 
 pub async fn get(

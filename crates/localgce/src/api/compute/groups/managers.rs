@@ -301,11 +301,7 @@ async fn list_managed(
         })
     });
     let page = query.page(items.collect())?;
-    let mut answer = json!({"managedInstances": page.items});
-    if let Some(next) = page.next {
-        answer["nextPageToken"] = next.into();
-    }
-    Ok(Json(answer))
+    Ok(Json(page.body("managedInstances")))
 }
 
 async fn no_autoscalers(Path(place): Path<Place>, Query(query): Query<ListQuery>) -> Answer {
