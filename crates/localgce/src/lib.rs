@@ -30,6 +30,7 @@ mod connect;
 mod debian;
 mod endpoint;
 mod engine;
+mod error;
 mod key;
 pub mod metadata;
 mod serve;

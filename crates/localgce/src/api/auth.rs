@@ -7,17 +7,8 @@ use axum::http::header::AUTHORIZATION;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::error::{Error, Status};
-use crate::engine::Engine;
-
-/// Who is calling.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Caller {
-    /// Has the token of `endpoint.json`.
-    Owner,
-    /// A VM with a token from its metadata server, by the service account's email.
-    ServiceAccount(String),
-}
+use crate::engine::{Caller, Engine};
+use crate::error::{Error, Status};
 
 /// Lets in who has a token, and tells handlers whose it is.
 pub async fn authenticate(

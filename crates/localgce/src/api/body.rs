@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use super::auth::is_grpc;
-use super::error::{Error, Status};
+use crate::error::{Error, Status};
 
 /// Above what any request needs: all metadata of an instance has at most 512 KiB.
 const LIMIT: usize = 4 << 20;

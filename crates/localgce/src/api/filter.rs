@@ -7,7 +7,7 @@ use std::iter::Peekable;
 use regex::Regex;
 use serde_json::Value;
 
-use super::error::Error;
+use crate::error::Error;
 
 /// A filter.
 #[derive(Debug)]

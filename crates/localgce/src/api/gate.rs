@@ -11,10 +11,10 @@ use rusqlite::Connection;
 use serde_json::json;
 
 use super::auth::is_grpc;
-use super::error::{Error, Status};
 use crate::catalog;
 use crate::catalog::services::{COMPUTE, Service};
 use crate::engine::Engine;
+use crate::error::{Error, Status};
 use crate::store::projects;
 
 /// The routes for projects in which the service may be used. The project is in the path.

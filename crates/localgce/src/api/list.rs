@@ -5,8 +5,8 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
-use super::error::Error;
 use super::filter::{Filter, compare, texts};
+use crate::error::Error;
 
 const PAGE: usize = 500;
 

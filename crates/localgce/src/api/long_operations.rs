@@ -11,8 +11,8 @@ use rusqlite::Connection;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::error::{Error, Status};
 use crate::engine::Engine;
+use crate::error::{Error, Status};
 use crate::store::{long_operations as store, new_id};
 
 pub fn router() -> Router<Arc<Engine>> {

@@ -7,7 +7,6 @@ pub mod auth;
 mod billing;
 pub mod body;
 mod compute;
-pub mod error;
 mod filter;
 mod gate;
 mod iam;
@@ -28,7 +27,7 @@ use axum::routing::post;
 
 use crate::catalog::services::{COMPUTE, IAM, SECRET_MANAGER};
 use crate::engine::Engine;
-use error::Error;
+use crate::error::Error;
 use gate::gated;
 
 /// Publishes what nobody has to create: the images of `debian-cloud`.

@@ -6,10 +6,10 @@ use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::auth::Caller;
 use super::body::{prune, typed};
-use super::error::Error;
 use crate::catalog::roles;
+use crate::engine::Caller;
+use crate::error::Error;
 use crate::store::{accounts, policies, projects, roles as custom_roles};
 
 /// The version of policies whose bindings may have conditions.

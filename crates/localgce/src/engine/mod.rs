@@ -28,7 +28,7 @@ pub use machines::{Stop, external_address};
 pub use operations::{Failure, Mutation, Work, nothing, work};
 pub use serial::Serial;
 use tokens::Tokens;
-pub use tokens::random as random_token;
+pub use tokens::{Caller, random as random_token};
 
 /// The running engine.
 pub struct Engine {

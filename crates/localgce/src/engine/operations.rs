@@ -9,8 +9,8 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use super::Engine;
-use crate::api::error::Error;
 use crate::clock;
+use crate::error::Error;
 use crate::key::{Key, Kind, Scope, region_link, zone_link};
 use crate::store::operations::{Served, remember, served};
 use crate::store::{new_id, resources};

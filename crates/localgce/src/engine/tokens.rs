@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::api::auth::Caller;
 use crate::metadata::AccessToken;
 
 /// As long as Google's live.
@@ -12,6 +11,15 @@ const LIFE: Duration = Duration::from_hours(1);
 
 /// Near its end a token is not given out any more, as on Google's metadata server.
 const MARGIN: Duration = Duration::from_mins(5);
+
+/// Who is calling.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// Has the token of `endpoint.json`.
+    Owner,
+    /// A VM with a token from its metadata server, by the service account's email.
+    ServiceAccount(String),
+}
 
 /// Tokens and whose they are.
 pub struct Tokens {

@@ -7,12 +7,12 @@ use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::auth::Caller;
-use super::super::error::Error;
 use super::super::list::ListQuery;
 use super::{Answer, projects};
 use crate::catalog::BILLING_ACCOUNT;
+use crate::engine::Caller;
 use crate::engine::Engine;
+use crate::error::Error;
 use crate::store::projects as store;
 
 #[derive(Deserialize)]

@@ -9,8 +9,8 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::Value;
 
-use super::error::Status;
 use crate::engine::Engine;
+use crate::error::Status;
 
 /// What handlers answer.
 type Answer = Result<Json<Value>, Status>;

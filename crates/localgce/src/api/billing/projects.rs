@@ -8,13 +8,13 @@ use rusqlite::Connection;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::auth::Caller;
 use super::super::body::Body;
-use super::super::error::Error;
 use super::super::policy::Resource;
 use super::Answer;
 use crate::catalog::BILLING_ACCOUNT;
+use crate::engine::Caller;
 use crate::engine::Engine;
+use crate::error::Error;
 use crate::store::projects as store;
 
 #[derive(Deserialize)]

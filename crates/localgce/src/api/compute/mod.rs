@@ -31,9 +31,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::body::prune;
-use super::error::Error;
 use super::list::ListQuery;
 use crate::engine::{Engine, Mutation, nothing};
+use crate::error::Error;
 use crate::key::{Key, Kind, Scope, region_link, zone_link};
 use crate::store::{new_id, resources};
 use crate::{catalog, clock};

@@ -12,10 +12,10 @@ use axum::{Json, Router};
 use rusqlite::Connection;
 use serde_json::Value;
 
-use super::auth::Caller;
-use super::error::{Error, Status};
 use super::policy::Resource;
+use crate::engine::Caller;
 use crate::engine::Engine;
+use crate::error::{Error, Status};
 
 /// What handlers answer.
 type Answer = Result<Json<Value>, Status>;

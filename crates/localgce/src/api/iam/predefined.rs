@@ -5,11 +5,11 @@ use axum::extract::{Path, Query};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::error::Error;
 use super::super::list::ListQuery;
 use super::Answer;
 use super::roles::{View, listing};
 use crate::catalog::roles::{ROLES, Role, role};
+use crate::error::Error;
 
 #[derive(Deserialize)]
 pub struct Place {

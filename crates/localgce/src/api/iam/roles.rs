@@ -8,12 +8,12 @@ use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::super::auth::Caller;
 use super::super::body::{Body, prune};
-use super::super::error::Error;
 use super::super::list::{ListQuery, truth};
 use super::{Answer, require};
+use crate::engine::Caller;
 use crate::engine::Engine;
+use crate::error::Error;
 use crate::store::{projects, roles as store};
 
 /// The variable parts of a URL.

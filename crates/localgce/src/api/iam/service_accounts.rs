@@ -8,13 +8,13 @@ use rusqlite::Connection;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::auth::Caller;
 use super::super::body::Body;
-use super::super::error::Error;
 use super::super::list::ListQuery;
 use super::super::policy::Resource;
 use super::{Answer, require};
+use crate::engine::Caller;
 use crate::engine::{Engine, accounts};
+use crate::error::Error;
 use crate::store::{accounts as store, policies, projects};
 
 /// How permissions on accounts begin.

@@ -12,11 +12,11 @@ use rusqlite::Connection;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::auth::Caller;
 use super::body::Body;
-use super::error::{Error, Status};
 use super::policy::Resource;
+use crate::engine::Caller;
 use crate::engine::Engine;
+use crate::error::{Error, Status};
 use crate::store::projects as store;
 
 /// What handlers answer.

@@ -8,15 +8,15 @@ use rusqlite::Connection;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::auth::Caller;
 use super::super::body::{Body, StringMap};
-use super::super::error::Error;
 use super::super::list::{ListQuery, truth};
 use super::super::long_operations;
 use super::{Answer, Place, store};
 use crate::catalog;
 use crate::clock;
+use crate::engine::Caller;
 use crate::engine::{Engine, projects as engine};
+use crate::error::Error;
 
 const PACKAGE: &str = "type.googleapis.com/google.cloud.resourcemanager.v3.";
 

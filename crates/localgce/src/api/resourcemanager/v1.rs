@@ -7,11 +7,11 @@ use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::auth::Caller;
 use super::super::body::{Body, StringMap};
 use super::super::list::ListQuery;
 use super::super::long_operations;
 use super::{Answer, Place, projects};
+use crate::engine::Caller;
 use crate::engine::Engine;
 use crate::key::last;
 

@@ -4,14 +4,14 @@ use axum::Json;
 use rusqlite::Connection;
 use serde_json::Value;
 
-use super::super::auth::Caller;
-use super::super::error::Error;
 use super::super::policy::{
     SetIamPolicyRequest, TestIamPermissionsRequest, answered, permits, replace,
 };
 use super::secrets::find;
 use super::{Answer, allow, project_policy, store};
+use crate::engine::Caller;
 use crate::engine::Engine;
+use crate::error::Error;
 
 /// Whether the caller has a permission, by a secret's policy or its project's.
 pub fn permitted(

@@ -12,12 +12,12 @@ use rusqlite::Connection;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::auth::Caller;
-use super::error::{Error, Status};
 use super::list::Page;
 use super::policy;
 use crate::catalog;
+use crate::engine::Caller;
 use crate::engine::Engine;
+use crate::error::{Error, Status};
 use crate::store::{projects, secrets as store};
 
 /// What handlers answer.

@@ -8,14 +8,14 @@ use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::auth::Caller;
 use super::super::body::{Body, Int64, StringMap};
-use super::super::error::{Error, Status};
 use super::super::list::ListQuery;
 use super::super::policy::PolicyQuery;
 use super::{Answer, Place, allow, etag, iam, listing, no_such_method, store, versions};
 use crate::clock;
+use crate::engine::Caller;
 use crate::engine::Engine;
+use crate::error::{Error, Status};
 
 /// A secret that is to be, or changes of one.
 #[derive(Deserialize)]

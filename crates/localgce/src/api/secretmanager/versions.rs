@@ -10,15 +10,15 @@ use rusqlite::Connection;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::auth::Caller;
 use super::super::body::{Body, Int64};
-use super::super::error::Error;
 use super::super::list::ListQuery;
 use super::super::policy;
 use super::secrets::{find as find_secret, seen};
 use super::{Answer, Place, allow, etag, listing, no_such_method, store};
 use crate::clock;
+use crate::engine::Caller;
 use crate::engine::Engine;
+use crate::error::Error;
 
 /// Google's limit of a payload, in bytes.
 const LIMIT: usize = 64 << 10;

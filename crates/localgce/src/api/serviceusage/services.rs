@@ -8,13 +8,13 @@ use rusqlite::Connection;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::auth::Caller;
 use super::super::body::{Body, typed};
-use super::super::error::{Error, Status};
 use super::super::list::ListQuery;
 use super::super::{long_operations, policy};
 use crate::catalog::services::{SERVICES, Service, service};
+use crate::engine::Caller;
 use crate::engine::{Engine, projects};
+use crate::error::{Error, Status};
 use crate::store::projects as store;
 
 type Answer = Result<Json<Value>, Status>;

@@ -11,13 +11,13 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::super::body::Body;
-use super::super::error::Error;
 use super::super::list::ListQuery;
 use super::fields::{merge, settable};
 use super::preconditions::Preconditions;
 use super::{Answer, Place, no_bucket};
 use crate::clock;
 use crate::engine::Engine;
+use crate::error::Error;
 use crate::key::last;
 use crate::store::{objects as store, policies, projects};
 

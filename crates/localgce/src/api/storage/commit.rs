@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::super::error::Error;
 use super::content::{self, Summary};
 use super::no_bucket;
 use super::objects::text;
 use super::preconditions::Preconditions;
 use crate::clock;
 use crate::engine::Engine;
+use crate::error::Error;
 use crate::store::new_id;
 use crate::store::objects::{self as store, Object, Upload};
 

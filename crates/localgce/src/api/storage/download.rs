@@ -15,11 +15,11 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::io::ReaderStream;
 
-use super::super::error::Error;
 use super::Place;
 use super::objects::{GetQuery, find};
 use super::preconditions::Preconditions;
 use crate::engine::Engine;
+use crate::error::Error;
 
 /// The content, or the part of it that the client asks for.
 pub async fn download(

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::super::error::Error;
+use crate::error::Error;
 
 /// Those of the fields that a client may set. The server's own are left out, others are refused.
 pub fn settable(body: Value, settable: &[&str], own: &[&str]) -> Result<Map<String, Value>, Error> {

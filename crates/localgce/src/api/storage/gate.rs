@@ -10,10 +10,10 @@ use axum::response::{IntoResponse, Response};
 use rusqlite::Connection;
 use serde::Deserialize;
 
-use super::super::error::Error;
 use super::super::gate;
 use crate::catalog::services::STORAGE;
 use crate::engine::Engine;
+use crate::error::Error;
 use crate::store::objects as store;
 
 #[derive(Deserialize)]

@@ -8,12 +8,12 @@ use rusqlite::Connection;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::auth::Caller;
 use super::super::body::{Body, typed};
-use super::super::error::Error;
 use super::super::policy::{Policy, answered, permits, replace};
 use super::{Answer, Place, no_bucket};
+use crate::engine::Caller;
 use crate::engine::Engine;
+use crate::error::Error;
 use crate::store::{objects as store, policies};
 
 #[derive(Deserialize)]

@@ -5,8 +5,8 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::error::Error;
 use super::super::list::truth;
+use crate::error::Error;
 
 /// Google's limit of a page.
 const PAGE: usize = 1000;

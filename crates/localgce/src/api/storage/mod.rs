@@ -23,9 +23,9 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::error::Error;
 use super::list::Page;
 use crate::engine::Engine;
+use crate::error::Error;
 
 /// What handlers answer.
 type Answer = Result<Json<Value>, Error>;

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use super::super::error::Error;
+use crate::error::Error;
 
 /// The boundary that a content type names.
 pub fn boundary(content_type: &str) -> Option<&str> {

@@ -10,7 +10,6 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::super::body::Body;
-use super::super::error::Error;
 use super::commit::KEPT;
 use super::fields::{merge, settable};
 use super::listing::{self, ObjectListQuery};
@@ -18,6 +17,7 @@ use super::preconditions::Preconditions;
 use super::{Answer, Place, download, no_bucket};
 use crate::clock;
 use crate::engine::Engine;
+use crate::error::Error;
 use crate::store::objects as store;
 
 /// What a client may say of an object.

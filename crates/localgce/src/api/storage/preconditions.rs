@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::super::error::Error;
+use crate::error::Error;
 
 /// The query parameters; generation 0 is that of what is not there.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]

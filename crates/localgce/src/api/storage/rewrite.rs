@@ -8,13 +8,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::body::Body;
-use super::super::error::Error;
 use super::commit::{KEPT, New, commit};
 use super::fields::{merge, settable};
 use super::objects::{OWN, SETTABLE, find};
 use super::preconditions::Preconditions;
 use super::{Answer, Place, content};
 use crate::engine::Engine;
+use crate::error::Error;
 use crate::store::{new_id, objects as store};
 
 /// As many objects make one at most.

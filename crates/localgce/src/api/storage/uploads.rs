@@ -14,7 +14,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::body;
-use super::super::error::Error;
 use super::commit::{New, commit};
 use super::content_range::ContentRange;
 use super::fields::settable;
@@ -22,6 +21,7 @@ use super::objects::{OWN, SETTABLE};
 use super::preconditions::Preconditions;
 use super::{Place, content, multipart, no_bucket};
 use crate::engine::Engine;
+use crate::error::Error;
 use crate::store::new_id;
 use crate::store::objects::{self as store, Upload};
 
