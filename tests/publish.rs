@@ -321,6 +321,7 @@ fn key_and_location_of_a_target_reach_images_and_the_bucket() {
     let places = [
         ("us-central1", "US-CENTRAL1", true),
         ("us", "US", true),
+        ("europe", "EU", true),
         ("global", "US-CENTRAL1", false),
     ];
     for (place, location, encrypted) in places {

@@ -24,6 +24,9 @@ use crate::progress::{Outcome, Progress, Stage};
 /// emulation it takes up to ten minutes.
 const TIMEOUT: Duration = Duration::from_mins(45);
 
+/// What the names of its VM, disks and secrets begin with.
+pub const TEST_PREFIX: &str = "clawbake-test-";
+
 /// An image whose gateway did not do what it should.
 #[derive(Debug)]
 pub struct BootTestFailed {
@@ -127,7 +130,7 @@ async fn run(
 /// The deployment of the test: the same machine and environment, names and secrets of its own, no
 /// schedule of snapshots.
 fn throw_away(deployment: &Deployment, run: &str) -> Result<Deployment> {
-    let name = format!("clawbake-test-{run}");
+    let name = format!("{TEST_PREFIX}{run}");
     let mut test = deployment.clone();
     test.name = parse(&name)?;
     for (variable, secret) in &mut test.secrets {

@@ -264,7 +264,7 @@ fn member(image: &Image) -> Result<Member> {
         created,
         entered: image.family.as_ref().is_some_and(|f| !f.is_empty()),
         active: matches!(state, None | Some("ACTIVE")),
-        own: image.labels.contains_key(image::RECIPE_LABEL),
+        own: image::is_own(image),
     })
 }
 

@@ -116,6 +116,12 @@ pub(super) fn ensure_made_of(image: &Image, content: &str) -> Result<()> {
     Ok(())
 }
 
+/// Whether clawbake has baked it: others may put images of their own into a family.
+#[must_use]
+pub fn is_own(image: &Image) -> bool {
+    image.labels.contains_key(RECIPE_LABEL)
+}
+
 /// How its boot test ended, if it has had one.
 #[must_use]
 pub fn boot_test(image: &Image) -> Option<&str> {

@@ -22,11 +22,11 @@ use crate::journal::{self, Journal, Resource};
 use crate::paths;
 use crate::progress::Progress;
 
-pub use boot_test::{BootTestFailed, boot_test};
+pub use boot_test::{BootTestFailed, TEST_PREFIX, boot_test};
 pub use bucket::{bucket, closed, expiry};
 pub use builder::Builder;
 pub use family::{Deprecated, Family, Member, Stays, Step};
-pub use image::{GATEWAY_LABEL, RECIPE_LABEL, boot_test as boot_test_label, serves};
+pub use image::{GATEWAY_LABEL, RECIPE_LABEL, boot_test as boot_test_label, is_own, serves};
 pub use promotion::{delete, observe, promote, rollback, used};
 pub use publish::publish;
 pub use source::{Draft, Source};

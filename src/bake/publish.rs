@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use gce::{Image, Kind, Object};
 
-use super::bucket::bucket;
+use super::bucket::{ARCHIVES, bucket};
 use super::image;
 use super::source::{Draft, Source};
 use crate::cloud::Cloud;
@@ -50,7 +50,7 @@ async fn upload(
 ) -> Result<String> {
     ensure_bucket(cloud).await?;
     let stage = progress.stage("upload");
-    let name = format!("{name}-{}.tar.gz", journal.run());
+    let name = format!("{ARCHIVES}{name}-{}.tar.gz", journal.run());
     let object = Object {
         name: Some(name.clone()),
         metadata: BTreeMap::from([journal.label()]),

@@ -1,6 +1,6 @@
 //! `clawbake up`: whatever is missing until the gateway answers.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::ready::{Timeout, announce, wait};
 use super::{DeploymentFile, terminal};
@@ -67,6 +67,7 @@ async fn ensure_running(
         return fleet::launch(deployment, cloud, &image, progress).await;
     };
     fleet::keep(deployment, cloud)?;
+    fleet::schedule(deployment, cloud).await?;
     let failed = fleet::report(cloud, &deployment.name)
         .await?
         .is_some_and(|report| report.phase == Phase::Failed);
@@ -107,5 +108,14 @@ async fn ensure_image(
     Box::pin(bake).await?;
     // Not always what was baked: a newer image, or a rollback, stays in front.
     let front = cloud.client.images().find_in_family(&recipe.family).await?;
-    front.with_context(|| format!("the family {} has no image in front", recipe.family))
+    let front =
+        front.with_context(|| format!("the family {} has no image in front", recipe.family))?;
+    ensure!(
+        bake::is_own(&front),
+        "{} is in front of the family {}, and clawbake has not baked it: `clawbake launch --image NAME` \
+         takes another, or give the recipe a family of its own",
+        front.name.unwrap_or_default(),
+        recipe.family
+    );
+    Ok(front)
 }

@@ -70,10 +70,7 @@ pub async fn create(
         }
     }
     let run = journal.label();
-    let schedule = match &deployment.state.snapshots {
-        Some(wanted) => snapshots::ensure(cloud, wanted).await?,
-        None => None,
-    };
+    let schedule = snapshots::ensure(cloud, deployment.state.snapshots.as_ref()).await?;
     let disks = client.disks(zone);
     if let Some(disk) = disks.find(&plan::state_disk_name(deployment)).await? {
         plan::ensure_belongs(&state_disk, &disk.labels, deployment)?;
@@ -120,6 +117,16 @@ fn resources(deployment: &Deployment, cloud: &Cloud) -> [Resource; 3] {
         disk(name),
         disk(plan::state_disk_name(deployment)),
     ]
+}
+
+/// Has the state disk that is there follow the deployment's schedule of snapshots.
+pub async fn schedule(deployment: &Deployment, cloud: &Cloud) -> Result<()> {
+    let name = plan::state_disk_name(deployment);
+    let schedule = snapshots::ensure(cloud, deployment.state.snapshots.as_ref()).await?;
+    match cloud.client.disks(&cloud.zone).find(&name).await? {
+        Some(disk) => snapshots::follow(cloud, &disk, schedule.as_deref()).await,
+        None => Ok(()),
+    }
 }
 
 /// Keeps a VM that is used from here on, though the launch that made it may have died before its
@@ -187,7 +194,9 @@ pub async fn delete(
         anything |= remove(&state, "state disk").await?;
         None
     } else {
-        disks.find(&own).await?.map(|_| own)
+        let disk = disks.find(&own).await?;
+        disk.filter(|disk| plan::belongs(&disk.labels, deployment))
+            .map(|_| own)
     };
     Ok(Deleted { anything, stays })
 }

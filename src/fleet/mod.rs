@@ -8,7 +8,7 @@ mod ready;
 mod secrets;
 mod snapshots;
 
-pub use launch::{Deleted, create, delete, find, keep, launch, start};
+pub use launch::{Deleted, create, delete, find, keep, launch, schedule, start};
 pub use plan::{Instance, firewall, state_disk_name};
 pub use probe::probe;
 pub use ready::{NotReady, Phase, Report, report, watch};

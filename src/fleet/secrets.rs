@@ -91,7 +91,7 @@ pub async fn grant(cloud: &Cloud, name: &str) -> Result<()> {
     let member = format!("serviceAccount:{}", cloud.service_account);
     let secrets = cloud.client.secrets();
     let mut policy = secrets.iam_policy(name).await?;
-    if policy.grant(ACCESSOR, &member) {
+    if policy.grant(ACCESSOR, &member, None) {
         secrets.set_iam_policy(name, &policy).await?;
     }
     Ok(())

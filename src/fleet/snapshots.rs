@@ -1,6 +1,6 @@
 //! The schedule of a state disk's snapshots: a resource policy that the disk follows.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use gce::{
     DailySchedule, Disk, Kind, ResourcePolicy, RetentionPolicy, SnapshotSchedule,
     SnapshotSchedulePolicy,
@@ -37,13 +37,24 @@ fn policy(snapshots: &Snapshots) -> ResourcePolicy {
     }
 }
 
-/// Makes the policy unless it is there, and returns its URL. It costs nothing and belongs to the
-/// project, so no run takes it back.
-pub(super) async fn ensure(cloud: &Cloud, snapshots: &Snapshots) -> Result<Option<String>> {
+/// Makes the policy, if one is wanted and not there, and returns its URL. It costs nothing and belongs
+/// to the project, so no run takes it back.
+///
+/// # Errors
+/// When the policy of that name says something else: Google lets policies be edited.
+pub(super) async fn ensure(cloud: &Cloud, snapshots: Option<&Snapshots>) -> Result<Option<String>> {
+    let Some(snapshots) = snapshots else {
+        return Ok(None);
+    };
     let policies = cloud.client.resource_policies(cloud.region());
     let wanted = policy(snapshots);
     let name = wanted.name.as_deref().unwrap_or_default();
     if let Some(found) = policies.find(name).await? {
+        ensure!(
+            found.snapshot_schedule_policy == wanted.snapshot_schedule_policy,
+            "the resource policy {name} does not say what its name says any more: delete it, and it \
+             is made again"
+        );
         return Ok(found.self_link);
     }
     match policies.insert(&wanted).await {

@@ -1,13 +1,15 @@
 //! What each verb asks of the calling account. The deployer's role is all of it, and no secret's
-//! value is in it.
+//! value is in it. A boot test's secrets it has by a grant of their own, with a condition.
 
 /// Permissions by the verbs that need them, as Google's reference of IAM permissions names them.
 pub const VERBS: [(&str, &[&str]); 7] = [
     (
         "bake",
         &[
+            "compute.disks.list",
             "compute.disks.useReadOnly",
             "compute.globalOperations.get",
+            "compute.globalOperations.list",
             "compute.images.create",
             "compute.images.delete",
             "compute.images.deprecate",
@@ -16,6 +18,7 @@ pub const VERBS: [(&str, &[&str]); 7] = [
             "compute.images.list",
             "compute.images.setLabels",
             "compute.images.update",
+            "secretmanager.secrets.create",
             "storage.buckets.get",
         ],
     ),
@@ -47,6 +50,7 @@ pub const VERBS: [(&str, &[&str]); 7] = [
             "compute.subnetworks.use",
             "compute.subnetworks.useExternalIp",
             "compute.zoneOperations.get",
+            "compute.zoneOperations.list",
             "secretmanager.secrets.get",
         ],
     ),

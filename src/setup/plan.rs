@@ -7,6 +7,8 @@ use crate::fleet::ACCESSOR;
 
 /// Lets an account run VMs as another one.
 const ACCOUNT_USER: &str = "roles/iam.serviceAccountUser";
+/// All that can be done with a secret.
+const SECRET_ADMIN: &str = "roles/secretmanager.admin";
 /// Reading and writing objects of a bucket, and nothing about the bucket itself.
 const OBJECT_USER: &str = "roles/storage.objectUser";
 
@@ -82,6 +84,12 @@ fn identities(desired: &Desired, observed: &Observed) -> Vec<Step> {
         &desired.role(),
         &deployer,
     ));
+    steps.extend(grant(
+        &observed.project_policy,
+        Resource::TestSecrets,
+        SECRET_ADMIN,
+        &deployer,
+    ));
     let on_vm = Resource::Account(desired.vm.clone());
     steps.extend(grant(&observed.vm_policy, on_vm, ACCOUNT_USER, &deployer));
     for (name, policy) in &observed.secrets {
@@ -91,7 +99,7 @@ fn identities(desired: &Desired, observed: &Observed) -> Vec<Step> {
 }
 
 fn grant(policy: &Policy, on: Resource, role: &str, member: &str) -> Option<Step> {
-    (!policy.grants(role, member)).then(|| Step::Grant {
+    (!policy.grants(role, member, on.condition().as_ref())).then(|| Step::Grant {
         on,
         role: role.to_owned(),
         member: member.to_owned(),
@@ -197,12 +205,18 @@ mod tests {
 
     fn policy(role: &str, member: &str) -> Policy {
         let mut policy = Policy::default();
-        policy.grant(role, &format!("serviceAccount:{member}"));
+        policy.grant(role, &format!("serviceAccount:{member}"), None);
         policy
     }
 
     /// A project in which there is nothing to do.
     fn complete(desired: &Desired) -> Observed {
+        let mut project_policy = policy(&desired.role(), &desired.deployer);
+        project_policy.grant(
+            SECRET_ADMIN,
+            &format!("serviceAccount:{}", desired.deployer),
+            Resource::TestSecrets.condition().as_ref(),
+        );
         Observed {
             project: true,
             billing: Some("A-B-C".into()),
@@ -216,7 +230,7 @@ mod tests {
                 included_permissions: vec!["a.b.list".into(), "a.b.get".into()],
                 ..Role::default()
             }),
-            project_policy: policy(&desired.role(), &desired.deployer),
+            project_policy,
             vm_policy: policy(ACCOUNT_USER, &desired.deployer),
             secrets: [("token".to_owned(), policy(ACCESSOR, &desired.vm))].into(),
             firewall: Some(desired.firewall.clone()),
@@ -251,6 +265,7 @@ mod tests {
                 "create account vm: clawbake: the VM, reads its secrets",
                 "create role clawbakeDeployer of 2 permissions",
                 "give d clawbakeDeployer on the project",
+                "give d secretmanager.admin on secrets clawbake-test-*",
                 "give d iam.serviceAccountUser on account vm@p-claw.iam.gserviceaccount.com",
                 "create firewall iap, for Identity-Aware Proxy alone",
                 "create bucket b in us-central1",
@@ -280,6 +295,11 @@ mod tests {
         assert!(step.starts_with("give d iam.serviceAccountUser"), "{step}");
         let step = mends(|o| o.secrets.insert("token".into(), Policy::default()));
         assert_eq!(step, "give vm secretmanager.secretAccessor on secret token");
+        let step = mends(|o| o.project_policy.bindings.retain(|b| b.condition.is_none()));
+        assert_eq!(
+            step,
+            "give d secretmanager.admin on secrets clawbake-test-*"
+        );
         let step = mends(|o| o.billing = None);
         assert_eq!(step, "link it to billing account A-B-C");
     }

@@ -162,11 +162,11 @@ fn made<T>(result: gce::Result<T>) -> gce::Result<()> {
 /// Reads the policy, adds to it, and writes it with the etag that was read.
 async fn grant(client: &Client, on: &Resource, role: &str, member: &str) -> gce::Result<()> {
     let granted = |mut policy: Policy| {
-        policy.grant(role, member);
+        policy.grant(role, member, on.condition().as_ref());
         policy
     };
     match on {
-        Resource::Project => {
+        Resource::Project | Resource::TestSecrets => {
             let manager = client.resource_manager();
             let policy = granted(manager.iam_policy().await?);
             manager.set_iam_policy(&policy).await

@@ -1,9 +1,10 @@
 use std::fmt;
 
 use gce::{Bucket, Firewall, LifecycleRule};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::ROLE;
+use crate::bake::TEST_PREFIX;
 
 /// One change of a project. Doing it twice does no harm.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,8 +59,23 @@ pub enum Resource {
     Account(String),
     /// A secret.
     Secret(String),
+    /// The secrets of boot tests, which come and go: the project, as far as their names go.
+    TestSecrets,
     /// A bucket.
     Bucket(String),
+}
+
+impl Resource {
+    /// The condition under which a role on it is given. Secret Manager names a secret by the project's
+    /// number, which is not known before there is a project
+    /// (<https://cloud.google.com/iam/docs/conditions-attribute-reference#extract>).
+    #[must_use]
+    pub fn condition(&self) -> Option<Value> {
+        let expression =
+            format!("resource.name.extract(\"secrets/{{name}}\").startsWith(\"{TEST_PREFIX}\")");
+        (*self == Self::TestSecrets)
+            .then(|| json!({"title": "clawbake boot tests", "expression": expression}))
+    }
 }
 
 impl Step {
@@ -76,7 +92,7 @@ impl Step {
                 ..
             } => Some("iam.googleapis.com"),
             Self::Grant {
-                on: Resource::Project,
+                on: Resource::Project | Resource::TestSecrets,
                 ..
             } => Some("cloudresourcemanager.googleapis.com"),
             Self::Grant {
@@ -124,9 +140,17 @@ impl Step {
             Self::Grant { on, role, member } => {
                 let binding = format!("--member={member} --role={role}");
                 let on = match on {
-                    Resource::Project => {
+                    Resource::Project | Resource::TestSecrets => {
+                        let condition = on.condition().map_or("None".into(), |it| {
+                            let text = |key: &str| it[key].as_str().unwrap_or_default().to_owned();
+                            quoted(&format!(
+                                "title={},expression={}",
+                                text("title"),
+                                text("expression")
+                            ))
+                        });
                         return format!(
-                            "gcloud projects add-iam-policy-binding {project} {binding} --condition=None --quiet"
+                            "gcloud projects add-iam-policy-binding {project} {binding} --condition={condition} --quiet"
                         );
                     }
                     Resource::Account(email) => {
@@ -239,6 +263,7 @@ impl fmt::Display for Step {
                 write!(f, "give {who} {} on ", last(role))?;
                 match on {
                     Resource::Project => f.write_str("the project"),
+                    Resource::TestSecrets => write!(f, "secrets {TEST_PREFIX}*"),
                     Resource::Account(email) => write!(f, "account {email}"),
                     Resource::Secret(name) => write!(f, "secret {name}"),
                     Resource::Bucket(name) => write!(f, "bucket {name}"),
@@ -265,7 +290,7 @@ impl fmt::Display for Step {
             Self::ChangeBucket { name, .. } => {
                 write!(
                     f,
-                    "close bucket {name} to the public, and have it empty itself"
+                    "close bucket {name} to the public, and have its archives expire"
                 )
             }
         }

@@ -153,7 +153,9 @@ fn on_serial(stage: &Stage, word: &'static str) -> JoinHandle<Instant> {
             let vms = fs::read_dir(&vms).into_iter().flatten().flatten();
             vms.map(|vm| fs::read(vm.path().join("serial.log")).unwrap_or_default())
         };
+        let deadline = Instant::now() + Duration::from_mins(30);
         while !logs().any(|log| String::from_utf8_lossy(&log).contains(word)) {
+            assert!(Instant::now() < deadline, "no VM ever said {word}");
             std::thread::sleep(Duration::from_millis(200));
         }
         Instant::now()

@@ -20,36 +20,40 @@ resource! {
         role: Option<String>,
         /// Such as `serviceAccount:gateway@my-project.iam.gserviceaccount.com`.
         members: Vec<String>,
-        /// Not looked into, only kept when a policy is read and written back.
+        /// A title and an expression in CEL under which it holds.
         condition: Option<Value>,
     }
 }
 
 impl Policy {
-    /// Whether `member` has `role` without a condition.
+    /// Whether `member` has `role`, under this condition alone.
     #[must_use]
-    pub fn grants(&self, role: &str, member: &str) -> bool {
+    pub fn grants(&self, role: &str, member: &str, condition: Option<&Value>) -> bool {
         self.bindings.iter().any(|binding| {
-            binding.is_plain(role) && binding.members.iter().any(|other| other == member)
+            binding.is(role, condition) && binding.members.iter().any(|other| other == member)
         })
     }
 
-    /// Gives `role` to `member`, without a condition; everybody else's bindings stay as they are.
-    /// Whether that changed anything.
-    pub fn grant(&mut self, role: &str, member: &str) -> bool {
-        if self.grants(role, member) {
+    /// Gives `role` to `member`, under a condition if one is given; everybody else's bindings stay as
+    /// they are. Whether that changed anything.
+    pub fn grant(&mut self, role: &str, member: &str, condition: Option<&Value>) -> bool {
+        if self.grants(role, member, condition) {
             return false;
+        }
+        if condition.is_some() {
+            // The version of policies that have any.
+            self.version = Some(3);
         }
         match self
             .bindings
             .iter_mut()
-            .find(|binding| binding.is_plain(role))
+            .find(|binding| binding.is(role, condition))
         {
             Some(binding) => binding.members.push(member.into()),
             None => self.bindings.push(Binding {
                 role: Some(role.into()),
                 members: vec![member.into()],
-                condition: None,
+                condition: condition.cloned(),
             }),
         }
         true
@@ -57,8 +61,8 @@ impl Policy {
 }
 
 impl Binding {
-    fn is_plain(&self, role: &str) -> bool {
-        self.role.as_deref() == Some(role) && self.condition.is_none()
+    fn is(&self, role: &str, condition: Option<&Value>) -> bool {
+        self.role.as_deref() == Some(role) && self.condition.as_ref() == condition
     }
 }
 
@@ -72,12 +76,19 @@ mod tests {
             {"role":"r","members":["user:a"],"condition":{"expression":"false"}},
             {"role":"other","members":["user:b"]}]}"#;
         let mut policy: Policy = serde_json::from_str(text).unwrap();
-        assert!(!policy.grants("r", "user:a"), "a condition is no grant");
-        assert!(policy.grant("r", "user:a"));
-        assert!(policy.grants("r", "user:a"));
-        assert!(!policy.grant("r", "user:a"), "nothing to change");
-        assert!(policy.grant("r", "user:c"));
-        assert_eq!(policy.bindings.len(), 3);
+        let condition = policy.bindings[0].condition.clone();
+        assert!(
+            !policy.grants("r", "user:a", None),
+            "a condition is no grant"
+        );
+        assert!(policy.grants("r", "user:a", condition.as_ref()));
+        assert!(policy.grant("r", "user:a", None));
+        assert!(policy.grants("r", "user:a", None));
+        assert!(!policy.grant("r", "user:a", None), "nothing to change");
+        assert!(policy.grant("r", "user:c", None));
+        assert_eq!((policy.bindings.len(), policy.version), (3, None));
+        assert!(policy.grant("other", "user:b", condition.as_ref()));
+        assert_eq!((policy.bindings.len(), policy.version), (4, Some(3)));
         assert_eq!(policy.bindings[2].members, ["user:a", "user:c"]);
         assert_eq!(policy.bindings[0].members, ["user:a"]);
     }
