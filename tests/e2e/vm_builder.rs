@@ -80,8 +80,9 @@ fn a_vm_makes_the_image_and_a_failing_script_ends_the_bake_at_once() {
 
 /// The URL at which this machine serves Debian's static busybox to VMs, and its digest.
 fn busybox(stage: &Stage) -> (String, String) {
-    let script = "apt-get download busybox-static >&2 && dpkg-deb --fsys-tarfile busybox-static_*.deb \
-                  | tar -xO ./bin/busybox";
+    let script = "apt-get download busybox-static >&2 \
+                  || { apt-get update -qq && apt-get download busybox-static; } >&2; \
+                  dpkg-deb --fsys-tarfile busybox-static_*.deb | tar -xO ./bin/busybox";
     let mut command = stage.command("sh");
     let output = command.args(["-euc", script]).output().unwrap();
     let message = String::from_utf8_lossy(&output.stderr);

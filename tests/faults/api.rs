@@ -107,6 +107,28 @@ impl Api {
         self.make(&self.zonal("disks"), body);
     }
 
+    /// A disk with a deployment's state, which follows a schedule that the deployment has had before.
+    pub fn make_state(&self, name: &str, deployment: &str) {
+        let before = "clawbake-daily-05h-keep-14d";
+        let schedule = json!({"dailySchedule": {"daysInCycle": 1, "startTime": "05:00"}});
+        self.make(
+            &self.policies(),
+            &json!({"name": before, "snapshotSchedulePolicy": {"schedule": schedule}}),
+        );
+        self.make_disk(&json!({
+            "name": name,
+            "sizeGb": "10",
+            "labels": {"clawbake-deployment": deployment},
+            "resourcePolicies": [self.policies().replace("compute/v1/", "") + "/" + before],
+        }));
+    }
+
+    fn policies(&self) -> String {
+        let Endpoint { project, zone, .. } = &self.endpoint;
+        let (region, _) = zone.rsplit_once('-').unwrap();
+        format!("compute/v1/projects/{project}/regions/{region}/resourcePolicies")
+    }
+
     fn make(&self, collection: &str, body: &Value) {
         self.post(collection, body);
         let name = body["name"].as_str().unwrap();
@@ -162,12 +184,7 @@ impl Api {
                 self.delete(&path);
             }
         }
-        let (region, _) = self.endpoint.zone.rsplit_once('-').unwrap();
-        let policies = format!(
-            "compute/v1/projects/{}/regions/{region}/resourcePolicies",
-            self.endpoint.project
-        );
-        for collection in [self.global("firewalls"), policies] {
+        for collection in [self.global("firewalls"), self.policies()] {
             let (_, list) = self.call(&Method::GET, &collection, None);
             for item in list["items"].as_array().into_iter().flatten() {
                 let name = item["name"].as_str().unwrap();

@@ -19,6 +19,8 @@ pub enum Verb {
     Prune,
     /// A VM is made.
     Launch,
+    /// It is made again, for state that follows another schedule of snapshots.
+    Relaunch,
     /// It is deleted.
     Delete,
     /// So is its state.
@@ -35,13 +37,14 @@ pub enum Verb {
 
 impl Verb {
     /// All of them, those with most points first.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Promote,
         Self::BootTest,
         Self::Launch,
         Self::Bake,
         Self::Delete,
         Self::Prune,
+        Self::Relaunch,
         Self::LaunchTaken,
         Self::DeleteState,
         Self::FirstBake,
@@ -68,7 +71,7 @@ impl Verb {
             Self::Promote => vec!["bake", "--archive", "archive.tar.gz"],
             Self::BootTest => vec!["images", "promote", image],
             Self::Prune => vec!["images", "prune", "--keep", "1"],
-            Self::Launch | Self::LaunchTaken | Self::StateTaken => {
+            Self::Launch | Self::Relaunch | Self::LaunchTaken | Self::StateTaken => {
                 vec!["launch", "--no-wait", "--image", image]
             }
             Self::Delete | Self::DeleteTaken => vec!["delete"],
@@ -123,6 +126,9 @@ impl Verb {
             Self::FirstBake => 0..at("storage.buckets.insert", 1) + 1,
             Self::BootTest => at("compute.instances.getGuestAttributes", 1)..end,
             Self::DeleteState => at("compute.disks.get", 2)..end,
+            Self::Relaunch => {
+                at("compute.disks.removeResourcePolicies", 1)..at("compute.instances.insert", 1)
+            }
             Self::LaunchTaken => at("compute.instances.insert", 1)..end,
             Self::StateTaken => end - 1..end,
             _ => 0..end,

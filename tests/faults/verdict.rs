@@ -87,6 +87,7 @@ impl Run<'_> {
         match self.world.verb {
             Verb::Bake | Verb::FirstBake => vec![self.image()],
             Verb::Launch => vec![self.vm(), self.disk(""), self.disk("-state")],
+            Verb::Relaunch => vec![self.vm(), self.disk("")],
             _ => Vec::new(),
         }
     }
@@ -110,8 +111,8 @@ impl Run<'_> {
             Verb::Promote => {
                 path == self.image() || path == self.world.path("clawdbot-gateway-before")
             }
-            // It is attached and detached.
-            Verb::Delete => path == self.disk("-state"),
+            // It is attached and detached, and changes its schedule.
+            Verb::Delete | Verb::Relaunch => path == self.disk("-state"),
             _ => false,
         }
     }
@@ -227,10 +228,19 @@ impl Run<'_> {
                 let why = self.words.contains("played by a test");
                 promise(why, "it does not say why it failed");
             }
-            Verb::Launch => promise(
-                field(&self.vm(), "status") == Some("RUNNING".into()),
-                "it is not RUNNING",
-            ),
+            Verb::Launch | Verb::Relaunch => {
+                promise(
+                    field(&self.vm(), "status") == Some("RUNNING".into()),
+                    "it is not RUNNING",
+                );
+                let policies = field(&self.disk("-state"), "resourcePolicies").unwrap_or_default();
+                let names: Vec<_> = policies.as_array().into_iter().flatten().collect();
+                let daily = names.len() == 1
+                    && names[0]
+                        .as_str()
+                        .is_some_and(|name| name.ends_with("/clawbake-daily-04h-keep-14d"));
+                promise(daily, "its state does not follow the deployment's schedule");
+            }
             _ => {}
         }
         for path in self.deleted() {

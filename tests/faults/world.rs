@@ -180,6 +180,9 @@ impl World {
             let [own, _] = self.api.buckets();
             self.api.delete(&format!("storage/v1/b/{own}"));
         }
+        if self.verb == Verb::Relaunch {
+            self.api.make_state(STATE, NAME);
+        }
         if self.verb.deletes() {
             self.succeed(&Verb::Launch.arguments(&self.image, STATE));
         }
