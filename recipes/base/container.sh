@@ -29,12 +29,13 @@ if [ -n "$warm" ]; then
     rm -rf "${dir:?}/home"
     cp -R "$dir/seed" "$dir/home"
     chown -R 1000:1000 "$dir/home"
-    # A network of its own, with loopback alone: the gateway can neither collide nor phone home.
+    # A network of its own, with loopback alone: the gateway can neither collide nor phone home. Half an
+    # hour is for a builder VM without KVM; elsewhere it takes seconds.
     # shellcheck disable=SC2086,SC2016 # three options; expanded by the inner shell
     unshare --net sh -c 'ip link set lo up && exec "$@"' sh buildah $storage run --isolation=chroot \
       --user=1000:1000 --volume="$dir/home:/home/node" --volume="$warm:/run/warm.mjs:ro" \
       --env HOME=/home/node --env "$token=warm" \
-      "$container" -- node /run/warm.mjs 600 "$url" "$@"
+      "$container" -- node /run/warm.mjs 1800 "$url" "$@"
   done
   echo "clawbake: keeping the warm caches"
   buildah commit --rm "$container" "$image"
