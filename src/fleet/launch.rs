@@ -119,11 +119,12 @@ fn resources(deployment: &Deployment, cloud: &Cloud) -> [Resource; 3] {
     ]
 }
 
-/// Has the state disk that is there follow the deployment's schedule of snapshots.
+/// Has the deployment's state disk, if there is one, follow the deployment's schedule of snapshots.
 pub async fn schedule(deployment: &Deployment, cloud: &Cloud) -> Result<()> {
     let name = plan::state_disk_name(deployment);
     let schedule = snapshots::ensure(cloud, deployment.state.snapshots.as_ref()).await?;
-    match cloud.client.disks(&cloud.zone).find(&name).await? {
+    let disk = cloud.client.disks(&cloud.zone).find(&name).await?;
+    match disk.filter(|disk| plan::belongs(&disk.labels, deployment)) {
         Some(disk) => snapshots::follow(cloud, &disk, schedule.as_deref()).await,
         None => Ok(()),
     }
