@@ -11,6 +11,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
+use tempfile::NamedTempFile;
 
 const FILE: &str = "endpoint.json";
 
@@ -33,9 +34,10 @@ pub(crate) fn address(engine: &Path) -> Result<String> {
 pub(crate) fn lead(front: &Path, engine: &Path, url: &str) -> Result<()> {
     let mut endpoint = read(engine)?;
     endpoint["url"] = url.into();
-    let new = front.join("endpoint.json.new");
-    fs::write(&new, endpoint.to_string())?;
-    fs::rename(new, front.join(FILE))?;
+    // A name of its own, since the threads of a test may ask at the same time.
+    let new = NamedTempFile::new_in(front)?;
+    fs::write(new.path(), endpoint.to_string())?;
+    new.persist(front.join(FILE))?;
     for entry in fs::read_dir(engine)? {
         let entry = entry?;
         if entry.file_name() == FILE {
