@@ -64,6 +64,7 @@ pub async fn serve(config: Config) -> Result<()> {
         endpoint.token.clone(),
         hypervisor,
         power_off,
+        api::router,
     )?);
     api::publish(&engine).context("publishing the images of debian-cloud")?;
     engine.resume()?;

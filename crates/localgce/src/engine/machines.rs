@@ -27,11 +27,11 @@ use super::disks::text;
 use super::instances::set_deadline;
 use super::{Engine, guest, tree};
 use crate::catalog::MACHINE_TYPES;
+use crate::clock;
 use crate::key::{Key, Kind, Scope, last, relative};
 use crate::metadata::MetadataServer;
 use crate::store::resources;
 use crate::vm::{Acceleration, Drive, Exit, Forward, Machine, Vm};
-use crate::{api, clock};
 
 /// What a guest gets to power itself off, as on Google; an emulated one is that much slower.
 pub(super) const fn patience(acceleration: Acceleration) -> Duration {
@@ -172,7 +172,7 @@ impl Engine {
         std::fs::remove_file(&socket).ok();
         let listener = UnixListener::bind(&socket)
             .with_context(|| format!("listening on {}", socket.display()))?;
-        let router = api::router(self);
+        let router = (self.guest_api)(self);
         let task = tokio::spawn(async move { axum::serve(listener, router).await.ok() });
         Ok(task.abort_handle())
     }

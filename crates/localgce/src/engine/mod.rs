@@ -15,10 +15,12 @@ mod tokens;
 mod tree;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use axum::Router;
 use tokio::sync::Notify;
 
 use crate::store::Store;
@@ -40,6 +42,7 @@ pub struct Engine {
     published: published::Published,
     hypervisor: Hypervisor,
     power_off: Duration,
+    guest_api: fn(&Arc<Self>) -> Router,
     machines: machines::Machines,
     operation_done: Notify,
     closing: AtomicBool,
@@ -47,13 +50,14 @@ pub struct Engine {
 
 impl Engine {
     /// Opens what is in `dir`, with public images in `cache`. `token` is the owner's, `power_off` what a
-    /// guest gets to power itself off.
+    /// guest gets to power itself off, `guest_api` what it reaches of Google's APIs.
     pub fn open(
         dir: &Path,
         cache: &Path,
         token: String,
         hypervisor: Hypervisor,
         power_off: Option<Duration>,
+        guest_api: fn(&Arc<Self>) -> Router,
     ) -> Result<Self> {
         for name in ["objects", "images", "snapshots", "disks", "vms"] {
             let dir = dir.join(name);
@@ -70,6 +74,7 @@ impl Engine {
             published: published::Published::in_cache(cache),
             power_off: power_off.unwrap_or_else(|| machines::patience(hypervisor.acceleration())),
             hypervisor,
+            guest_api,
             machines: machines::Machines::default(),
             operation_done: Notify::new(),
             closing: AtomicBool::new(false),
