@@ -91,16 +91,15 @@ fn request(exchange: &Exchange, found: &Found, resuming: bool, findings: &mut Ve
         }
         return;
     };
-    let value = if json.length == 0 {
-        serde_json::json!({})
-    } else if !json.is_json() {
-        let message = format!("is {:?}, and not application/json", json.kind);
-        return findings.push(Finding::new("request", message));
-    } else {
-        match json.parse() {
-            Ok(value) => value,
-            Err(message) => return findings.push(Finding::new("request", message)),
-        }
+    let parsed = match found.document.name.as_str() {
+        _ if json.length == 0 => Ok(serde_json::json!({})),
+        "sts" => json.form(),
+        _ if json.is_json() => json.parse(),
+        _ => Err(format!("is {:?}, and not application/json", json.kind)),
+    };
+    let value = match parsed {
+        Ok(value) => value,
+        Err(message) => return findings.push(Finding::new("request", message)),
     };
     Walk {
         document: found.document,

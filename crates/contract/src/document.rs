@@ -17,6 +17,8 @@ static DOCUMENTS: LazyLock<Vec<Document>> = LazyLock::new(|| {
         "secretmanager",
         "storage",
         "iam",
+        "iamcredentials",
+        "sts",
         "serviceusage",
         "cloudresourcemanager.v1",
         "cloudresourcemanager.v3",

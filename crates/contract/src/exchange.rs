@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 /// One request and what was answered.
@@ -94,5 +96,44 @@ impl Content {
 
     pub(crate) fn parse(&self) -> Result<Value, String> {
         serde_json::from_slice(&self.bytes).map_err(|error| format!("is not JSON: {error}"))
+    }
+
+    /// A form's fields, called as in a discovery document: `subject_token` is `subjectToken` there.
+    pub(crate) fn form(&self) -> Result<Value, String> {
+        if !self.kind.starts_with("application/x-www-form-urlencoded") {
+            return Err(format!("is {:?}, and no form", self.kind));
+        }
+        let field = |(name, value): (Cow<str>, Cow<str>)| {
+            let mut words = name.split('_');
+            let first = words.next().unwrap_or_default().to_owned();
+            let rest = words.map(capital);
+            (
+                first + &rest.collect::<String>(),
+                Value::from(value.into_owned()),
+            )
+        };
+        Ok(form_urlencoded::parse(&self.bytes).map(field).collect())
+    }
+}
+
+fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Content;
+
+    #[test]
+    fn a_forms_fields_are_called_as_documents_call_them() {
+        let kind = "application/x-www-form-urlencoded";
+        let form = Content::new(kind, "scope=a+b&subject_token_type=c%3Ad").form();
+        assert_eq!(
+            form.unwrap(),
+            serde_json::json!({"scope": "a b", "subjectTokenType": "c:d"})
+        );
+        assert!(Content::json("{}").form().is_err());
     }
 }

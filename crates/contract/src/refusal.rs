@@ -28,6 +28,13 @@ pub(crate) fn check(api: &str, status: u16, body: &Value, findings: &mut Vec<Fin
     let mut say = |at: &str, message: String| {
         findings.push(Finding::new(format!("response{at}"), message));
     };
+    // OAuth 2 has words of its own (RFC 6749, 5.2).
+    if api == "sts" {
+        if !body.get("error").is_some_and(Value::is_string) {
+            say(".error", "is no string".into());
+        }
+        return;
+    }
     let Some(error) = body.get("error").and_then(Value::as_object) else {
         return say("", "is an error without an object error".into());
     };

@@ -1,4 +1,4 @@
-//! Who is calling: the owner of everything, or a VM's service account.
+//! Who is calling: the owner of everything, or a service account.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use axum::http::header::AUTHORIZATION;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use crate::engine::{Caller, Engine};
+use crate::engine::Engine;
 use crate::error::{Error, Status};
 
 /// Lets in who has a token, and tells handlers whose it is.
@@ -52,16 +52,4 @@ fn refuse(request: &Request, what: &str) -> Response {
 pub fn is_grpc(request: &Request) -> bool {
     let path = request.uri().path();
     path.starts_with("/v1/") || path.starts_with("/v3/")
-}
-
-/// Compute Engine and Cloud Storage are the owner's alone.
-pub async fn owner_only(request: Request, next: Next) -> Response {
-    match request.extensions().get() {
-        Some(Caller::Owner) => next.run(request).await,
-        _ => Error::forbidden(
-            "Required permission is missing: this engine grants service accounts \
-             secretmanager.versions.access and nothing else",
-        )
-        .into_response(),
-    }
 }

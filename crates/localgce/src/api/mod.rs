@@ -7,8 +7,10 @@ pub mod auth;
 mod billing;
 pub mod body;
 mod compute;
+mod condition;
 mod filter;
 mod gate;
+mod grants;
 mod iam;
 mod list;
 mod long_operations;
@@ -17,12 +19,13 @@ mod resourcemanager;
 mod secretmanager;
 mod serviceusage;
 mod storage;
+mod sts;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, OriginalUri};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::routing::post;
 
 use crate::catalog::services::{COMPUTE, IAM, SECRET_MANAGER};
@@ -37,20 +40,17 @@ pub fn publish(engine: &Engine) -> rusqlite::Result<()> {
 
 /// All APIs; the same on the loopback port and inside the VMs.
 pub fn router(engine: &Arc<Engine>) -> Router {
-    let owners = Router::new()
-        .nest(
-            "/compute/v1/projects/{project}",
-            gated(compute::router(), engine, COMPUTE),
-        )
-        .route("/batch/compute/v1", post(compute::batch))
-        .merge(storage::router(engine))
-        .layer(from_fn(auth::owner_only));
     let projects = Router::new()
         .merge(gated(secretmanager::router(), engine, SECRET_MANAGER))
         .merge(gated(iam::project_router(), engine, IAM))
         .merge(serviceusage::router());
     Router::new()
-        .merge(owners)
+        .nest(
+            "/compute/v1/projects/{project}",
+            gated(compute::router(engine), engine, COMPUTE),
+        )
+        .route("/batch/compute/v1", post(compute::batch))
+        .merge(storage::router(engine))
         .nest("/v1/projects/{project}", projects)
         .merge(resourcemanager::router())
         .merge(billing::router())
@@ -58,6 +58,8 @@ pub fn router(engine: &Arc<Engine>) -> Router {
         .merge(long_operations::router())
         .fallback(|OriginalUri(uri): OriginalUri| async move { Error::not_found(uri.path()) })
         .layer(from_fn_with_state(Arc::clone(engine), auth::authenticate))
+        // Its body says who calls.
+        .route("/v1/token", post(sts::token))
         .layer(DefaultBodyLimit::disable())
         .with_state(Arc::clone(engine))
 }

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::body::{prune, typed};
-use crate::catalog::roles;
+use super::grants::permits;
 use crate::engine::Caller;
 use crate::error::Error;
-use crate::store::{accounts, policies, projects, roles as custom_roles};
+use crate::store::{accounts, policies, projects, roles};
 
 /// The version of policies whose bindings may have conditions.
 const CONDITIONAL: u8 = 3;
@@ -91,6 +91,7 @@ impl TestIamPermissionsRequest {
         self,
         tx: &Connection,
         caller: &Caller,
+        resource: &str,
         policies: &[&Value],
     ) -> Result<Value, Error> {
         let mut held = Vec::new();
@@ -100,7 +101,7 @@ impl TestIamPermissionsRequest {
                     "Permission {permission} is not valid for this resource."
                 )));
             }
-            if permits(tx, caller, policies, &permission)? {
+            if permits(tx, caller, &permission, resource, policies)? {
                 held.push(permission);
             }
         }
@@ -148,7 +149,7 @@ impl Resource<'_> {
             "testIamPermissions" => {
                 let request: TestIamPermissionsRequest = typed(body)?;
                 let above = of_project(tx, self.project)?;
-                request.answer(tx, caller, &[&own, &above])
+                request.answer(tx, caller, self.name, &[&own, &above])
             }
             method => Err(no_such_method(method)),
         }
@@ -158,10 +159,10 @@ impl Resource<'_> {
     pub fn require(&self, tx: &Connection, caller: &Caller, verb: &str) -> Result<(), Error> {
         let permission = format!("{}.{verb}", self.kind);
         let (own, above) = (policies::get(tx, self.name)?, of_project(tx, self.project)?);
-        if permits(tx, caller, &[&own, &above], &permission)? {
+        let name = self.name;
+        if permits(tx, caller, &permission, name, &[&own, &above])? {
             return Ok(());
         }
-        let name = self.name;
         Err(Error::forbidden(format!(
             "Permission '{permission}' denied on resource '//{name}' (or it may not exist)."
         ))
@@ -187,48 +188,6 @@ pub fn of_project(tx: &Connection, project: &str) -> Result<Value, Error> {
 /// 404: a custom method that there is not.
 pub fn no_such_method(method: &str) -> Error {
     Error::missing(format!("The method {method} was not found on this server."))
-}
-
-/// Whether one of the policies gives the caller a permission. The owner has all.
-pub fn permits(
-    tx: &Connection,
-    caller: &Caller,
-    policies: &[&Value],
-    permission: &str,
-) -> Result<bool, Error> {
-    let Caller::ServiceAccount(email) = caller else {
-        return Ok(true);
-    };
-    let member = format!("serviceAccount:{email}");
-    for role in policies.iter().flat_map(|policy| roles_of(policy, &member)) {
-        if includes(tx, role, permission)? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-/// The roles that a policy gives a member. A condition is not evaluated here, so that a binding
-/// with one gives nothing.
-fn roles_of<'a>(policy: &'a Value, member: &str) -> impl Iterator<Item = &'a str> {
-    let bindings = policy["bindings"].as_array().into_iter().flatten();
-    bindings
-        .filter(move |binding| {
-            let mut members = binding["members"].as_array().into_iter().flatten();
-            binding["condition"].is_null() && members.any(|other| *other == *member)
-        })
-        .filter_map(|binding| binding["role"].as_str())
-}
-
-fn includes(tx: &Connection, role: &str, permission: &str) -> Result<bool, Error> {
-    if let Some(role) = roles::role(role) {
-        return Ok(role.includes(permission));
-    }
-    let Some(role) = custom_roles::get(tx, role)? else {
-        return Ok(false);
-    };
-    let mut permissions = role["includedPermissions"].as_array().into_iter().flatten();
-    Ok(role["deleted"] != true && permissions.any(|other| *other == *permission))
 }
 
 /// What takes the place of the policy that is there, if the client has seen that one.
@@ -270,7 +229,7 @@ fn check(tx: &Connection, policy: &Policy) -> Result<(), Error> {
             )));
         }
         let known = match role.split_once("/roles/") {
-            Some(_) => custom_roles::get(tx, role)?.is_some(),
+            Some(_) => roles::get(tx, role)?.is_some(),
             None => role.starts_with("roles/"),
         };
         if !known {
@@ -341,7 +300,7 @@ fn etag_of(policy: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{answered, roles_of};
+    use super::answered;
     use serde_json::json;
 
     #[test]
@@ -357,17 +316,5 @@ mod tests {
         let role = old["bindings"][0]["role"].as_str().unwrap();
         assert!(role.starts_with("roles/viewer_withcond_"), "{role}");
         assert!(old["bindings"][0]["condition"].is_null());
-    }
-
-    #[test]
-    fn roles_are_their_members_alone_and_without_conditions() {
-        let policy = json!({"bindings": [
-            {"role": "roles/a", "members": ["serviceAccount:vm@x", "user:human@x"]},
-            {"role": "roles/b", "members": ["serviceAccount:other@x"]},
-            {"role": "roles/c", "members": ["serviceAccount:vm@x"], "condition": {"expression": "false"}},
-        ]});
-        let roles: Vec<_> = roles_of(&policy, "serviceAccount:vm@x").collect();
-        assert_eq!(roles, ["roles/a"]);
-        assert_eq!(roles_of(&policy, "serviceAccount:human@x").count(), 0);
     }
 }

@@ -41,7 +41,7 @@ const fn new(
 
 /// From <https://cloud.google.com/iam/docs/roles-permissions>, by name: what concerns projects,
 /// accounts, VMs, secrets and buckets.
-pub const ROLES: [Role; 17] = [
+pub const ROLES: [Role; 19] = [
     new(
         "roles/compute.admin",
         "Compute Admin",
@@ -88,6 +88,15 @@ pub const ROLES: [Role; 17] = [
             "iam.serviceAccounts.update",
             "iam.serviceAccounts.getIamPolicy",
             "iam.serviceAccounts.setIamPolicy",
+        ],
+    ),
+    new(
+        "roles/iam.serviceAccountTokenCreator",
+        "Service Account Token Creator",
+        &[
+            "iam.serviceAccounts.get",
+            "iam.serviceAccounts.getAccessToken",
+            "iam.serviceAccounts.list",
         ],
     ),
     new(
@@ -157,6 +166,17 @@ pub const ROLES: [Role; 17] = [
         &["serviceusage.services.*"],
     ),
     new("roles/storage.admin", "Storage Admin", &["storage.*"]),
+    new(
+        "roles/storage.objectUser",
+        "Storage Object User",
+        &[
+            "storage.objects.create",
+            "storage.objects.delete",
+            "storage.objects.get",
+            "storage.objects.list",
+            "storage.objects.update",
+        ],
+    ),
     new(
         "roles/storage.objectViewer",
         "Storage Object Viewer",

@@ -20,6 +20,8 @@ pub const SECRET_MANAGER: &str = "secretmanager.googleapis.com";
 pub const STORAGE: &str = "storage.googleapis.com";
 /// IAM's name.
 pub const IAM: &str = "iam.googleapis.com";
+/// The name of what gives tokens of service accounts.
+pub const IAM_CREDENTIALS: &str = "iamcredentials.googleapis.com";
 
 /// The service of this name.
 pub fn service(name: &str) -> Option<&'static Service> {
@@ -59,7 +61,7 @@ pub const SERVICES: [Service; 17] = [
         false,
     ),
     new(
-        "iamcredentials.googleapis.com",
+        IAM_CREDENTIALS,
         "IAM Service Account Credentials API",
         false,
         false,

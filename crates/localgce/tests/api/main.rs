@@ -3,6 +3,7 @@
 mod access;
 mod accounts;
 mod engine;
+mod grants;
 mod groups;
 mod images;
 mod instances;

@@ -1,5 +1,6 @@
 //! Compute Engine, version 1.
 
+mod access;
 mod batch;
 mod collections;
 mod disks;
@@ -13,6 +14,7 @@ mod labels;
 mod machine_types;
 mod networks;
 mod operations;
+mod permissions;
 mod places;
 mod resource_policies;
 mod serial_port;
@@ -44,8 +46,8 @@ type Answer = Result<Json<Value>, Error>;
 pub use images::publish;
 
 /// What is below `projects/{project}`.
-pub fn router() -> Router<Arc<Engine>> {
-    Router::new()
+pub fn router(engine: &Arc<Engine>) -> Router<Arc<Engine>> {
+    let routes = Router::new()
         .merge(places::router())
         .merge(machine_types::router())
         .merge(networks::router())
@@ -60,7 +62,8 @@ pub fn router() -> Router<Arc<Engine>> {
         .merge(snapshots::router())
         .merge(resource_policies::router())
         .merge(firewalls::router())
-        .merge(operations::router())
+        .merge(operations::router());
+    access::checked(routes, engine)
 }
 
 /// The variable parts of a URL.

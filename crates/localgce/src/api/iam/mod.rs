@@ -1,5 +1,6 @@
 //! IAM, version 1: service accounts and roles.
 
+mod credentials;
 mod permissions;
 mod predefined;
 mod roles;

@@ -9,9 +9,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::body::Body;
+use super::super::gate;
 use super::super::list::ListQuery;
 use super::super::policy::Resource;
-use super::{Answer, require};
+use super::{Answer, credentials, require};
+use crate::catalog::services::IAM_CREDENTIALS;
 use crate::engine::Caller;
 use crate::engine::{Engine, accounts};
 use crate::error::Error;
@@ -200,7 +202,7 @@ pub async fn delete(
     Ok(Json(json!({})))
 }
 
-/// The custom methods: those of its policy, and `:enable` and `:disable`.
+/// The custom methods: those of its policy, `:enable`, `:disable` and `:generateAccessToken`.
 pub async fn post(
     State(engine): State<Arc<Engine>>,
     Extension(caller): Extension<Caller>,
@@ -209,19 +211,30 @@ pub async fn post(
 ) -> Answer {
     let (_, method) = place.account();
     let answer = engine.store.transaction(|tx| {
-        let mut account = place.find(tx)?;
-        if !["enable", "disable"].contains(&method) {
-            return account.resource().call(tx, &caller, method, body);
+        let account = place.find(tx)?;
+        match method {
+            "enable" | "disable" => {
+                account.resource().require(tx, &caller, method)?;
+                switch(tx, account, method == "disable")
+            }
+            "generateAccessToken" => {
+                gate::check(tx, account.text("projectId"), IAM_CREDENTIALS)?;
+                account.resource().require(tx, &caller, "getAccessToken")?;
+                credentials::generate_access_token(&engine, account.text("email"), body)
+            }
+            method => account.resource().call(tx, &caller, method, body),
         }
-        account.resource().require(tx, &caller, method)?;
-        if let Some(fields) = account.0.as_object_mut() {
-            fields.shift_remove("disabled");
-        }
-        if method == "disable" {
-            account.0["disabled"] = true.into();
-        }
-        store::update(tx, account.text("email"), &account.0)?;
-        Ok(json!({}))
     })?;
     Ok(Json(answer))
+}
+
+fn switch(tx: &Connection, mut account: Account, disabled: bool) -> Result<Value, Error> {
+    if let Some(fields) = account.0.as_object_mut() {
+        fields.shift_remove("disabled");
+    }
+    if disabled {
+        account.0["disabled"] = true.into();
+    }
+    store::update(tx, account.text("email"), &account.0)?;
+    Ok(json!({}))
 }

@@ -4,25 +4,26 @@ use axum::Json;
 use rusqlite::Connection;
 use serde_json::Value;
 
-use super::super::policy::{
-    SetIamPolicyRequest, TestIamPermissionsRequest, answered, permits, replace,
-};
+use super::super::grants::permits;
+use super::super::policy::{SetIamPolicyRequest, TestIamPermissionsRequest, answered, replace};
 use super::secrets::find;
 use super::{Answer, allow, project_policy, store};
 use crate::engine::Caller;
 use crate::engine::Engine;
 use crate::error::Error;
 
-/// Whether the caller has a permission, by a secret's policy or its project's.
+/// Whether the caller has a permission on a resource, by a secret's policy or its project's.
 pub fn permitted(
     tx: &Connection,
     caller: &Caller,
     permission: &str,
     secret: &str,
+    resource: &str,
 ) -> Result<bool, Error> {
     let own = store::get(tx, secret)?.map(|secret| secret.policy);
     let above = project_policy(tx, secret)?;
-    permits(tx, caller, &[&own.unwrap_or_default(), &above], permission)
+    let policies = [&own.unwrap_or_default(), &above];
+    permits(tx, caller, permission, resource, &policies)
 }
 
 pub fn get_policy(engine: &Engine, caller: &Caller, name: &str, version: u8) -> Answer {
@@ -57,7 +58,7 @@ pub fn test_permissions(
     let held: Value = engine.store.transaction(|tx| {
         let own = store::get(tx, name)?.map(|secret| secret.policy);
         let above = project_policy(tx, name)?;
-        request.answer(tx, caller, &[&own.unwrap_or_default(), &above])
+        request.answer(tx, caller, name, &[&own.unwrap_or_default(), &above])
     })?;
     Ok(Json(held))
 }

@@ -84,7 +84,7 @@ fn allow(
     secret: &str,
     resource: &str,
 ) -> Result<(), Error> {
-    if iam::permitted(tx, caller, permission, secret)? {
+    if iam::permitted(tx, caller, permission, secret, resource)? {
         Ok(())
     } else {
         Err(denied(permission, resource))

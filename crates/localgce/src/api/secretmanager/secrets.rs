@@ -124,7 +124,13 @@ pub async fn list(
 ) -> Answer {
     let project = place.project()?;
     let secrets = engine.store.transaction(|tx| {
-        allow(tx, &caller, "secretmanager.secrets.list", "", &project)?;
+        allow(
+            tx,
+            &caller,
+            "secretmanager.secrets.list",
+            &project,
+            &project,
+        )?;
         Ok::<_, Error>(store::list(tx, &project)?)
     })?;
     Ok(listing("secrets", secrets.len(), query.page(secrets)?))

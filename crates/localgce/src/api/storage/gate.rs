@@ -16,9 +16,10 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::store::objects as store;
 
+/// The query of what concerns a project's buckets.
 #[derive(Deserialize)]
-struct ProjectQuery {
-    project: Option<String>,
+pub struct ProjectQuery {
+    pub project: Option<String>,
 }
 
 /// The routes for projects in which Cloud Storage may be used.
@@ -51,11 +52,15 @@ async fn pass(
 
 /// The number of the project that has the bucket in a path.
 fn owner(tx: &Connection, path: &str) -> Result<Option<String>, Error> {
-    let bucket = path.split_once("/b/").map(|(_, rest)| rest);
-    let bucket = bucket.and_then(|rest| rest.split('/').next());
-    let Some(bucket) = bucket else {
+    let Some(bucket) = bucket(path) else {
         return Ok(None);
     };
     let bucket = store::bucket(tx, bucket)?;
     Ok(bucket.and_then(|bucket| bucket["projectNumber"].as_str().map(str::to_owned)))
+}
+
+/// The bucket in a path.
+pub fn bucket(path: &str) -> Option<&str> {
+    let (_, rest) = path.split_once("/b/")?;
+    rest.split('/').next()
 }

@@ -9,12 +9,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::body::{Body, typed};
-use super::super::policy::{Policy, answered, permits, replace};
+use super::super::grants::permits;
+use super::super::policy::{Policy, answered, of_project, replace};
 use super::{Answer, Place, no_bucket};
 use crate::engine::Caller;
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::store::{objects as store, policies};
+use crate::store::{objects as store, policies, projects};
 
 #[derive(Deserialize)]
 pub struct VersionQuery {
@@ -46,7 +47,7 @@ pub async fn set(
             409 => Error::condition(error.message),
             _ => error,
         })?;
-        policies::set(tx, &resource(&place), &policy)?;
+        policies::set(tx, &name(&place.bucket), &policy)?;
         Ok::<_, Error>(policy)
     })?;
     Ok(Json(body(&place, answered(policy, 3))))
@@ -64,10 +65,14 @@ pub async fn test(
         .split('&')
         .filter_map(|term| term.strip_prefix("permissions="));
     let held = engine.store.transaction(|tx| {
-        let policy = present(tx, &place)?;
+        let bucket = store::bucket(tx, &place.bucket)?.ok_or_else(no_bucket)?;
+        let (name, policies) = (
+            name(&place.bucket),
+            [policy(tx, &bucket)?, above(tx, &bucket)?],
+        );
         let mut held = Vec::new();
         for permission in asked {
-            if permits(tx, &caller, &[&policy], permission)? {
+            if permits(tx, &caller, permission, &name, &policies.each_ref())? {
                 held.push(permission);
             }
         }
@@ -78,14 +83,21 @@ pub async fn test(
     })))
 }
 
-fn resource(place: &Place) -> String {
-    format!("projects/_/buckets/{}", place.bucket)
+/// A bucket, as policies call it.
+pub fn name(bucket: &str) -> String {
+    format!("projects/_/buckets/{bucket}")
 }
 
-/// The policy that somebody has set, or the one that new buckets have.
 fn present(tx: &Connection, place: &Place) -> Result<Value, Error> {
-    let bucket = store::bucket(tx, &place.bucket)?.ok_or_else(no_bucket)?;
-    let policy = policies::get(tx, &resource(place))?;
+    policy(
+        tx,
+        &store::bucket(tx, &place.bucket)?.ok_or_else(no_bucket)?,
+    )
+}
+
+/// A bucket's policy: the one that somebody has set, or the one that new buckets have.
+pub fn policy(tx: &Connection, bucket: &Value) -> Result<Value, Error> {
+    let policy = policies::get(tx, &name(bucket["name"].as_str().unwrap_or_default()))?;
     if policy != json!({}) {
         return Ok(policy);
     }
@@ -102,8 +114,15 @@ fn present(tx: &Connection, place: &Place) -> Result<Value, Error> {
     ]}))
 }
 
+/// The policy of a bucket's project.
+pub fn above(tx: &Connection, bucket: &Value) -> Result<Value, Error> {
+    let number = bucket["projectNumber"].as_str().unwrap_or_default();
+    let project = projects::get(tx, number)?.map(|project| project.id);
+    of_project(tx, &project.unwrap_or_default())
+}
+
 fn body(place: &Place, mut policy: Value) -> Value {
     policy["kind"] = "storage#policy".into();
-    policy["resourceId"] = resource(place).into();
+    policy["resourceId"] = name(&place.bucket).into();
     policy
 }

@@ -1,6 +1,7 @@
 //! Cloud Storage's JSON API, version 1. Contents go from the socket to a file and back; they are
 //! never held in memory.
 
+mod access;
 mod buckets;
 mod commit;
 mod content;
@@ -74,7 +75,7 @@ pub fn router(engine: &Arc<Engine>) -> Router<Arc<Engine>> {
         .route("/upload/storage/v1/b/{bucket}/o", upload.clone())
         // Where the discovery document has resumable uploads.
         .route("/resumable/upload/storage/v1/b/{bucket}/o", upload);
-    gate::gated(routes, engine)
+    gate::gated(access::checked(routes, engine), engine)
 }
 
 /// The variable parts of a URL. An object's name is one segment, its slashes escaped.

@@ -1,0 +1,60 @@
+//! Security Token Service, version 1: one token for another, as RFC 8693 has it. An engine trusts
+//! nobody's tokens but its own.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::{Form, Json};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::engine::{Caller, Engine};
+
+const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
+
+#[derive(Deserialize)]
+pub struct ExchangeTokenRequest {
+    grant_type: String,
+    subject_token: String,
+    subject_token_type: String,
+    requested_token_type: String,
+}
+
+/// A token of whoever the subject token is of.
+pub async fn token(
+    State(engine): State<Arc<Engine>>,
+    Form(request): Form<ExchangeTokenRequest>,
+) -> Response {
+    if request.grant_type != GRANT {
+        return refuse("unsupported_grant_type", "it is no exchange of tokens");
+    }
+    if [&request.subject_token_type, &request.requested_token_type] != [ACCESS_TOKEN; 2] {
+        let what = "this engine has no pools of identities: it exchanges its own access tokens";
+        return refuse("invalid_request", what);
+    }
+    let (access_token, expires_in) = match engine.tokens.caller(&request.subject_token) {
+        // The owner's token has no end; an hour is what clients expect.
+        Some(Caller::Owner) => (request.subject_token, 3600),
+        Some(Caller::ServiceAccount(email)) => {
+            let token = engine.tokens.issue(&email);
+            (token.access_token, token.expires_in)
+        }
+        None => return refuse("invalid_grant", "the subject token is nobody's here"),
+    };
+    Json(json!({
+        "access_token": access_token,
+        "issued_token_type": ACCESS_TOKEN,
+        "token_type": "Bearer",
+        "expires_in": expires_in,
+    }))
+    .into_response()
+}
+
+/// As OAuth 2 says it.
+fn refuse(error: &str, description: &str) -> Response {
+    let body = json!({"error": error, "error_description": description});
+    (StatusCode::BAD_REQUEST, Json(body)).into_response()
+}
