@@ -8,6 +8,8 @@
 mod api;
 #[path = "faults/call.rs"]
 mod call;
+#[path = "faults/deployer.rs"]
+mod deployer;
 #[path = "faults/foreign.rs"]
 mod foreign;
 #[path = "faults/guest.rs"]
@@ -74,6 +76,28 @@ fn no_fault_leaves_anything_or_is_told_wrong() {
     eprintln!("{points} points, {wrong} wrong, {time} s");
     assert!(points > 500, "only {points} points");
     assert_eq!(wrong, 0);
+}
+
+/// What `setup` gives a deployer is what the verbs ask for, and nothing more.
+#[test]
+#[ignore = "a minute and a half; `make faults`"]
+fn the_deployers_role_is_what_its_verbs_ask_for() {
+    let dir = tempfile::tempdir_in("/tmp").unwrap();
+    let archive = archive(dir.path());
+    let mut asked = deployer::learn(&archive);
+    eprintln!("a deployer's verbs ask for {} permissions", asked.len());
+    // The image of a VM that was baked in is made of its disk, which takes a real VM.
+    assert!(asked.insert("compute.disks.useReadOnly".to_owned()));
+    assert_eq!(asked, deployer::working());
+    assert_eq!(
+        deployer::unmissed(&archive),
+        [
+            // For VMs without an address of their own.
+            "compute.routers.list",
+            // Without it there is no project.
+            "resourcemanager.projects.get",
+        ]
+    );
 }
 
 /// A blank disk of 1 GiB, as Compute Engine imports it.

@@ -2,7 +2,7 @@
 //! value is in it. A boot test's secrets it has by a grant of their own, with a condition.
 
 /// Permissions by the verbs that need them, as Google's reference of IAM permissions names them.
-pub const VERBS: [(&str, &[&str]); 7] = [
+pub const VERBS: [(&str, &[&str]); 5] = [
     (
         "bake",
         &[
@@ -18,6 +18,7 @@ pub const VERBS: [(&str, &[&str]); 7] = [
             "compute.images.list",
             "compute.images.setLabels",
             "compute.images.update",
+            "compute.instanceTemplates.list",
             "secretmanager.secrets.create",
             "storage.buckets.get",
         ],
@@ -33,10 +34,8 @@ pub const VERBS: [(&str, &[&str]); 7] = [
             "compute.disks.use",
             "compute.firewalls.get",
             "compute.images.useReadOnly",
-            "compute.instances.attachDisk",
             "compute.instances.create",
             "compute.instances.get",
-            "compute.instances.list",
             "compute.instances.setLabels",
             "compute.instances.setMetadata",
             "compute.instances.setServiceAccount",
@@ -59,29 +58,6 @@ pub const VERBS: [(&str, &[&str]); 7] = [
         &[
             "compute.instances.getGuestAttributes",
             "compute.instances.getSerialPortOutput",
-        ],
-    ),
-    (
-        "rebuild",
-        &[
-            "compute.disks.createSnapshot",
-            "compute.disks.resize",
-            "compute.instances.detachDisk",
-            "compute.snapshots.create",
-            "compute.snapshots.get",
-            "compute.snapshots.list",
-            "compute.snapshots.setLabels",
-            "compute.snapshots.useReadOnly",
-        ],
-    ),
-    (
-        "groups",
-        &[
-            "compute.instanceTemplates.create",
-            "compute.instanceTemplates.delete",
-            "compute.instanceTemplates.get",
-            "compute.instanceTemplates.list",
-            "compute.instanceTemplates.useReadOnly",
         ],
     ),
     (

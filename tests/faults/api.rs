@@ -1,6 +1,6 @@
 //! The engine as it is, past client and proxy: what is there, and the way back to what was there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -37,6 +37,31 @@ impl Api {
             http: Client::builder().no_proxy().build().unwrap(),
             runtime: { runtime }.enable_all().build().unwrap(),
         }
+    }
+
+    /// The owner's.
+    pub fn token(&self) -> &str {
+        &self.endpoint.token
+    }
+
+    /// Project and zone, as a deployment's target has them.
+    pub fn place(&self) -> String {
+        let Endpoint { project, zone, .. } = &self.endpoint;
+        format!("project: {project}, zone: {zone}")
+    }
+
+    /// The email of one of the project's accounts.
+    pub fn account(&self, id: &str) -> String {
+        format!("{id}@{}.iam.gserviceaccount.com", self.endpoint.project)
+    }
+
+    /// Gives a custom role these permissions, and no others.
+    pub fn permit(&self, role: &str, permissions: &BTreeSet<String>) {
+        let path = format!("v1/projects/{}/roles/{role}", self.endpoint.project);
+        let body = json!({"includedPermissions": permissions});
+        let path = format!("{path}?updateMask=includedPermissions");
+        let (status, answer) = self.call(&Method::PATCH, &path, Some(&body));
+        assert_eq!(status, 200, "{answer}");
     }
 
     fn call(&self, method: &Method, path: &str, body: Option<&Value>) -> (u16, Value) {

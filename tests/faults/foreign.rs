@@ -35,6 +35,9 @@ pub fn shut(api: &Api, port: u16) {
         "sourceRanges": ["35.235.240.0/20"],
         "allowed": [{"IPProtocol": "tcp", "ports": [port.to_string()]}],
     });
+    let name = body["name"].as_str().unwrap();
+    let path = format!("{}/{name}", api.global("firewalls"));
+    api.delete(&path);
     api.post(&api.global("firewalls"), &body);
 }
 

@@ -174,7 +174,7 @@ impl Run<'_> {
             Some(_) if self.done() => lies.extend(self.broken(after)),
             Some(0) => lies.push("it claims to be done".into()),
             // The stranger may have been met before the signal.
-            Some(code) if code == self.world.verb.code() => {}
+            Some(code) if code == self.world.verb.code() => lies.extend(self.unnamed()),
             Some(code) if interrupted != (code == 130) || code == 5 => {
                 lies.push(format!("exit {code}"));
             }
@@ -200,6 +200,18 @@ impl Run<'_> {
             }
         }
         lies
+    }
+
+    /// Whether clawbake's own refusal, which is exit 1 and never a fault's, names what is in its way.
+    fn unnamed(&self) -> Option<String> {
+        let taken = match self.world.verb {
+            Verb::BakeTaken => self.world.image.clone(),
+            Verb::StateTaken => format!("{NAME}-state"),
+            Verb::DeleteTaken => NAME.to_owned(),
+            _ => return None,
+        };
+        let error = self.words.split("error: ").nth(1).unwrap_or_default();
+        (!error.contains(&taken)).then(|| format!("it does not name {taken}"))
     }
 
     /// What a run that is done has promised and not kept.

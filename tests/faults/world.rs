@@ -37,6 +37,10 @@ pub struct World {
     family: Vec<Value>,
     /// What is there before the verb.
     base: Inventory,
+    /// The deployment as the verb has it, if it is not the owner who calls.
+    file: Option<&'static str>,
+    /// The gateway's.
+    port: u16,
 }
 
 impl World {
@@ -67,20 +71,22 @@ impl World {
             image: String::new(),
             family: Vec::new(),
             base: Inventory::new(),
+            file: None,
+            port: guest::gateway(),
         };
         fs::hard_link(archive, world.dir.path().join("archive.tar.gz")).unwrap();
-        let port = world.deploy();
+        world.deploy();
         if verb == Verb::Promote {
-            foreign::shut(&world.api, port);
+            foreign::shut(&world.api, world.port);
         }
         world.succeed(&["secrets", "generate", "clawdbot-gateway-token"]);
         world.populate();
         world
     }
 
-    /// Writes the deployment, whose gateway has a port of its own, and returns that port: VMs of two
-    /// engines would want the same address.
-    fn deploy(&self) -> u16 {
+    /// Writes the deployment, whose gateway has a port of its own: VMs of two engines would want the
+    /// same address.
+    fn deploy(&self) {
         self.succeed(&["init"]);
         let (shipped, own) = (
             Path::new(env!("CARGO_MANIFEST_DIR")).join("recipes/clawdbot"),
@@ -92,7 +98,7 @@ impl World {
             own.join("Containerfile.tera"),
         )
         .unwrap();
-        let port = guest::gateway();
+        let port = self.port;
         let change = |from: &Path, to: &Path, what: &str, with: &str| {
             let text = fs::read_to_string(from).unwrap();
             assert!(text.contains(what), "{} has no {what}", from.display());
@@ -103,7 +109,6 @@ impl World {
         change(&shipped.join(file), &own.join(file), "front: 18789", &front);
         let file = self.dir.path().join("clawbake.yaml");
         change(&file, &file, "recipe: clawdbot ", "recipe: ./recipe ");
-        port
     }
 
     /// Makes what is there before the verb.
@@ -124,6 +129,48 @@ impl World {
         api.restock(&self.family);
         foreign::plant(api, self.verb, &self.image);
         self.base = api.inventory();
+    }
+
+    /// From now on the verb's caller is the deployer that `setup` makes, by workload identity
+    /// federation and impersonation; whoever prepares is the project's owner.
+    pub fn hand_over(&mut self) {
+        let deployer = self.api.account("clawbake-deployer");
+        let url = self.proxy.url();
+        let write = |name: &str, text: &str| fs::write(self.dir.path().join(name), text).unwrap();
+        write("token", self.api.token());
+        let pool = "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/a";
+        let federated = json!({
+            "type": "external_account",
+            "audience": format!("{pool}/providers/b"),
+            "subject_token_type": "urn:ietf:params:oauth:token-type:access_token",
+            "credential_source": {"file": self.dir.path().join("token")},
+            "token_url": format!("{url}/v1/token"),
+            "service_account_impersonation_url":
+                format!("{url}/v1/projects/-/serviceAccounts/{deployer}:generateAccessToken"),
+        });
+        write("federated.json", &federated.to_string());
+        let deployment = fs::read_to_string(self.dir.path().join("clawbake.yaml")).unwrap();
+        let (local, place) = ("target: local", self.api.place());
+        assert!(deployment.contains(local), "{deployment}");
+        for (file, credentials) in [
+            ("clawbake.yaml", "token_file: token"),
+            ("deployer.yaml", "file: federated.json"),
+        ] {
+            let target = format!(
+                "target: {{gce: {{{place}, endpoint: \"{url}\", credentials: {{{credentials}}}}}}}"
+            );
+            write(file, &deployment.replace(local, &target));
+        }
+        self.file = Some("deployer.yaml");
+        self.set_up();
+    }
+
+    /// A project as its owner leaves it to a deployer.
+    fn set_up(&self) {
+        self.succeed(&["setup"]);
+        if self.verb == Verb::Promote {
+            foreign::shut(&self.api, self.port);
+        }
     }
 
     /// An image's path.
@@ -183,13 +230,25 @@ impl World {
         if self.verb == Verb::Relaunch {
             self.api.make_state(STATE, NAME);
         }
+        if self.file.is_some() {
+            self.set_up();
+        }
         if self.verb.deletes() {
             self.succeed(&Verb::Launch.arguments(&self.image, STATE));
         }
         self.api.inventory()
     }
 
-    fn arguments(&self) -> Vec<&str> {
+    /// A command by whoever the verb's caller is.
+    pub fn verb(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command(arguments);
+        if let Some(file) = self.file {
+            command.env("CLAWBAKE_FILE", file);
+        }
+        command
+    }
+
+    pub fn arguments(&self) -> Vec<&str> {
         self.verb.arguments(&self.image, STATE)
     }
 
@@ -214,7 +273,7 @@ impl World {
     pub fn run_with(&self, point: &Point) -> Option<Output> {
         let (process, met) = (Process::default(), Arc::new(AtomicBool::new(false)));
         self.inject(point.inject(Arc::clone(&process), Arc::clone(&met)));
-        let mut command = self.command(&self.arguments());
+        let mut command = self.verb(&self.arguments());
         command.env("CLAWBAKE_REQUEST_TIMEOUT", "1");
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = child.spawn().unwrap();
@@ -226,7 +285,7 @@ impl World {
 
     /// Runs the verb, and nothing goes wrong.
     pub fn again(&self) -> Output {
-        self.command(&self.arguments()).output().unwrap()
+        self.verb(&self.arguments()).output().unwrap()
     }
 
     /// Cleans up after it.

@@ -1,0 +1,110 @@
+//! The deployer's role, found out: it begins empty, a verb is refused, and the role gets the permission
+//! that the refusal names, until nothing is refused any more.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use clawbake::setup::{ROLE, permissions};
+
+use crate::verb::Verb;
+use crate::world::World;
+
+/// A command, and its exit code.
+type Command<'a> = (&'a [&'a str], i32);
+
+/// Verbs, and the commands that come after them.
+const SCENES: [(Verb, &[Command]); 8] = [
+    (Verb::Bake, &[(&["images", "list"], 0)]),
+    (Verb::Promote, &[]),
+    (Verb::BootTest, &[]),
+    (Verb::Prune, &[]),
+    (
+        Verb::Launch,
+        &[
+            (&["status"], 0),
+            (&["logs"], 0),
+            // It takes the family's image, and then finds that there is a VM.
+            (&["launch", "--no-wait"], 1),
+            // It restarts what has failed, and that fails again.
+            (&["up"], 5),
+        ],
+    ),
+    (Verb::Relaunch, &[]),
+    (Verb::Delete, &[]),
+    (Verb::DeleteState, &[]),
+];
+
+/// What a deployer's verbs need, found out.
+pub fn learn(archive: &Path) -> BTreeSet<String> {
+    let mut granted = BTreeSet::new();
+    for (verb, then) in SCENES {
+        let mut world = World::begin(archive, verb);
+        world.hand_over();
+        loop {
+            world.prepare();
+            world.api.permit(ROLE, &granted);
+            let Some(words) = refused(&world, then) else {
+                break;
+            };
+            let name = named(&words).unwrap_or_else(|| panic!("{verb:?}: {words}"));
+            assert!(granted.insert(name), "{verb:?} is refused again: {words}");
+        }
+    }
+    granted
+}
+
+/// What a verb says, or a command after it, if it does not end as it should.
+fn refused(world: &World, then: &[Command]) -> Option<String> {
+    let verb = world.arguments();
+    let verb = (verb.as_slice(), world.verb.code());
+    std::iter::once(verb)
+        .chain(then.iter().copied())
+        .find_map(|(arguments, code)| {
+            let output = world.verb(arguments).output().unwrap();
+            let words = || String::from_utf8_lossy(&output.stderr).into_owned();
+            (output.status.code() != Some(code)).then(words)
+        })
+}
+
+/// Those that `doctor` has of its own, and does not miss by name.
+pub fn unmissed(archive: &Path) -> Vec<&'static str> {
+    let mut world = World::begin(archive, Verb::Launch);
+    world.hand_over();
+    let doctor = |without: Option<&str>| {
+        let all = permissions::all().into_iter().map(str::to_owned);
+        let granted = all.filter(|name| Some(name.as_str()) != without);
+        world.api.permit(ROLE, &granted.collect());
+        let output = world.verb(&["doctor"]).output().unwrap();
+        let words = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status.success(), words)
+    };
+    let (healthy, words) = doctor(None);
+    assert!(healthy, "{words}");
+    let own = permissions::VERBS
+        .iter()
+        .find(|(verb, _)| *verb == "doctor");
+    let own = own.unwrap().1.iter().copied();
+    own.filter(|name| named(&doctor(Some(name)).1).as_deref() != Some(name))
+        .collect()
+}
+
+/// The permission that a message names.
+fn named(words: &str) -> Option<String> {
+    let is_permission = |word: &&str| {
+        let parts: Vec<_> = word.split('.').collect();
+        let letters = |part: &&str| !part.is_empty() && part.chars().all(char::is_alphabetic);
+        parts.len() == 3 && parts.iter().all(letters)
+    };
+    words.split('\'').find(is_permission).map(str::to_owned)
+}
+
+/// What the role has for verbs that are not `doctor`.
+pub fn working() -> BTreeSet<String> {
+    let verbs = permissions::VERBS
+        .iter()
+        .filter(|(verb, _)| *verb != "doctor");
+    verbs
+        .flat_map(|(_, needed)| *needed)
+        .map(|name| (*name).to_owned())
+        .collect()
+}
