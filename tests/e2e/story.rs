@@ -11,7 +11,7 @@ use crate::stage::{Stage, hits};
 
 #[test]
 #[expect(clippy::too_many_lines, reason = "one story, told in order")]
-#[ignore = "boots VMs for 25 minutes; `make e2e`"]
+#[ignore = "boots VMs for half an hour; `make e2e`"]
 fn from_nothing_to_a_gateway_that_answers() {
     let story = Stage::open("story");
     story.clawbake(&["init"]);

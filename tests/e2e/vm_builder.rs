@@ -22,7 +22,7 @@ const HOST: &str = "169.254.10.2";
 const REACTION: Duration = Duration::from_mins(1);
 
 #[test]
-#[ignore = "boots VMs for 20 minutes; `make e2e`"]
+#[ignore = "boots VMs for 10 to 20 minutes; `make e2e`"]
 fn a_vm_makes_the_image_and_a_failing_script_ends_the_bake_at_once() {
     let stage = Stage::open("vm-builder");
     let busybox = busybox(&stage);
