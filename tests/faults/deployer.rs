@@ -1,5 +1,6 @@
 //! The deployer's role, found out: it begins empty, a verb is refused, and the role gets the permission
-//! that the refusal names, until nothing is refused any more.
+//! that the refusal names, until nothing is refused any more. Who refuses is the engine, by a table of
+//! its own after Google's reference: what is missing there is not seen here.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -15,7 +16,7 @@ type Command<'a> = (&'a [&'a str], i32);
 /// Verbs, and the commands that come after them.
 const SCENES: [(Verb, &[Command]); 8] = [
     (Verb::Bake, &[(&["images", "list"], 0)]),
-    (Verb::Promote, &[]),
+    (Verb::Promote, &[(&["images", "rollback"], 0)]),
     (Verb::BootTest, &[]),
     (Verb::Prune, &[]),
     (

@@ -16,6 +16,11 @@ pub struct Project<'a> {
 }
 
 impl Project<'_> {
+    /// Whether its images are everybody's.
+    pub fn is_public(&self) -> bool {
+        PROJECTS[1..].iter().any(|project| project.id == self.id)
+    }
+
     /// The service account that `default` stands for.
     pub fn default_service_account(&self) -> String {
         format!("{}-compute@developer.gserviceaccount.com", self.number)

@@ -12,8 +12,8 @@ use serde_json::Value;
 use super::auth::is_grpc;
 use crate::error::{Error, Status};
 
-/// Above what any request needs: all metadata of an instance has at most 512 KiB.
-const LIMIT: usize = 4 << 20;
+/// Bytes above what any request needs: all metadata of an instance has at most 512 KiB.
+pub const LIMIT: usize = 4 << 20;
 
 /// Labels, annotations and the like.
 pub type StringMap = BTreeMap<String, String>;

@@ -7,6 +7,11 @@ use std::sync::Arc;
 use cel::extractors::This;
 use cel::{Context, Program, Value};
 
+/// Whether it is an expression at all.
+pub fn is_valid(expression: &str) -> bool {
+    Program::compile(expression).is_ok()
+}
+
 /// Whether a condition holds for a resource, by the resource's name. One that asks for anything else,
 /// or says nothing that can be true, gives nobody anything.
 pub fn holds(expression: &str, resource: &str) -> bool {
@@ -40,7 +45,7 @@ fn extract(This(text): This<Arc<String>>, template: Arc<String>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::holds;
+    use super::{holds, is_valid};
 
     #[test]
     fn conditions_see_the_resources_name_and_nothing_else() {
@@ -62,6 +67,7 @@ mod tests {
         ] {
             assert!(!holds(no, name), "{no}");
         }
+        assert!(is_valid("request.time > x") && !is_valid("(("));
         assert!(!holds(
             "resource.name.extract('secrets/{name}').startsWith('clawbake-test-')",
             "projects/417203886551"

@@ -48,10 +48,8 @@ fn project(path: &str) -> Option<&str> {
 
 /// Refuses as Google does when the service is not to be used in the project.
 pub fn check(tx: &Connection, reference: &str, service: &str) -> Result<(), Error> {
-    let public = &catalog::PROJECTS[1..];
-    let is_public = |id: &str| public.iter().any(|project| project.id == id);
     let known = catalog::project(reference);
-    if service == COMPUTE && known.is_some_and(|project| is_public(project.id)) {
+    if service == COMPUTE && known.is_some_and(|project| project.is_public()) {
         return Ok(());
     }
     let Some(service) = catalog::services::service(service) else {

@@ -9,6 +9,9 @@ use crate::engine::Caller;
 use crate::error::Error;
 use crate::store::roles as custom_roles;
 
+/// Members that every account is.
+const EVERYBODY: [&str; 2] = ["allUsers", "allAuthenticatedUsers"];
+
 /// Whether one of the policies, the resource's own or one above it, gives the caller a permission on
 /// a resource. The owner has all.
 pub fn permits(
@@ -40,7 +43,7 @@ fn roles_of<'a>(policy: &'a Value, member: &str, resource: &str) -> impl Iterato
         .filter(move |binding| {
             let mut members = binding["members"].as_array().into_iter().flatten();
             let expression = binding["condition"]["expression"].as_str();
-            members.any(|other| *other == *member)
+            members.any(|other| *other == *member || EVERYBODY.iter().any(|all| *other == **all))
                 && expression.is_none_or(|expression| condition::holds(expression, resource))
         })
         .filter_map(|binding| binding["role"].as_str())
@@ -77,5 +80,7 @@ mod tests {
             ["roles/a", "roles/c"]
         );
         assert!(roles("serviceAccount:human@x", "").is_empty());
+        let open = json!({"bindings": [{"role": "roles/a", "members": ["allUsers"]}]});
+        assert_eq!(roles_of(&open, "serviceAccount:vm@x", "").count(), 1);
     }
 }

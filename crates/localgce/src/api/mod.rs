@@ -58,8 +58,8 @@ pub fn router(engine: &Arc<Engine>) -> Router {
         .merge(long_operations::router())
         .fallback(|OriginalUri(uri): OriginalUri| async move { Error::not_found(uri.path()) })
         .layer(from_fn_with_state(Arc::clone(engine), auth::authenticate))
+        .layer(DefaultBodyLimit::disable())
         // Its body says who calls.
         .route("/v1/token", post(sts::token))
-        .layer(DefaultBodyLimit::disable())
         .with_state(Arc::clone(engine))
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::body::{prune, typed};
+use super::condition::is_valid;
 use super::grants::permits;
 use crate::engine::Caller;
 use crate::error::Error;
@@ -219,6 +220,13 @@ fn check(tx: &Connection, policy: &Policy) -> Result<(), Error> {
             return Err(Error::invalid(format!(
                 "Role {role} stands for a binding with a condition. Read the policy with \
                  requestedPolicyVersion 3, and send that back."
+            )));
+        }
+        if let Some(condition) = &binding.condition
+            && !is_valid(&condition.expression)
+        {
+            return Err(Error::invalid(format!(
+                "The condition of role {role} is no expression of CEL."
             )));
         }
         if binding.condition.is_some() && policy.version != CONDITIONAL {

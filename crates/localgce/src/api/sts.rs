@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use axum::extract::rejection::FormRejection;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Form, Json};
@@ -26,8 +27,14 @@ pub struct ExchangeTokenRequest {
 /// A token of whoever the subject token is of.
 pub async fn token(
     State(engine): State<Arc<Engine>>,
-    Form(request): Form<ExchangeTokenRequest>,
+    request: Result<Form<ExchangeTokenRequest>, FormRejection>,
 ) -> Response {
+    let Ok(Form(request)) = request else {
+        return refuse(
+            "invalid_request",
+            "it is no form with the fields of RFC 8693",
+        );
+    };
     if request.grant_type != GRANT {
         return refuse("unsupported_grant_type", "it is no exchange of tokens");
     }

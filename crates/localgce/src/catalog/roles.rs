@@ -6,7 +6,7 @@ pub struct Role {
     pub name: &'static str,
     /// Its name for people.
     pub title: &'static str,
-    /// Permissions; one that ends in `*` stands for all that begin so.
+    /// Permissions; one with a `*` stands for all that begin and end so.
     pub permissions: &'static [&'static str],
 }
 
@@ -14,9 +14,9 @@ impl Role {
     /// Whether who has the role has the permission.
     pub fn includes(&self, permission: &str) -> bool {
         self.permissions.iter().any(|pattern| {
-            pattern.strip_suffix('*').map_or_else(
+            pattern.split_once('*').map_or_else(
                 || *pattern == permission,
-                |start| permission.starts_with(start),
+                |(start, end)| permission.starts_with(start) && permission.ends_with(end),
             )
         })
     }
@@ -55,6 +55,14 @@ pub const ROLES: [Role; 19] = [
             "compute.disks.*",
             "compute.images.*",
             "compute.snapshots.*",
+            "compute.instanceGroups.*",
+            "compute.instanceGroupManagers.*",
+            "compute.instanceTemplates.*",
+            "compute.resourcePolicies.*",
+            "compute.subnetworks.use",
+            "compute.subnetworks.useExternalIp",
+            "compute.*.get",
+            "compute.*.list",
             "resourcemanager.projects.get",
         ],
     ),
@@ -62,20 +70,27 @@ pub const ROLES: [Role; 19] = [
         "roles/compute.viewer",
         "Compute Viewer",
         &[
-            "compute.instances.get",
-            "compute.instances.list",
-            "compute.disks.get",
-            "compute.disks.list",
-            "compute.images.get",
-            "compute.images.list",
-            "compute.projects.get",
+            "compute.*.get",
+            "compute.*.list",
+            "compute.images.getFromFamily",
+            "compute.instances.getGuestAttributes",
+            "compute.instances.getSerialPortOutput",
             "resourcemanager.projects.get",
         ],
     ),
     new(
         "roles/editor",
         "Editor",
-        &["compute.*", "storage.buckets.*"],
+        &[
+            "compute.*",
+            "iam.serviceAccounts.actAs",
+            "iam.serviceAccounts.get",
+            "iam.serviceAccounts.list",
+            "resourcemanager.projects.get",
+            "storage.buckets.create",
+            "storage.buckets.delete",
+            "storage.buckets.list",
+        ],
     ),
     new(
         "roles/iam.serviceAccountAdmin",
@@ -175,16 +190,28 @@ pub const ROLES: [Role; 19] = [
             "storage.objects.get",
             "storage.objects.list",
             "storage.objects.update",
+            "storage.managedFolders.list",
         ],
     ),
     new(
         "roles/storage.objectViewer",
         "Storage Object Viewer",
-        &["storage.objects.get", "storage.objects.list"],
+        &[
+            "storage.managedFolders.list",
+            "storage.objects.get",
+            "storage.objects.list",
+        ],
     ),
     new(
         "roles/viewer",
         "Viewer",
-        &["compute.projects.get", "resourcemanager.projects.get"],
+        &[
+            "compute.*.get",
+            "compute.*.list",
+            "iam.serviceAccounts.get",
+            "iam.serviceAccounts.list",
+            "resourcemanager.projects.get",
+            "storage.buckets.list",
+        ],
     ),
 ];

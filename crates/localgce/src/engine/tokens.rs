@@ -17,7 +17,8 @@ const MARGIN: Duration = Duration::from_mins(5);
 pub enum Caller {
     /// Has the token of `endpoint.json`.
     Owner,
-    /// A VM with a token from its metadata server, by the service account's email.
+    /// Has a token of a service account, by its email: a VM from its metadata server, or whoever acts
+    /// as the account.
     ServiceAccount(String),
 }
 

@@ -78,8 +78,7 @@ async fn roles_say_what_compute_engine_and_storage_do_for_an_account() {
 
     assert_eq!(
         get(&instances).await.unwrap(),
-        "Required 'compute.instances.list' permission for \
-         'projects/clawbake-local/zones/us-central1-a/instances'"
+        "Required 'compute.instances.list' permission for 'projects/clawbake-local'"
     );
     let email = &account.email;
     assert_eq!(
@@ -89,6 +88,10 @@ async fn roles_say_what_compute_engine_and_storage_do_for_an_account() {
              Permission 'storage.buckets.get' denied on resource (or it may not exist)."
         )
     );
+    // However it is written.
+    let policy = json!({"bindings": []});
+    let put = account.refusal(Method::PUT, "/storage/v1/b/%67rants/iam", &policy);
+    assert!(put.await.unwrap().contains("storage.buckets.setIamPolicy"));
     account.hold(&[("roles/compute.viewer", Value::Null)]).await;
     assert_eq!(get(&instances).await, None);
     let refused = account.refusal(Method::POST, &disks, &disk).await;

@@ -2,34 +2,31 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{OriginalUri, Query, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router};
 use rusqlite::Connection;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::permissions::{ACT_AS, Need, needed};
+use super::permissions::{ACT_AS, Need, References, is_shaped, needed};
+use crate::api::body::LIMIT;
 use crate::api::grants::permits;
 use crate::api::policy::of_project;
+use crate::api::storage;
 use crate::catalog;
 use crate::engine::{Caller, Engine};
 use crate::error::Error;
 use crate::store::{accounts, policies};
 
-/// Above what any request of Compute Engine's has: user-data is 256 KiB at most.
-const LARGEST: usize = 16 << 20;
-
 /// What everybody may do with public images.
-const PUBLIC: [&str; 4] = ["get", "list", "getFromFamily", "useReadOnly"];
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct TemplateQuery {
-    source_instance_template: Option<String>,
-}
+const PUBLIC: [&str; 4] = [
+    "compute.images.get",
+    "compute.images.getFromFamily",
+    "compute.images.list",
+    "compute.images.useReadOnly",
+];
 
 /// The routes, for those who may.
 pub fn checked(routes: Router<Arc<Engine>>, engine: &Arc<Engine>) -> Router<Arc<Engine>> {
@@ -39,24 +36,26 @@ pub fn checked(routes: Router<Arc<Engine>>, engine: &Arc<Engine>) -> Router<Arc<
 async fn pass(
     State(engine): State<Arc<Engine>>,
     OriginalUri(uri): OriginalUri,
-    Query(query): Query<TemplateQuery>,
+    Query(query): Query<References>,
+    Extension(caller): Extension<Caller>,
     request: Request,
     next: Next,
 ) -> Response {
-    let caller = request.extensions().get().cloned();
-    let Some(caller @ Caller::ServiceAccount(_)) = caller else {
+    if caller == Caller::Owner {
         return next.run(request).await;
-    };
+    }
     let (parts, body) = request.into_parts();
-    let bytes = match to_bytes(body, LARGEST).await {
-        Ok(bytes) => bytes,
-        Err(error) => return Error::malformed(error.to_string()).into_response(),
+    let Ok(bytes) = to_bytes(body, LIMIT).await else {
+        return Error::malformed("The request is too large.").into_response();
     };
     // What is no JSON, the method itself refuses.
     let body: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-    let path = uri.path().trim_start_matches("/compute/v1/");
-    let template = query.source_instance_template.as_deref();
-    let needs = needed(&parts.method, path, template, &body);
+    let path = uri.path().strip_prefix("/compute/v1/").unwrap_or_default();
+    let needs = needed(&parts.method, path, &query, &body);
+    // No name has a character that is escaped, and a condition would not see through it.
+    if needs.is_empty() || path.contains('%') || !is_shaped(&body) {
+        return Error::malformed("Invalid request.").into_response();
+    }
     let allowed = engine
         .store
         .transaction(|tx| needs.iter().try_for_each(|need| check(tx, &caller, need)));
@@ -76,19 +75,11 @@ fn check(tx: &Connection, caller: &Caller, need: &Need) -> Result<(), Error> {
         resource,
     } = need;
     let project = resource.split('/').nth(1).unwrap_or_default();
-    let project = catalog::project(project).map_or(project, |project| project.id);
-    let verb = permission.rsplit('.').next().unwrap_or_default();
-    let public = catalog::PROJECTS[1..]
-        .iter()
-        .any(|public| public.id == project);
-    if public && PUBLIC.contains(&verb) {
+    let public = catalog::project(project).is_some_and(|project| project.is_public());
+    if public && PUBLIC.contains(&permission.as_str()) {
         return Ok(());
     }
-    let above = of_project(tx, project)?;
-    let own = match permission.as_str() {
-        ACT_AS => of_account(tx, resource)?,
-        _ => json!({}),
-    };
+    let [own, above] = policies_of(tx, need)?;
     if permits(tx, caller, permission, resource, &[&own, &above])? {
         return Ok(());
     }
@@ -97,14 +88,33 @@ fn check(tx: &Connection, caller: &Caller, need: &Need) -> Result<(), Error> {
     )))
 }
 
-/// The policy of an account, which is named by its email here.
-fn of_account(tx: &Connection, resource: &str) -> Result<Value, Error> {
-    let email = resource.rsplit('/').next().unwrap_or_default();
-    match accounts::get(tx, email)? {
-        Some(account) => {
-            let name = account["name"].as_str().unwrap_or_default();
-            Ok(policies::get(tx, name)?)
+/// The policies of a resource, which none but accounts and buckets have here, and of its project.
+fn policies_of(
+    tx: &Connection,
+    Need {
+        permission,
+        resource,
+    }: &Need,
+) -> Result<[Value; 2], Error> {
+    let parts: Vec<_> = resource.split('/').collect();
+    match *parts.as_slice() {
+        ["projects", "_", "buckets", bucket, ..] => storage::policies_of(tx, bucket),
+        ["projects", project, .., email] if permission == ACT_AS => {
+            let project = catalog::project(project);
+            let default = project.map(|project| project.default_service_account());
+            let email = match (email, default) {
+                ("default", Some(default)) => default,
+                (email, _) => email.to_owned(),
+            };
+            let account = accounts::get(tx, &email)?.unwrap_or_default();
+            let text = |field: &str| account[field].as_str().unwrap_or_default();
+            let own = policies::get(tx, text("name"))?;
+            Ok([own, of_project(tx, text("projectId"))?])
         }
-        None => Ok(json!({})),
+        ["projects", project, ..] => {
+            let project = catalog::project(project).map_or(project, |project| project.id);
+            Ok([Value::Null, of_project(tx, project)?])
+        }
+        _ => Ok([Value::Null, Value::Null]),
     }
 }

@@ -24,6 +24,7 @@ use crate::key::{Key, Kind, Scope, relative};
 use crate::store::resources;
 
 pub use published::publish;
+pub use source::bucket_and_object;
 
 pub fn router() -> Router<Arc<Engine>> {
     let images = list_of(Kind::Image).merge(post(insert));

@@ -3,21 +3,34 @@
 //! <https://cloud.google.com/compute/docs/instances/create-start-instance> says is required.
 
 use axum::http::Method;
+use serde::Deserialize;
 use serde_json::Value;
+
+use super::images::bucket_and_object;
+use crate::key::relative;
 
 /// A permission, and the resource that it is needed on.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Need {
     pub permission: String,
-    /// `projects/P/zones/Z/instances/N`.
+    /// `projects/P/zones/Z/instances/N`; an object of Cloud Storage is `projects/_/buckets/B/objects/O`.
     pub resource: String,
 }
 
-/// The service accounts' part of a permission's name, whose policies are their own.
+/// To have a VM run as a service account. The account's own policy counts.
 pub const ACT_AS: &str = "iam.serviceAccounts.actAs";
 
-/// What a request needs. `path` begins with `projects/P`.
-pub fn needed(method: &Method, path: &str, template: Option<&str>, body: &Value) -> Vec<Need> {
+/// What a query refers to.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct References {
+    source_image: Option<String>,
+    source_instance_template: Option<String>,
+}
+
+/// What a request needs; nothing at all is no method of Compute Engine's. `path` begins with
+/// `projects/P`.
+pub fn needed(method: &Method, path: &str, query: &References, body: &Value) -> Vec<Need> {
     let parts: Vec<_> = path.split('/').collect();
     let ["projects", project, below @ ..] = parts.as_slice() else {
         return Vec::new();
@@ -28,18 +41,20 @@ pub fn needed(method: &Method, path: &str, template: Option<&str>, body: &Value)
     };
     let (place, rest) = match below {
         [] => return request.only("compute.projects.get", path),
-        ["aggregated", collection] => {
-            return request.only(&format!("compute.{collection}.list"), path);
-        }
+        ["aggregated", collection] => ("global", std::slice::from_ref(collection)),
         [places @ ("zones" | "regions")] => {
-            return request.only(&format!("compute.{places}.list"), path);
+            let project = format!("projects/{project}");
+            return request.only(&format!("compute.{places}.list"), &project);
         }
         [places @ ("zones" | "regions"), _] => {
             return request.only(&format!("compute.{places}.get"), path);
         }
         ["global", rest @ ..] => ("global", rest),
         [places @ ("zones" | "regions"), _, rest @ ..] => (*places, rest),
-        [action, ..] => return request.only(&format!("compute.projects.{action}"), path),
+        [action, ..] => {
+            let project = format!("projects/{project}");
+            return request.only(&format!("compute.projects.{action}"), &project);
+        }
     };
     let [collection, rest @ ..] = rest else {
         return Vec::new();
@@ -52,8 +67,9 @@ pub fn needed(method: &Method, path: &str, template: Option<&str>, body: &Value)
         ("imageFamilyViews", _) => "images",
         (collection, _) => collection,
     };
-    // A new resource's own name is in the body.
     let own = match (rest, body["name"].as_str()) {
+        ([], _) if verb == "list" => format!("projects/{project}"),
+        // A new resource's own name is in the body.
         ([], Some(name)) => format!("{path}/{name}"),
         ([name, action], _) if *name != "family" => path
             .strip_suffix(&format!("/{action}"))
@@ -63,20 +79,44 @@ pub fn needed(method: &Method, path: &str, template: Option<&str>, body: &Value)
     };
     request.need(&format!("compute.{collection}.{verb}"), own.clone());
     request.body(collection, verb, &own, body);
-    if let Some(template) = template {
+    if let Some(template) = &query.source_instance_template {
         request.refer("compute.instanceTemplates.useReadOnly", template);
     }
+    if let Some(image) = &query.source_image {
+        request.refer("compute.images.useReadOnly", image);
+    }
     request.needs
+}
+
+/// Whether the parts of a body that are looked at here are what they are called: serde would read a
+/// list in an object's place, field by field.
+pub fn is_shaped(body: &Value) -> bool {
+    const OBJECTS: [&str; 5] = [
+        "initializeParams",
+        "metadata",
+        "properties",
+        "rawDisk",
+        "tags",
+    ];
+    match body {
+        Value::Object(fields) => fields.iter().all(|(name, field)| match field {
+            Value::Array(_) if OBJECTS.contains(&name.as_str()) => false,
+            Value::Array(items) => items.iter().all(is_shaped),
+            field => is_shaped(field),
+        }),
+        Value::Array(_) => false,
+        _ => true,
+    }
 }
 
 /// The last word of a method's own permission.
 fn verb<'a>(method: &Method, collection: &str, rest: &[&'a str]) -> &'a str {
     match (collection, rest, method.as_str()) {
         ("images", ["family", _], _) | ("imageFamilyViews", ..) => "getFromFamily",
-        ("operations", [_, "wait"], _)
-        | ("instanceGroupManagers", [_, "listManagedInstances" | "listErrors"], _) => "get",
+        ("operations", [_, "wait"], _) => "get",
         (_, [_, "serialPort"], _) => "getSerialPortOutput",
-        ("instanceGroups", [_, "listInstances"], _) => "list",
+        ("instanceGroups", [_, "listInstances"], _)
+        | ("instanceGroupManagers", [_, "listManagedInstances" | "listErrors"], _) => "list",
         ("instanceGroups" | "instanceGroupManagers", [_, _], _) => "update",
         (_, [_, action], _) => action,
         (_, [], "POST") => "create",
@@ -105,12 +145,18 @@ impl Request<'_> {
         self.needs
     }
 
-    /// A permission on what a full or partial URL names.
+    /// What a full or partial URL names.
+    fn resource(&self, reference: &str) -> String {
+        let path = relative(reference).trim_start_matches('/');
+        if path.starts_with("projects/") {
+            path.to_owned()
+        } else {
+            format!("projects/{}/{path}", self.project)
+        }
+    }
+
     fn refer(&mut self, permission: &str, reference: &str) {
-        let resource = match reference.find("projects/") {
-            Some(at) => reference[at..].to_owned(),
-            None => format!("projects/{}/{}", self.project, reference.trim_matches('/')),
-        };
+        let resource = self.resource(reference);
         self.need(permission, resource);
     }
 
@@ -136,7 +182,8 @@ impl Request<'_> {
     fn body(&mut self, collection: &str, verb: &str, own: &str, body: &Value) {
         match (collection, verb) {
             ("instances", "create") => self.instance(own, body),
-            ("instances", "attachDisk") => self.attached(body),
+            ("instances", "attachDisk") => self.disk(own, 1, body),
+            ("instanceTemplates", "create") => self.accounts(&body["properties"]),
             ("instances", "setServiceAccount") => self.act_as(&body["email"]),
             ("disks", "create") => {
                 self.sources(body);
@@ -152,6 +199,11 @@ impl Request<'_> {
             }
             ("images", "create") => {
                 self.sources(body);
+                let archive = body["rawDisk"]["source"].as_str();
+                if let Some((bucket, name)) = archive.and_then(bucket_and_object) {
+                    let object = format!("projects/_/buckets/{bucket}/objects/{name}");
+                    self.need("storage.objects.get", object);
+                }
                 self.given("compute.images.setLabels", own, &body["labels"]);
             }
             ("snapshots", "create") => {
@@ -183,12 +235,35 @@ impl Request<'_> {
         }
     }
 
-    fn attached(&mut self, disk: &Value) {
-        let permission = match disk["mode"].as_str() {
-            Some("READ_ONLY") => "compute.disks.useReadOnly",
-            _ => "compute.disks.use",
+    /// A disk of an instance: one that is there, or a new one.
+    fn disk(&mut self, instance: &str, index: usize, disk: &Value) {
+        if !disk["source"].is_null() {
+            let permission = match disk["mode"].as_str() {
+                Some("READ_ONLY") => "compute.disks.useReadOnly",
+                _ => "compute.disks.use",
+            };
+            return self.field(permission, &disk["source"]);
+        }
+        let params = &disk["initializeParams"];
+        let (zone, vm) = instance.split_once("/instances/").unwrap_or_default();
+        let name = match (params["diskName"].as_str(), index) {
+            (Some(name), _) => name.to_owned(),
+            (None, 0) => vm.to_owned(),
+            (None, index) => format!("{vm}-{index}"),
         };
-        self.field(permission, &disk["source"]);
+        let disk = format!("{zone}/disks/{name}");
+        self.need("compute.disks.create", disk.clone());
+        self.sources(params);
+        self.given("compute.disks.setLabels", &disk, &params["labels"]);
+        self.policies(params);
+    }
+
+    /// The accounts that an instance runs as.
+    fn accounts(&mut self, instance: &Value) {
+        let accounts = instance["serviceAccounts"].as_array();
+        for account in accounts.into_iter().flatten() {
+            self.act_as(&account["email"]);
+        }
     }
 
     fn act_as(&mut self, email: &Value) {
@@ -198,58 +273,36 @@ impl Request<'_> {
     }
 
     fn instance(&mut self, own: &str, body: &Value) {
-        let zone = own.split("/instances/").next().unwrap_or_default();
-        for disk in body["disks"].as_array().into_iter().flatten() {
-            let params = &disk["initializeParams"];
-            if disk["source"].is_null() {
-                let name = params["diskName"].as_str().or(body["name"].as_str());
-                let disk = format!("{zone}/disks/{}", name.unwrap_or_default());
-                self.need("compute.disks.create", disk.clone());
-                self.sources(params);
-                self.given("compute.disks.setLabels", &disk, &params["labels"]);
-                self.policies(params);
-            } else {
-                self.attached(disk);
-            }
+        let disks = body["disks"].as_array().into_iter().flatten();
+        for (index, disk) in disks.enumerate() {
+            self.disk(own, index, disk);
         }
         for interface in body["networkInterfaces"].as_array().into_iter().flatten() {
-            let subnetwork = self.subnetwork(zone, interface);
+            let subnetwork = self.subnetwork(own, interface);
             self.need("compute.subnetworks.use", subnetwork.clone());
             let external = &interface["accessConfigs"];
             self.given("compute.subnetworks.useExternalIp", &subnetwork, external);
         }
+        let metadata = &body["metadata"]["items"];
         self.given("compute.instances.setLabels", own, &body["labels"]);
-        self.given(
-            "compute.instances.setMetadata",
-            own,
-            &body["metadata"]["items"],
-        );
+        self.given("compute.instances.setMetadata", own, metadata);
         self.given("compute.instances.setTags", own, &body["tags"]["items"]);
         self.policies(body);
         let accounts = &body["serviceAccounts"];
         self.given("compute.instances.setServiceAccount", own, accounts);
-        for account in accounts.as_array().into_iter().flatten() {
-            self.act_as(&account["email"]);
-        }
+        self.accounts(body);
     }
 
     /// The one that an interface names, or its network's in the region.
-    fn subnetwork(&self, zone: &str, interface: &Value) -> String {
+    fn subnetwork(&self, instance: &str, interface: &Value) -> String {
         let text = |field: &str| interface[field].as_str().unwrap_or_default();
-        let named = text("subnetwork");
-        if let Some(at) = named.find("projects/") {
-            return named[at..].to_owned();
+        if !text("subnetwork").is_empty() {
+            return self.resource(text("subnetwork"));
         }
-        if !named.is_empty() {
-            return format!("projects/{}/{named}", self.project);
-        }
-        let region = zone.rsplit('/').next().unwrap_or_default();
-        let region = region.rsplit_once('-').map_or(region, |(region, _)| region);
+        let zone = instance.split('/').nth(3).unwrap_or_default();
+        let region = zone.rsplit_once('-').map_or(zone, |(region, _)| region);
         let network = text("network").rsplit('/').next().unwrap_or_default();
-        format!(
-            "projects/{}/regions/{region}/subnetworks/{network}",
-            self.project
-        )
+        self.resource(&format!("regions/{region}/subnetworks/{network}"))
     }
 }
 
@@ -261,13 +314,18 @@ mod tests {
 
     fn lines(method: &Method, path: &str, body: &Value) -> Vec<String> {
         let path = format!("projects/my-project/{path}");
-        needed(method, path.trim_end_matches('/'), None, body)
-            .into_iter()
-            .map(|need| {
-                let resource = need.resource.replace("projects/my-project/", "");
-                format!("{} {resource}", need.permission)
-            })
-            .collect()
+        needed(
+            method,
+            path.trim_end_matches('/'),
+            &References::default(),
+            body,
+        )
+        .into_iter()
+        .map(|need| {
+            let resource = need.resource.replace("projects/my-project/", "");
+            format!("{} {resource}", need.permission)
+        })
+        .collect()
     }
 
     #[test]
@@ -277,12 +335,12 @@ mod tests {
             (
                 Method::GET,
                 "aggregated/disks",
-                "compute.disks.list aggregated/disks",
+                "compute.disks.list projects/my-project",
             ),
             (
                 Method::GET,
                 "zones/z-a/disks",
-                "compute.disks.list zones/z-a/disks",
+                "compute.disks.list projects/my-project",
             ),
             (
                 Method::DELETE,
@@ -322,7 +380,7 @@ mod tests {
             (
                 Method::GET,
                 "global/operations",
-                "compute.globalOperations.list global/operations",
+                "compute.globalOperations.list projects/my-project",
             ),
             (
                 Method::POST,
@@ -366,6 +424,46 @@ mod tests {
                 "iam.serviceAccounts.actAs serviceAccounts/vm@my-project.iam.gserviceaccount.com",
             ]
         );
+    }
+
+    #[test]
+    fn what_is_referred_to_counts_however_it_is_written() {
+        let image = "https://compute.googleapis.com/compute/v1/projects/p/global/images/i";
+        let disk = json!({"initializeParams": {"sourceImage": image, "labels": {"a": "b"}}});
+        assert_eq!(
+            lines(&Method::POST, "zones/z-a/instances/vm/attachDisk", &disk),
+            [
+                "compute.instances.attachDisk zones/z-a/instances/vm",
+                "compute.disks.create zones/z-a/disks/vm-1",
+                "compute.images.useReadOnly projects/p/global/images/i",
+                "compute.disks.setLabels zones/z-a/disks/vm-1",
+            ]
+        );
+        let body = json!({"name": "i", "sourceImage": "projects/p/compute/v1/global/images/j",
+            "rawDisk": {"source": "https://storage.googleapis.com/b/a/o.tar.gz"}});
+        assert_eq!(
+            lines(&Method::POST, "global/images", &body),
+            [
+                "compute.images.create global/images/i",
+                "compute.images.useReadOnly global/images/j",
+                "storage.objects.get projects/_/buckets/b/objects/a/o.tar.gz",
+            ]
+        );
+        let template = json!({"properties": {"serviceAccounts": [{"email": "a@b"}]}});
+        assert_eq!(
+            lines(&Method::POST, "global/instanceTemplates", &template)[1],
+            "iam.serviceAccounts.actAs serviceAccounts/a@b"
+        );
+        assert!(is_shaped(
+            &json!({"disks": [{"initializeParams": {}}], "resourcePolicies": ["p"]})
+        ));
+        for bad in [
+            json!([]),
+            json!({"metadata": []}),
+            json!({"disks": [["i"]]}),
+        ] {
+            assert!(!is_shaped(&bad), "{bad}");
+        }
     }
 
     #[test]

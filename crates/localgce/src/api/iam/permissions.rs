@@ -26,7 +26,7 @@ pub async fn query_testable(Body(_): Body<QueryTestablePermissionsRequest>) -> A
     let known: BTreeSet<_> = ROLES
         .iter()
         .flat_map(|role| role.permissions)
-        .filter(|permission| !permission.ends_with('*'))
+        .filter(|permission| !permission.contains('*'))
         .collect();
     let permissions: Vec<_> = known
         .into_iter()

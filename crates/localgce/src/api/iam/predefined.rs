@@ -32,7 +32,7 @@ fn body(role: &Role) -> Value {
     let whole = role
         .permissions
         .iter()
-        .filter(|permission| !permission.ends_with('*'));
+        .filter(|permission| !permission.contains('*'));
     json!({
         "name": role.name,
         "title": role.title,

@@ -220,6 +220,9 @@ pub async fn post(
             "generateAccessToken" => {
                 gate::check(tx, account.text("projectId"), IAM_CREDENTIALS)?;
                 account.resource().require(tx, &caller, "getAccessToken")?;
+                if account.0["disabled"] == true {
+                    return Err(Error::precondition("Service account is disabled."));
+                }
                 credentials::generate_access_token(&engine, account.text("email"), body)
             }
             method => account.resource().call(tx, &caller, method, body),

@@ -1,103 +1,81 @@
-//! Refuses callers who have not what a request needs.
+//! What a caller must be allowed for each method, and who is not.
 
-use std::sync::Arc;
-
-use axum::Router;
-use axum::extract::{OriginalUri, Query, Request, State};
 use axum::http::Method;
-use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
 use rusqlite::Connection;
 use serde_json::Value;
 
-use super::gate::{ProjectQuery, bucket};
 use super::iam;
 use crate::api::grants::permits;
 use crate::api::policy::of_project;
-use crate::engine::{Caller, Engine};
+use crate::engine::Caller;
 use crate::error::Error;
 use crate::store::{objects as store, projects};
 
-/// The routes, for those who may.
-pub fn checked(routes: Router<Arc<Engine>>, engine: &Arc<Engine>) -> Router<Arc<Engine>> {
-    routes.route_layer(from_fn_with_state(Arc::clone(engine), pass))
-}
+/// A permission, and the variable of the path that names the bucket; the project's, if none.
+pub type Need<'a> = (String, Option<&'a str>);
 
-async fn pass(
-    State(engine): State<Arc<Engine>>,
-    OriginalUri(uri): OriginalUri,
-    Query(ProjectQuery { project }): Query<ProjectQuery>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let allowed = match (
-        request.extensions().get(),
-        needed(request.method(), uri.path()),
-    ) {
-        (Some(caller @ Caller::ServiceAccount(_)), Some(permission)) => engine
-            .store
-            .transaction(|tx| check(tx, caller, &permission, project.as_deref(), uri.path())),
-        _ => Ok(()),
-    };
-    match allowed {
-        Ok(()) => next.run(request).await,
-        Err(error) => error.into_response(),
-    }
-}
-
-/// The permission that a method needs on its bucket, or the project. None for what anybody may ask,
-/// and for the parts of an upload, whose address is the grant.
-fn needed(method: &Method, path: &str) -> Option<String> {
-    let (_, below) = path.split_once("/v1/b")?;
-    let parts: Vec<_> = below.split('/').skip(1).collect();
+/// What a method needs, by its route. Nothing for what anybody may ask, and for the parts of an upload,
+/// whose address is the grant.
+pub fn needed<'a>(method: &Method, route: &'a str) -> Vec<Need<'a>> {
+    let below = route.split_once("/v1/b").map(|(_, below)| below);
+    let parts: Vec<_> = below.unwrap_or_default().split('/').skip(1).collect();
     let verb = match *method {
         Method::GET => "get",
         Method::DELETE => "delete",
         _ => "update",
     };
     let (kind, verb) = match (method.as_str(), parts.as_slice()) {
-        (_, [_, "iam", _]) | ("PUT" | "DELETE", [_, "o"]) => return None,
+        (_, [_, "iam", _]) | ("PUT" | "DELETE", [_, "o"]) => return Vec::new(),
+        ("POST", [from, "o", _, "rewriteTo" | "copyTo", "b", to, ..]) => {
+            return vec![
+                ("storage.objects.get".into(), Some(*from)),
+                ("storage.objects.create".into(), Some(*to)),
+            ];
+        }
+        ("POST", [bucket, "o", _, "compose"]) => {
+            return ["storage.objects.get", "storage.objects.create"]
+                .map(|permission| (permission.into(), Some(*bucket)))
+                .into();
+        }
         ("GET", []) => ("buckets", "list"),
         ("POST", []) => ("buckets", "create"),
         ("GET", [_, "iam"]) => ("buckets", "getIamPolicy"),
         (_, [_, "iam"]) => ("buckets", "setIamPolicy"),
         ("GET", [_, "managedFolders"]) => ("managedFolders", "list"),
-        ("GET", [_, "o"]) => ("objects", "list"),
+        ("GET", [_, "o" | "storageLayout"]) => ("objects", "list"),
         ("POST", [_, "o", ..]) => ("objects", "create"),
         (_, [_, "o", ..]) => ("objects", verb),
         _ => ("buckets", verb),
     };
-    Some(format!("storage.{kind}.{verb}"))
+    let bucket = parts.first().copied();
+    vec![(format!("storage.{kind}.{verb}"), bucket)]
 }
 
 /// Google's refusal, if the caller has not the permission. A bucket that is not there, the method
 /// itself refuses: names of buckets are everybody's to know.
-fn check(
+pub fn check(
     tx: &Connection,
     caller: &Caller,
     permission: &str,
+    bucket: Option<&str>,
     project: Option<&str>,
-    path: &str,
 ) -> Result<(), Error> {
-    let named = bucket(path);
-    let found = named.map(|name| store::bucket(tx, name)).transpose()?;
-    let (own, above) = match &found {
-        Some(None) => return Ok(()),
-        Some(Some(bucket)) => (iam::policy(tx, bucket)?, iam::above(tx, bucket)?),
-        None => {
-            let project = projects::get(tx, project.unwrap_or_default())?;
-            let id = project.map(|project| project.id).unwrap_or_default();
-            (Value::Null, of_project(tx, &id)?)
-        }
-    };
-    let resource = iam::name(named.unwrap_or_default());
-    if permits(tx, caller, permission, &resource, &[&own, &above])? {
-        return Ok(());
-    }
     let Caller::ServiceAccount(email) = caller else {
         return Ok(());
     };
-    let what = match named {
+    let [own, above] = match bucket {
+        Some(bucket) if store::bucket(tx, bucket)?.is_none() => return Ok(()),
+        Some(bucket) => policies_of(tx, bucket)?,
+        None => [
+            Value::Null,
+            project_policy(tx, project.unwrap_or_default())?,
+        ],
+    };
+    let resource = iam::name(bucket.unwrap_or_default());
+    if permits(tx, caller, permission, &resource, &[&own, &above])? {
+        return Ok(());
+    }
+    let what = match bucket {
         None => "Google Cloud project",
         Some(_) if permission.starts_with("storage.buckets.") => "Google Cloud Storage bucket",
         Some(_) => "Google Cloud Storage object",
@@ -108,6 +86,23 @@ fn check(
     )))
 }
 
+/// The policies of a bucket and of its project.
+pub fn policies_of(tx: &Connection, bucket: &str) -> Result<[Value; 2], Error> {
+    let Some(bucket) = store::bucket(tx, bucket)? else {
+        return Ok([Value::Null, Value::Null]);
+    };
+    let number = bucket["projectNumber"].as_str().unwrap_or_default();
+    Ok([iam::policy(tx, &bucket)?, project_policy(tx, number)?])
+}
+
+/// The policy of a project, by its id or number.
+fn project_policy(tx: &Connection, reference: &str) -> Result<Value, Error> {
+    match projects::get(tx, reference)? {
+        Some(project) => of_project(tx, &project.id),
+        None => Ok(Value::Null),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::needed;
@@ -115,61 +110,65 @@ mod tests {
 
     #[test]
     fn a_methods_permission() {
-        for (method, path, permission) in [
-            (Method::GET, "/storage/v1/b", Some("storage.buckets.list")),
-            (
-                Method::POST,
-                "/storage/v1/b",
-                Some("storage.buckets.create"),
-            ),
-            (
-                Method::GET,
-                "/storage/v1/b/mine",
-                Some("storage.buckets.get"),
-            ),
+        for (method, path, expected) in [
+            (Method::GET, "/storage/v1/b", "storage.buckets.list"),
+            (Method::POST, "/storage/v1/b", "storage.buckets.create"),
+            (Method::GET, "/storage/v1/b/{x}", "storage.buckets.get {x}"),
             (
                 Method::PATCH,
-                "/storage/v1/b/mine",
-                Some("storage.buckets.update"),
+                "/storage/v1/b/{x}",
+                "storage.buckets.update {x}",
             ),
             (
                 Method::PUT,
-                "/storage/v1/b/mine/iam",
-                Some("storage.buckets.setIamPolicy"),
+                "/storage/v1/b/{x}/iam",
+                "storage.buckets.setIamPolicy {x}",
             ),
-            (Method::GET, "/storage/v1/b/mine/iam/testPermissions", None),
+            (Method::GET, "/storage/v1/b/{x}/iam/testPermissions", ""),
             (
                 Method::GET,
-                "/storage/v1/b/mine/o",
-                Some("storage.objects.list"),
-            ),
-            (
-                Method::GET,
-                "/storage/v1/b/mine/o/a",
-                Some("storage.objects.get"),
+                "/storage/v1/b/{x}/o",
+                "storage.objects.list {x}",
             ),
             (
                 Method::GET,
-                "/download/storage/v1/b/mine/o/a",
-                Some("storage.objects.get"),
+                "/storage/v1/b/{x}/o/{a}",
+                "storage.objects.get {x}",
+            ),
+            (
+                Method::GET,
+                "/download/storage/v1/b/{x}/o/{a}",
+                "storage.objects.get {x}",
             ),
             (
                 Method::DELETE,
-                "/storage/v1/b/mine/o/a",
-                Some("storage.objects.delete"),
+                "/storage/v1/b/{x}/o/{a}",
+                "storage.objects.delete {x}",
             ),
             (
                 Method::POST,
-                "/upload/storage/v1/b/mine/o",
-                Some("storage.objects.create"),
+                "/storage/v1/b/{x}/o/{a}/compose",
+                "storage.objects.get {x}, storage.objects.create {x}",
             ),
-            (Method::PUT, "/upload/storage/v1/b/mine/o", None),
+            (
+                Method::POST,
+                "/storage/v1/b/{x}/o/{a}/rewriteTo/b/{y}/o/{b}",
+                "storage.objects.get {x}, storage.objects.create {y}",
+            ),
+            (
+                Method::POST,
+                "/upload/storage/v1/b/{x}/o",
+                "storage.objects.create {x}",
+            ),
+            (Method::PUT, "/upload/storage/v1/b/{x}/o", ""),
         ] {
-            assert_eq!(
-                needed(&method, path).as_deref(),
-                permission,
-                "{method} {path}"
-            );
+            let needs = needed(&method, path).into_iter();
+            let needs = needs.map(|(permission, bucket)| match bucket {
+                Some(bucket) => format!("{permission} {bucket}"),
+                None => permission,
+            });
+            let needs: Vec<_> = needs.collect();
+            assert_eq!(needs.join(", "), expected, "{method} {path}");
         }
     }
 }

@@ -1,25 +1,26 @@
 //! The gate of Cloud Storage, whose paths do not name the project: a bucket's is written in the
-//! bucket, and a new bucket's is in the query.
+//! bucket, and a new bucket's is in the query. Who passes must be allowed what the method needs.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use axum::Router;
-use axum::extract::{OriginalUri, Query, Request, State};
+use axum::extract::{MatchedPath, Path, Query, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router};
 use rusqlite::Connection;
 use serde::Deserialize;
 
 use super::super::gate;
+use super::access;
 use crate::catalog::services::STORAGE;
-use crate::engine::Engine;
+use crate::engine::{Caller, Engine};
 use crate::error::Error;
 use crate::store::objects as store;
 
-/// The query of what concerns a project's buckets.
 #[derive(Deserialize)]
-pub struct ProjectQuery {
-    pub project: Option<String>,
+struct ProjectQuery {
+    project: Option<String>,
 }
 
 /// The routes for projects in which Cloud Storage may be used.
@@ -29,20 +30,32 @@ pub fn gated(routes: Router<Arc<Engine>>, engine: &Arc<Engine>) -> Router<Arc<En
 
 async fn pass(
     State(engine): State<Arc<Engine>>,
-    OriginalUri(uri): OriginalUri,
+    route: MatchedPath,
+    Path(variables): Path<HashMap<String, String>>,
     Query(ProjectQuery { project }): Query<ProjectQuery>,
+    Extension(caller): Extension<Caller>,
     request: Request,
     next: Next,
 ) -> Response {
+    let needs = access::needed(request.method(), route.as_str());
+    let bucket = |variable: &str| {
+        variables
+            .get(variable.trim_matches(['{', '}']))
+            .map(String::as_str)
+    };
     let checked = engine.store.transaction(|tx| {
-        let project = match project {
-            Some(project) => Some(project),
-            None => owner(tx, uri.path())?,
+        let owner = match &project {
+            Some(project) => Some(project.clone()),
+            None => owner(tx, bucket("bucket"))?,
         };
-        match project {
-            Some(project) => gate::check(tx, &project, STORAGE),
-            None => Ok(()),
+        if let Some(owner) = owner {
+            gate::check(tx, &owner, STORAGE)?;
         }
+        for (permission, variable) in &needs {
+            let bucket = variable.and_then(bucket);
+            access::check(tx, &caller, permission, bucket, project.as_deref())?;
+        }
+        Ok::<_, Error>(())
     });
     match checked {
         Ok(()) => next.run(request).await,
@@ -50,17 +63,11 @@ async fn pass(
     }
 }
 
-/// The number of the project that has the bucket in a path.
-fn owner(tx: &Connection, path: &str) -> Result<Option<String>, Error> {
-    let Some(bucket) = bucket(path) else {
+/// The number of the project that has a bucket.
+fn owner(tx: &Connection, bucket: Option<&str>) -> Result<Option<String>, Error> {
+    let Some(bucket) = bucket else {
         return Ok(None);
     };
     let bucket = store::bucket(tx, bucket)?;
     Ok(bucket.and_then(|bucket| bucket["projectNumber"].as_str().map(str::to_owned)))
-}
-
-/// The bucket in a path.
-pub fn bucket(path: &str) -> Option<&str> {
-    let (_, rest) = path.split_once("/b/")?;
-    rest.split('/').next()
 }

@@ -10,12 +10,13 @@ use serde_json::{Value, json};
 
 use super::super::body::{Body, typed};
 use super::super::grants::permits;
-use super::super::policy::{Policy, answered, of_project, replace};
+use super::super::policy::{Policy, answered, replace};
+use super::access::policies_of;
 use super::{Answer, Place, no_bucket};
 use crate::engine::Caller;
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::store::{objects as store, policies, projects};
+use crate::store::{objects as store, policies};
 
 #[derive(Deserialize)]
 pub struct VersionQuery {
@@ -65,11 +66,8 @@ pub async fn test(
         .split('&')
         .filter_map(|term| term.strip_prefix("permissions="));
     let held = engine.store.transaction(|tx| {
-        let bucket = store::bucket(tx, &place.bucket)?.ok_or_else(no_bucket)?;
-        let (name, policies) = (
-            name(&place.bucket),
-            [policy(tx, &bucket)?, above(tx, &bucket)?],
-        );
+        present(tx, &place)?;
+        let (name, policies) = (name(&place.bucket), policies_of(tx, &place.bucket)?);
         let mut held = Vec::new();
         for permission in asked {
             if permits(tx, &caller, permission, &name, &policies.each_ref())? {
@@ -112,13 +110,6 @@ pub fn policy(tx: &Connection, bucket: &Value) -> Result<Value, Error> {
             "members": [format!("projectViewer:{project}")],
         },
     ]}))
-}
-
-/// The policy of a bucket's project.
-pub fn above(tx: &Connection, bucket: &Value) -> Result<Value, Error> {
-    let number = bucket["projectNumber"].as_str().unwrap_or_default();
-    let project = projects::get(tx, number)?.map(|project| project.id);
-    of_project(tx, &project.unwrap_or_default())
 }
 
 fn body(place: &Place, mut policy: Value) -> Value {

@@ -134,7 +134,7 @@ fn find_archive(engine: &Engine, tx: &Connection, url: &str) -> Result<Source, E
 }
 
 /// Bucket and object of a Cloud Storage URL, in any of the forms that Google takes.
-fn bucket_and_object(url: &str) -> Option<(&str, String)> {
+pub fn bucket_and_object(url: &str) -> Option<(&str, String)> {
     let path = url
         .strip_prefix("https://")
         .or_else(|| url.strip_prefix("http://"));
