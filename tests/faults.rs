@@ -86,7 +86,7 @@ fn the_deployers_role_is_what_its_verbs_ask_for() {
     let archive = archive(dir.path());
     let mut asked = deployer::learn(&archive);
     eprintln!("a deployer's verbs ask for {} permissions", asked.len());
-    // The image of a VM that was baked in is made of its disk, which takes a real VM.
+    // The image of a VM that was baked in is made of its disk: tests/e2e/vm_builder.rs does that.
     assert!(asked.insert("compute.disks.useReadOnly".to_owned()));
     assert_eq!(asked, deployer::working());
     assert_eq!(

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use localgce::Endpoint;
 use serde_json::Value;
 use tempfile::TempDir;
 use wire::Proxy;
@@ -64,6 +65,12 @@ impl Stage {
 
     pub fn engine(&self) -> PathBuf {
         self.path("engine")
+    }
+
+    /// Where programs find it, which is at the proxy.
+    pub fn endpoint(&self) -> Endpoint {
+        let endpoint = Endpoint::read(&self.proxy.engine_dir());
+        endpoint.unwrap().expect("an engine")
     }
 
     pub fn say(&self, line: &str) {

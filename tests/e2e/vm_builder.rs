@@ -1,5 +1,6 @@
 //! Bakes in real VMs, of a gateway that is small enough for emulated ones: one whose script fails, and
-//! one whose image is looked at as it lies, passes its boot test, and runs in a VM that gcloud made.
+//! one whose image is looked at as it lies, passes its boot test, and runs in a VM that gcloud made. The
+//! latter by an account that may do what `setup` lets a deployer do.
 
 use std::fs;
 use std::io::{self, BufRead as _, BufReader, Write as _};
@@ -8,6 +9,7 @@ use std::path::Path;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use localgce::Endpoint;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -28,7 +30,7 @@ fn a_vm_makes_the_image_and_a_failing_script_ends_the_bake_at_once() {
     let busybox = busybox(&stage);
 
     stage.chapter("a recipe asks for a package that does not exist");
-    let broken = deployment(&stage, "broken", &busybox);
+    let broken = deployment(&stage, "broken", "local", &busybox);
     append(
         &stage.path("broken/recipe.yaml"),
         "packages: [clawbake-no-such-package]\n",
@@ -47,8 +49,11 @@ fn a_vm_makes_the_image_and_a_failing_script_ends_the_bake_at_once() {
     assert!(reaction < REACTION);
     expect_nothing_left(&stage);
 
-    stage.chapter("the whole bake");
-    deployment(&stage, "clawbake", &busybox);
+    stage.chapter("the whole bake, by a deployer");
+    let [owner, deployer] = targets(&stage);
+    deployment(&stage, "owner", &owner, &busybox);
+    stage.clawbake(&["setup", "--file", "owner.yaml"]);
+    deployment(&stage, "clawbake", &deployer, &busybox);
     let image: Value = serde_json::from_str(&stage.clawbake(&BAKE)).unwrap();
     assert_eq!(image["status"], "READY", "{image}");
     expect_nothing_left(&stage);
@@ -121,8 +126,30 @@ fn answer(mut client: TcpStream, content: &[u8]) -> io::Result<()> {
     client.write_all(content)
 }
 
+/// The engine as a project of Google's: its owner's, and a deployer's who comes from somewhere else.
+fn targets(stage: &Stage) -> [String; 2] {
+    let Endpoint {
+        url,
+        project,
+        zone,
+        token,
+        ..
+    } = stage.endpoint();
+    let file = stage.path("token");
+    fs::write(&file, token).unwrap();
+    let account = format!("clawbake-deployer@{project}.iam.gserviceaccount.com");
+    let federated = wire::federated(&url, &file, &account);
+    fs::write(stage.path("federated.json"), federated.to_string()).unwrap();
+    ["token_file: token", "file: federated.json"].map(|credentials| {
+        format!(
+            "{{gce: {{project: {project}, zone: {zone}, endpoint: \"{url}\", \
+             credentials: {{{credentials}}}}}}}"
+        )
+    })
+}
+
 /// Writes a deployment with a recipe of its own, and returns its file's name.
-fn deployment(stage: &Stage, name: &str, (url, sha256): &(String, String)) -> String {
+fn deployment(stage: &Stage, name: &str, target: &str, (url, sha256): &(String, String)) -> String {
     let mut copy = stage.command("cp");
     stdout(copy.args(["-R", RECIPE, name]).output().unwrap(), &["cp"]);
     let recipe = stage.path(name).join("recipe.yaml");
@@ -133,7 +160,7 @@ fn deployment(stage: &Stage, name: &str, (url, sha256): &(String, String)) -> St
     fs::write(&recipe, text).unwrap();
     let file = format!("{name}.yaml");
     let text = format!(
-        "name: stand-in\ntarget: local\nrecipe: {}\nmachine: {{type: e2-small, boot_disk_gb: 10}}\n\
+        "name: stand-in\ntarget: {target}\nrecipe: {}\nmachine: {{type: e2-small, boot_disk_gb: 10}}\n\
          state: {{disk_gb: 1}}\nsecrets: {{STANDIN_GATEWAY_TOKEN: stand-in-token}}\n",
         stage.path(name).display()
     );
@@ -217,7 +244,8 @@ fn expect_sealed(disk: &Disk, image: &str) {
 
 /// What `clawbake launch` does, as somebody does it who has gcloud alone.
 fn create_by_gcloud(stage: &Stage) {
-    stage.clawbake(&["secrets", "generate", "stand-in-token"]);
+    let generate = ["secrets", "generate", "stand-in-token"];
+    stage.clawbake(&[&generate[..], &["--file", "owner.yaml"]].concat());
     let user_data = stage.clawbake(&["user-data", "render"]);
     fs::write(stage.path("user-data"), user_data).unwrap();
     stage.gcloud(&[

@@ -138,17 +138,11 @@ impl World {
         let url = self.proxy.url();
         let write = |name: &str, text: &str| fs::write(self.dir.path().join(name), text).unwrap();
         write("token", self.api.token());
-        let pool = "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/a";
-        let federated = json!({
-            "type": "external_account",
-            "audience": format!("{pool}/providers/b"),
-            "subject_token_type": "urn:ietf:params:oauth:token-type:access_token",
-            "credential_source": {"file": self.dir.path().join("token")},
-            "token_url": format!("{url}/v1/token"),
-            "service_account_impersonation_url":
-                format!("{url}/v1/projects/-/serviceAccounts/{deployer}:generateAccessToken"),
-        });
-        write("federated.json", &federated.to_string());
+        let token = self.dir.path().join("token");
+        write(
+            "federated.json",
+            &wire::federated(url, &token, &deployer).to_string(),
+        );
         let deployment = fs::read_to_string(self.dir.path().join("clawbake.yaml")).unwrap();
         let (local, place) = ("target: local", self.api.place());
         assert!(deployment.contains(local), "{deployment}");

@@ -39,10 +39,12 @@
 mod engine_dir;
 mod exchange;
 mod fault;
+mod federated;
 mod operation;
 mod proxy;
 mod relay;
 mod tee;
 
 pub use fault::{Asked, Fault};
+pub use federated::federated;
 pub use proxy::Proxy;
