@@ -14,7 +14,6 @@ mod labels;
 mod machine_types;
 mod networks;
 mod operations;
-mod permissions;
 mod places;
 mod resource_policies;
 mod serial_port;

@@ -6,8 +6,7 @@ use serde_json::Value;
 
 use super::super::grants::permits;
 use super::super::policy::{SetIamPolicyRequest, TestIamPermissionsRequest, answered, replace};
-use super::secrets::find;
-use super::{Answer, allow, project_policy, store};
+use super::{Answer, allow, find, project_policy, store};
 use crate::engine::Caller;
 use crate::engine::Engine;
 use crate::error::Error;

@@ -106,6 +106,21 @@ fn denied(permission: &str, resource: &str) -> Error {
     ))
 }
 
+/// Refuses a change of what the client has not seen.
+fn seen(body: &Value, etag: Option<&str>) -> Result<(), Error> {
+    match etag.filter(|etag| !etag.is_empty()) {
+        Some(etag) if body["etag"] != etag => Err(Error::precondition(
+            "The etag provided in the request does not match the resource's current etag.",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The secret, for one who may know.
+fn find(tx: &Connection, name: &str) -> Result<store::Secret, Error> {
+    store::get(tx, name)?.ok_or_else(|| Error::missing(format!("Secret [{name}] not found.")))
+}
+
 fn no_such_method(method: &str) -> Status {
     policy::no_such_method(method).into()
 }

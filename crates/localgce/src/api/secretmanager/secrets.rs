@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 use super::super::body::{Body, Int64, StringMap};
 use super::super::list::ListQuery;
 use super::super::policy::PolicyQuery;
-use super::{Answer, Place, allow, etag, iam, listing, no_such_method, store, versions};
+use super::{
+    Answer, Place, allow, etag, find, iam, listing, no_such_method, seen, store, versions,
+};
 use crate::clock;
 use crate::engine::Caller;
 use crate::engine::Engine;
@@ -212,16 +214,6 @@ fn check_aliases(tx: &rusqlite::Connection, name: &str, body: &Value) -> Result<
     Ok(())
 }
 
-/// Refuses a change of what the client has not seen.
-pub fn seen(body: &Value, etag: Option<&str>) -> Result<(), Error> {
-    match etag.filter(|etag| !etag.is_empty()) {
-        Some(etag) if body["etag"] != etag => Err(Error::precondition(
-            "The etag provided in the request does not match the resource's current etag.",
-        )),
-        _ => Ok(()),
-    }
-}
-
 /// GET of the secret or of its policy.
 pub async fn get(
     State(engine): State<Arc<Engine>>,
@@ -289,9 +281,4 @@ pub async fn delete(
         Ok::<_, Error>(store::remove(tx, &name)?)
     })?;
     Ok(Json(json!({})))
-}
-
-/// The secret, for one who may know.
-pub fn find(tx: &rusqlite::Connection, name: &str) -> Result<store::Secret, Error> {
-    store::get(tx, name)?.ok_or_else(|| Error::missing(format!("Secret [{name}] not found.")))
 }

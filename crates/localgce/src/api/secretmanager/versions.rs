@@ -13,8 +13,9 @@ use serde_json::{Value, json};
 use super::super::body::{Body, Int64};
 use super::super::list::ListQuery;
 use super::super::policy;
-use super::secrets::{find as find_secret, seen};
-use super::{Answer, Place, allow, etag, listing, no_such_method, store};
+use super::{
+    Answer, Place, allow, etag, find as find_secret, listing, no_such_method, seen, store,
+};
 use crate::clock;
 use crate::engine::Caller;
 use crate::engine::Engine;

@@ -6,10 +6,9 @@ use serde_json::Value;
 
 use super::iam;
 use crate::api::grants::permits;
-use crate::api::policy::of_project;
 use crate::engine::Caller;
 use crate::error::Error;
-use crate::store::{objects as store, projects};
+use crate::store::objects as store;
 
 /// A permission, and the variable of the path that names the bucket; the project's, if none.
 pub type Need<'a> = (String, Option<&'a str>);
@@ -65,10 +64,10 @@ pub fn check(
     };
     let [own, above] = match bucket {
         Some(bucket) if store::bucket(tx, bucket)?.is_none() => return Ok(()),
-        Some(bucket) => policies_of(tx, bucket)?,
+        Some(bucket) => iam::policies_of(tx, bucket)?,
         None => [
             Value::Null,
-            project_policy(tx, project.unwrap_or_default())?,
+            iam::project_policy(tx, project.unwrap_or_default())?,
         ],
     };
     let resource = iam::name(bucket.unwrap_or_default());
@@ -84,23 +83,6 @@ pub fn check(
         "{email} does not have {permission} access to the {what}. Permission '{permission}' denied \
          on resource (or it may not exist)."
     )))
-}
-
-/// The policies of a bucket and of its project.
-pub fn policies_of(tx: &Connection, bucket: &str) -> Result<[Value; 2], Error> {
-    let Some(bucket) = store::bucket(tx, bucket)? else {
-        return Ok([Value::Null, Value::Null]);
-    };
-    let number = bucket["projectNumber"].as_str().unwrap_or_default();
-    Ok([iam::policy(tx, &bucket)?, project_policy(tx, number)?])
-}
-
-/// The policy of a project, by its id or number.
-fn project_policy(tx: &Connection, reference: &str) -> Result<Value, Error> {
-    match projects::get(tx, reference)? {
-        Some(project) => of_project(tx, &project.id),
-        None => Ok(Value::Null),
-    }
 }
 
 #[cfg(test)]

@@ -10,13 +10,12 @@ use serde_json::{Value, json};
 
 use super::super::body::{Body, typed};
 use super::super::grants::permits;
-use super::super::policy::{Policy, answered, replace};
-use super::access::policies_of;
+use super::super::policy::{Policy, answered, of_project, replace};
 use super::{Answer, Place, no_bucket};
 use crate::engine::Caller;
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::store::{objects as store, policies};
+use crate::store::{objects as store, policies, projects};
 
 #[derive(Deserialize)]
 pub struct VersionQuery {
@@ -110,6 +109,23 @@ pub fn policy(tx: &Connection, bucket: &Value) -> Result<Value, Error> {
             "members": [format!("projectViewer:{project}")],
         },
     ]}))
+}
+
+/// The policies of a bucket and of its project.
+pub fn policies_of(tx: &Connection, bucket: &str) -> Result<[Value; 2], Error> {
+    let Some(bucket) = store::bucket(tx, bucket)? else {
+        return Ok([Value::Null, Value::Null]);
+    };
+    let number = bucket["projectNumber"].as_str().unwrap_or_default();
+    Ok([policy(tx, &bucket)?, project_policy(tx, number)?])
+}
+
+/// The policy of a project, by its id or number.
+pub fn project_policy(tx: &Connection, reference: &str) -> Result<Value, Error> {
+    match projects::get(tx, reference)? {
+        Some(project) => of_project(tx, &project.id),
+        None => Ok(Value::Null),
+    }
 }
 
 fn body(place: &Place, mut policy: Value) -> Value {

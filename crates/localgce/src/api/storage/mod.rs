@@ -28,7 +28,7 @@ use super::list::Page;
 use crate::engine::Engine;
 use crate::error::Error;
 
-pub use access::policies_of;
+pub use iam::policies_of;
 
 /// What handlers answer.
 type Answer = Result<Json<Value>, Error>;

@@ -1,5 +1,8 @@
 //! Refuses callers who have not what a request needs.
 
+mod method;
+mod needs;
+
 use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
@@ -10,7 +13,6 @@ use axum::{Extension, Router};
 use rusqlite::Connection;
 use serde_json::Value;
 
-use super::permissions::{ACT_AS, Need, References, is_shaped, needed};
 use crate::api::body::LIMIT;
 use crate::api::grants::permits;
 use crate::api::policy::of_project;
@@ -19,6 +21,8 @@ use crate::catalog;
 use crate::engine::{Caller, Engine};
 use crate::error::Error;
 use crate::store::{accounts, policies};
+use method::{References, needed};
+use needs::{ACT_AS, Need, is_shaped};
 
 /// What everybody may do with public images.
 const PUBLIC: [&str; 4] = [
