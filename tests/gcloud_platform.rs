@@ -26,6 +26,7 @@ fn gcloud_takes_the_engine_for_google() {
     secrets(&mut engine);
     buckets(&mut engine);
     objects(&mut engine);
+    impersonation(&mut engine);
     engine.gcloud(&["projects", "delete", PROJECT]);
     let project = engine.json(&["projects", "describe", PROJECT]);
     assert_eq!(project["lifecycleState"], "DELETE_REQUESTED");
@@ -126,6 +127,7 @@ fn project(engine: &mut Gcloud) {
         "enable",
         "compute.googleapis.com",
         "iam.googleapis.com",
+        "iamcredentials.googleapis.com",
         "secretmanager.googleapis.com",
     ]);
     let enabled = engine.gcloud(&["services", "list", "--format=value(config.name)"]);
@@ -394,4 +396,26 @@ fn objects(engine: &mut Gcloud) {
     );
     engine.gcloud(&["storage", "rm", "--recursive", "gs://gcloud-bucket"]);
     assert_eq!(engine.json(&["storage", "buckets", "list"]), json!([]));
+}
+
+/// Somebody acts as a service account, which may do what its roles say.
+fn impersonation(engine: &mut Gcloud) {
+    let email = format!("gateway-vm@{PROJECT}.iam.gserviceaccount.com");
+    let acting = format!("--impersonate-service-account={email}");
+    let create = ["compute", "disks", "create", "d", "--size=200GB"];
+    let create = [&create[..], &["--zone=us-central1-a", &acting]].concat();
+    let words = engine.refused(&create);
+    let missing = format!(
+        "Required 'compute.disks.create' permission for \
+         'projects/{PROJECT}/zones/us-central1-a/disks/d'"
+    );
+    assert!(words.contains(&missing), "{words}");
+    engine.gcloud(&[
+        "projects",
+        "add-iam-policy-binding",
+        PROJECT,
+        &format!("--member=serviceAccount:{email}"),
+        "--role=roles/compute.admin",
+    ]);
+    engine.gcloud(&create);
 }

@@ -121,6 +121,10 @@ fn environment(endpoint: &Endpoint, token: &std::path::Path) -> String {
         ),
         ("CLOUDSDK_API_ENDPOINT_OVERRIDES_IAM", format!("{url}/")),
         (
+            "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS",
+            format!("{url}/"),
+        ),
+        (
             "CLOUDSDK_API_ENDPOINT_OVERRIDES_SECRETMANAGER",
             format!("{url}/"),
         ),

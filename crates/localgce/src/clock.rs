@@ -17,10 +17,23 @@ pub fn unix_millis() -> u64 {
 
 /// A time as RFC3339 in UTC with milliseconds.
 pub fn rfc3339(unix_millis: u64) -> String {
-    let (seconds, millis) = (unix_millis / 1000, unix_millis % 1000);
-    let (year, month, day) = date(seconds / 86400);
-    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
+    let (time, millis) = (time(unix_millis / 1000), unix_millis % 1000);
+    format!("{time}.{millis:03}Z")
+}
+
+/// A time as RFC3339 in UTC with whole seconds, where clients know nothing else.
+pub fn rfc3339_seconds(unix_seconds: u64) -> String {
+    format!("{}Z", time(unix_seconds))
+}
+
+fn time(unix_seconds: u64) -> String {
+    let (year, month, day) = date(unix_seconds / 86400);
+    let (hour, minute, second) = (
+        unix_seconds / 3600 % 24,
+        unix_seconds / 60 % 60,
+        unix_seconds % 60,
+    );
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")
 }
 
 /// The Gregorian date of a day since 1970, by Howard Hinnant's `civil_from_days`: years begin in
@@ -38,13 +51,14 @@ fn date(days: u64) -> (u64, u64, u64) {
 
 #[cfg(test)]
 mod tests {
-    use super::rfc3339;
+    use super::{rfc3339, rfc3339_seconds};
 
     #[test]
     fn dates_around_leap_days() {
         assert_eq!(rfc3339(0), "1970-01-01T00:00:00.000Z");
         assert_eq!(rfc3339(951_782_399_999), "2000-02-28T23:59:59.999Z");
         assert_eq!(rfc3339(951_782_400_000), "2000-02-29T00:00:00.000Z");
+        assert_eq!(rfc3339_seconds(951_782_400), "2000-02-29T00:00:00Z");
         assert_eq!(rfc3339(4_107_542_400_000), "2100-03-01T00:00:00.000Z");
     }
 }

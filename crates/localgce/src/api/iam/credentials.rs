@@ -13,8 +13,8 @@ use crate::error::Error;
 struct GenerateAccessTokenRequest {
     #[serde(default)]
     scope: Vec<String>,
-    #[serde(default)]
-    delegates: Vec<String>,
+    // Google's Python library writes null for none.
+    delegates: Option<Vec<String>>,
     lifetime: Option<String>,
 }
 
@@ -24,7 +24,7 @@ pub fn generate_access_token(engine: &Engine, email: &str, body: Value) -> Resul
     if request.scope.is_empty() {
         return Err(Error::invalid("scope is required: at least one"));
     }
-    if !request.delegates.is_empty() {
+    if request.delegates.is_some_and(|chain| !chain.is_empty()) {
         return Err(Error::invalid("this engine has no chains of delegates"));
     }
     let lifetime = request.lifetime.as_deref().unwrap_or("3600s");
@@ -37,6 +37,6 @@ pub fn generate_access_token(engine: &Engine, email: &str, body: Value) -> Resul
         )));
     }
     let token = engine.tokens.issue(email);
-    let end = clock::unix_millis() + token.expires_in * 1000;
-    Ok(json!({"accessToken": token.access_token, "expireTime": clock::rfc3339(end)}))
+    let end = clock::unix_millis() / 1000 + token.expires_in;
+    Ok(json!({"accessToken": token.access_token, "expireTime": clock::rfc3339_seconds(end)}))
 }
