@@ -216,6 +216,38 @@ fn what_breaks_is_named_with_its_remedy_and_mended() {
 }
 
 #[test]
+fn a_deployer_hears_what_it_may_not_do_and_what_that_leaves() {
+    let lab = Lab::begin("set-up-deployer");
+    lab.set_up();
+    let path = |name: &str| lab.platform.path().join(name);
+    let account = format!("clawbake-deployer@{}.iam.gserviceaccount.com", lab.project);
+    let federated = wire::federated(&lab.endpoint.url, &path("token"), &account);
+    fs::write(path("federated.json"), federated.to_string()).unwrap();
+    let deployment = fs::read_to_string(path("clawbake.yaml")).unwrap();
+    let deployment = deployment.replace("token_file: token", "file: federated.json");
+    fs::write(path("deployer.yaml"), deployment).unwrap();
+
+    let deployer = ["--file", "deployer.yaml"];
+    let (_, said) = lab.done(&[&["images", "list"], &deployer[..]].concat());
+    assert_eq!(said, "");
+    let (_, said) = lab.done(&[&["doctor"], &deployer[..]].concat());
+    assert!(
+        said.contains(&format!("as {account}, impersonated by")),
+        "{said}"
+    );
+    let refused = lab.clawbake(&[&["secrets", "generate", "other"], &deployer[..]].concat());
+    let (_, said) = texts(&refused);
+    assert_eq!(refused.status.code(), Some(4), "{said}");
+    for part in [
+        "secret other is left without a value: `gcloud secrets delete other ",
+        "Permission 'secretmanager.versions.add' denied",
+        "or call as one that has it",
+    ] {
+        assert!(said.contains(part), "{said}");
+    }
+}
+
+#[test]
 #[ignore = "runs gcloud a dozen times, which takes minutes; `make google`"]
 fn the_commands_of_a_dry_run_lead_to_the_same() {
     let lab = Lab::begin("set-up-by-hand");

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use super::{DeploymentFile, terminal};
+use super::{DeploymentFile, output::outln, terminal};
 use crate::bake::{self, Until};
 use crate::cloud::Cloud;
 use crate::image::Offline;
@@ -62,9 +62,9 @@ pub(super) async fn run(args: Args) -> Result<()> {
         let built = builder.build(&plan, &progress).await?;
         let archive = built.archive.display().to_string();
         if args.json {
-            println!("{}", serde_json::to_string(&built)?);
+            outln!("{}", serde_json::to_string(&built)?);
         } else {
-            println!("{archive}");
+            outln!("{archive}");
         }
         return Ok(());
     }
@@ -84,9 +84,9 @@ pub(super) async fn run(args: Args) -> Result<()> {
         Box::pin(bake).await?
     };
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&image)?);
+        outln!("{}", serde_json::to_string_pretty(&image)?);
     } else {
-        println!("{}", image.name.unwrap_or_default());
+        outln!("{}", image.name.unwrap_or_default());
     }
     Ok(())
 }

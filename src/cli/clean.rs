@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Result, bail};
 
+use super::output::outln;
 use crate::journal::{self, Fate, Leftover, Resource, Run};
 use crate::paths;
 
@@ -41,10 +42,10 @@ pub(super) async fn run(args: Args) -> Result<()> {
         }));
     }
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&rows)?);
+        outln!("{}", serde_json::to_string_pretty(&rows)?);
     } else {
         for Row { resource, fate, .. } in &rows {
-            println!("{resource}: {fate}");
+            outln!("{resource}: {fate}");
         }
     }
     let failed = rows

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use super::{DeploymentFile, terminal};
+use super::{DeploymentFile, output::outln, terminal};
 use crate::doctor::{self, Level};
 
 #[derive(Debug, clap::Args)]
@@ -18,10 +18,10 @@ pub(super) async fn run(args: Args) -> Result<()> {
     let deployment = args.deployment.load()?;
     let findings = doctor::examine(&deployment, &terminal::progress()).await;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&findings)?);
+        outln!("{}", serde_json::to_string_pretty(&findings)?);
     } else {
         for finding in &findings {
-            println!("{finding}");
+            outln!("{finding}");
         }
     }
     let problems = findings.iter().filter(|it| it.level == Level::Problem);

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Subcommand;
 use localgce::Endpoint;
 
+use super::output::outln;
 use crate::{engine, paths};
 
 #[derive(Debug, Subcommand)]
@@ -45,7 +46,7 @@ pub(super) async fn run(command: Command) -> Result<()> {
     match command {
         Command::Start => {
             let (endpoint, _) = engine::ensure(&paths::engine()?).await?;
-            println!("{}", endpoint.url);
+            outln!("{}", endpoint.url);
         }
         Command::Stop => {
             if !engine::stop(&paths::engine()?).await? {
@@ -54,12 +55,14 @@ pub(super) async fn run(command: Command) -> Result<()> {
         }
         Command::Status => match Endpoint::read(&paths::engine()?)? {
             Some(endpoint) => {
-                println!(
+                outln!(
                     "{} process {}, {}",
-                    endpoint.url, endpoint.pid, endpoint.acceleration
+                    endpoint.url,
+                    endpoint.pid,
+                    endpoint.acceleration
                 );
             }
-            None => println!("no engine runs"),
+            None => outln!("no engine runs"),
         },
         Command::Reset { yes } => {
             let dir = paths::engine()?;
@@ -76,10 +79,8 @@ pub(super) async fn run(command: Command) -> Result<()> {
         }
         Command::Env => {
             let (endpoint, _) = engine::ensure(&paths::engine()?).await?;
-            print!(
-                "{}",
-                environment(&endpoint, &endpoint.token_file(&paths::engine()?))
-            );
+            let environment = environment(&endpoint, &endpoint.token_file(&paths::engine()?));
+            outln!("{}", environment.trim_end());
         }
         Command::Serve { dir, power_off } => {
             let program = std::env::current_exe()?.display().to_string();

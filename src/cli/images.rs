@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use clap::Subcommand;
 use gce::Image;
 
-use super::{DeploymentFile, terminal};
+use super::{DeploymentFile, output::outln, terminal};
 use crate::bake::{self, Deprecated, Family, GATEWAY_LABEL};
 use crate::cloud::Cloud;
 use crate::deployment::Deployment;
@@ -107,11 +107,11 @@ async fn list(common: &Common) -> Result<()> {
     let members = family.members().iter();
     let images: Vec<_> = members.filter_map(|member| named(&member.name)).collect();
     if common.json {
-        println!("{}", serde_json::to_string_pretty(&images)?);
+        outln!("{}", serde_json::to_string_pretty(&images)?);
         return Ok(());
     }
     for image in images {
-        println!("{}", line(image, &family));
+        outln!("{}", line(image, &family));
     }
     Ok(())
 }
@@ -144,7 +144,7 @@ async fn show(name: &str, common: &Common) -> Result<()> {
     let (deployment, cloud) = common.connect(&Progress::silent()).await?;
     let image = cloud.client.images().get(name).await?;
     if common.json {
-        println!("{}", serde_json::to_string_pretty(&image)?);
+        outln!("{}", serde_json::to_string_pretty(&image)?);
         return Ok(());
     }
     let family = bake::observe(&cloud, &deployment.recipe).await?;
@@ -167,10 +167,10 @@ async fn show(name: &str, common: &Common) -> Result<()> {
         ("created", image.creation_timestamp.as_deref()),
     ];
     for (key, value) in rows {
-        println!("{key:<14} {}", value.unwrap_or("-"));
+        outln!("{key:<14} {}", value.unwrap_or("-"));
     }
     for (key, value) in &image.labels {
-        println!("{:<14} {key}={value}", "label");
+        outln!("{:<14} {key}={value}", "label");
     }
     Ok(())
 }
@@ -231,11 +231,11 @@ async fn prune(keep: usize, change: &Change) -> Result<()> {
 /// What was done, or would be, one a line.
 fn print<T: Display + serde::Serialize>(items: &[T], json: bool) -> Result<()> {
     if json {
-        println!("{}", serde_json::to_string_pretty(items)?);
+        outln!("{}", serde_json::to_string_pretty(items)?);
         return Ok(());
     }
     for item in items {
-        println!("{item}");
+        outln!("{item}");
     }
     Ok(())
 }

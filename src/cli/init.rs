@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
+use super::output::outln;
 use crate::deployment;
 use crate::recipe;
 
@@ -35,6 +36,6 @@ pub(super) fn run(args: &Args) -> Result<()> {
         .with_context(|| format!("creating {path} (an existing file is never overwritten)"))?;
     file.write_all(text.as_bytes())
         .with_context(|| format!("writing {path}"))?;
-    println!("{path}");
+    outln!("{path}");
     Ok(())
 }

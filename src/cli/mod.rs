@@ -9,6 +9,7 @@ mod images;
 mod init;
 mod launch;
 mod logs;
+mod output;
 mod ready;
 mod recipe;
 mod secrets;

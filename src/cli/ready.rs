@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use super::output::outln;
 use crate::cloud::{Cloud, Reach};
 use crate::deployment::Deployment;
 use crate::fleet::{self, Instance};
@@ -63,10 +64,10 @@ pub(super) async fn announce(
                 .await?;
             fleet::probe(&url, &gateway.health, &token).await?;
             stage.finish(Outcome::Done, "right token accepted, wrong one refused");
-            println!("{url}");
+            outln!("{url}");
         }
         Reach::Tunnel(command) => {
-            println!("http://localhost:{}/", gateway.ports.front);
+            outln!("http://localhost:{}/", gateway.ports.front);
             eprintln!("tunnel:  {command}");
         }
     }

@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::{Result, anyhow};
 use clap::Subcommand;
 
+use super::output::outln;
 use crate::document::Findings;
 use crate::recipe::{self, Recipe};
 
@@ -28,7 +29,7 @@ pub(super) fn run(command: Command) -> Result<()> {
     match command {
         Command::Validate { recipe } => {
             let recipe = load(&recipe)?;
-            println!(
+            outln!(
                 "{}: valid, {} of {} on {}",
                 recipe.name,
                 recipe.gateway.release.version,
@@ -38,15 +39,15 @@ pub(super) fn run(command: Command) -> Result<()> {
         }
         Command::Show { recipe } => {
             let recipe = load(&recipe)?;
-            println!("# compose.yaml\n{}", recipe.compose_yaml());
-            println!(
+            outln!("# compose.yaml\n{}", recipe.compose_yaml());
+            outln!(
                 "# image.json\n{}",
                 serde_json::to_string_pretty(&recipe.image_json(&recipe.family))?
             );
         }
         Command::List => {
             for name in recipe::shipped_names() {
-                println!("{name}");
+                outln!("{name}");
             }
         }
     }

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Subcommand;
 
 use super::DeploymentFile;
+use super::output::outln;
 use crate::cloud::Cloud;
 use crate::document::Refusal;
 use crate::fleet;
@@ -78,9 +79,10 @@ pub(super) async fn run(command: Command) -> Result<()> {
                 } else {
                     "exists"
                 };
-                println!(
+                outln!(
                     "{variable:<32} {:<32} {:<8} {state}",
-                    secret.secret, secret.version
+                    secret.secret,
+                    secret.version
                 );
             }
         }
@@ -102,7 +104,7 @@ async fn connect(deployment: &DeploymentFile) -> Result<Cloud> {
 }
 
 fn stored(cloud: &Cloud, name: &SecretName, version: &str) {
-    println!("{name} version {version}");
+    outln!("{name} version {version}");
     eprintln!(
         "{} may read it; a VM takes it at its next start",
         cloud.service_account

@@ -2,8 +2,9 @@
 
 use anyhow::{Result, ensure};
 
-use super::{DeploymentFile, terminal};
+use super::{DeploymentFile, output::outln, terminal};
 use crate::cloud::Cloud;
+use crate::deployment::{Identity, Target};
 use crate::setup::{self, Desired, Plan};
 
 #[derive(Debug, clap::Args)]
@@ -46,7 +47,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
     if args.dry_run {
         let (_, plan) = setup::prepare(&cloud.client, &desired).await?;
         for step in &plan.steps {
-            println!("# {step}\n{}", step.gcloud(&desired.project));
+            outln!("# {step}\n{}", step.gcloud(&desired.project));
         }
         if plan.steps.is_empty() {
             eprintln!("nothing to do in {}", desired.project);
@@ -74,11 +75,25 @@ pub(super) async fn run(args: Args) -> Result<()> {
             desired.region
         );
     }
-    eprintln!(
-        "to act as the deployer: credentials: {{impersonate: {}}}",
-        desired.deployer
-    );
+    if may_impersonate(&deployment.target) {
+        eprintln!(
+            "to act as the deployer: credentials: {{impersonate: {}}}",
+            desired.deployer
+        );
+    }
     Ok(())
+}
+
+/// Whether the target's credentials can become a service account, and are none yet.
+fn may_impersonate(target: &Target) -> bool {
+    let Target::Gce(gce) = target else {
+        return false;
+    };
+    let is_token = matches!(
+        gce.credentials.identity,
+        Identity::TokenFile(_) | Identity::TokenEnv(_)
+    );
+    gce.credentials.impersonate.is_none() && !is_token
 }
 
 /// What only the owner of the values can do.

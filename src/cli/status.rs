@@ -4,6 +4,7 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::DeploymentFile;
+use super::output::outln;
 use crate::cloud::{Cloud, Reach};
 use crate::fleet;
 use crate::progress::Progress;
@@ -23,9 +24,9 @@ pub(super) async fn run(args: Args) -> Result<()> {
     let name = &deployment.name;
     let Some(instance) = cloud.client.instances(&cloud.zone).find(name).await? else {
         if args.json {
-            println!("{}", json!({"name": name, "status": null}));
+            outln!("{}", json!({"name": name, "status": null}));
         } else {
-            println!("{name}: no VM (`clawbake up` makes one)");
+            outln!("{name}: no VM (`clawbake up` makes one)");
         }
         return Ok(());
     };
@@ -38,20 +39,20 @@ pub(super) async fn run(args: Args) -> Result<()> {
     if args.json {
         let document =
             json!({"name": name, "status": status, "report": report, "url": url, "tunnel": tunnel});
-        println!("{}", serde_json::to_string_pretty(&document)?);
+        outln!("{}", serde_json::to_string_pretty(&document)?);
         return Ok(());
     }
-    println!("VM       {name} {status}");
+    outln!("VM       {name} {status}");
     if let Some(report) = report {
-        println!("phase    {} at {}", report.phase, report.at);
+        outln!("phase    {} at {}", report.phase, report.at);
         if let Some(reason) = &report.reason {
-            println!("reason   {reason}");
+            outln!("reason   {reason}");
         }
-        println!("gateway  {}", report.gateway);
-        println!("image    {}", report.image);
+        outln!("gateway  {}", report.gateway);
+        outln!("image    {}", report.image);
     }
     if let Some(way) = url.or(tunnel) {
-        println!("address  {way}");
+        outln!("address  {way}");
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use clap::Subcommand;
 
 use super::DeploymentFile;
+use super::output::outln;
 use crate::cloud::Cloud;
 use crate::document::Findings;
 use crate::progress::Progress;
@@ -39,7 +40,7 @@ pub(super) async fn run(command: Command) -> Result<()> {
                 cloud.client.project_id(),
                 &cloud.secret_manager_in_guest,
             );
-            print!("{}", userdata::render(&values)?);
+            outln!("{}", userdata::render(&values)?.trim_end());
         }
         Command::Validate { file, base } => {
             let name = file.display().to_string();
@@ -48,7 +49,7 @@ pub(super) async fn run(command: Command) -> Result<()> {
             if !findings.is_empty() {
                 bail!(Findings(findings));
             }
-            println!("{name}: valid");
+            outln!("{name}: valid");
         }
     }
     Ok(())

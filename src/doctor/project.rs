@@ -110,7 +110,10 @@ fn permissions(seen: &Seen, granted: &[String]) -> Vec<Finding> {
     });
     let lacking: Vec<_> = lacking.collect();
     if lacking.is_empty() {
-        return vec![Finding::ok("permissions", "enough for every verb")];
+        return vec![Finding::ok(
+            "permissions",
+            "enough for every verb but setup and secrets",
+        )];
     }
     lacking
 }

@@ -213,6 +213,7 @@ async fn remove(
     resource.quiet(client).await?;
     if let Some(labels) = resource.labels(client).await? {
         plan::ensure_belongs(resource, &labels, deployment)?;
+        stage.note(format!("deleting {resource}"));
     }
     let deleted = resource.delete(client).await?;
     if deleted {

@@ -45,16 +45,35 @@ pub async fn store(cloud: &Cloud, name: &str, value: SecretBytes) -> Result<Stri
         "the value of secret {name} is not text, and cannot become an environment variable"
     );
     let secrets = cloud.client.secrets();
-    if secrets.find(name).await?.is_none() {
+    let mut fresh = secrets.find(name).await?.is_none();
+    if fresh {
         match define(cloud, name, BTreeMap::new()).await {
-            Err(error) if error.kind != Kind::AlreadyExists => return Err(error.into()),
-            _ => {}
+            Err(error) if error.kind == Kind::AlreadyExists => fresh = false,
+            made => made?,
         }
     }
-    let version = secrets.add_version(name, &value).await?;
+    let version = match secrets.add_version(name, &value).await {
+        // Who may make secrets need not be allowed to fill them.
+        Err(error) if fresh && error.kind == Kind::PermissionDenied => {
+            return Err(undone(cloud, name, error).await);
+        }
+        version => version?,
+    };
     grant(cloud, name).await?;
     let version = version.name.context("a secret version without a name")?;
     Ok(version.rsplit('/').next().unwrap_or_default().to_owned())
+}
+
+/// Takes back a secret that has got no value, and says so if that is refused as well.
+async fn undone(cloud: &Cloud, name: &str, error: gce::Error) -> anyhow::Error {
+    let error = anyhow::Error::new(error);
+    match cloud.client.secrets().delete(name).await {
+        Ok(()) => error,
+        Err(_) => error.context(format!(
+            "secret {name} is left without a value: `gcloud secrets delete {name} --project={}`",
+            cloud.client.project_id()
+        )),
+    }
 }
 
 /// Makes a secret that has no version yet.

@@ -74,6 +74,9 @@ impl Credentials {
             .map_err(|_| unauthenticated(format!("{file} is not JSON")))?;
         let word = |key: &str| json[key].as_str().unwrap_or_default().to_owned();
         let (kind, quota) = (word("type"), word("quota_project_id"));
+        let url = word("service_account_impersonation_url");
+        let target = url.rsplit('/').next().unwrap_or_default();
+        let target = target.split(':').next().unwrap_or_default();
         let (built, name) = match &*kind {
             "service_account" => {
                 let email = word("client_email");
@@ -82,13 +85,15 @@ impl Credentials {
             }
             "external_account" => {
                 let builder = external_account::Builder::new(json);
-                (builder.build(), format!("the federated identity of {file}"))
+                let identity = format!("the federated identity of {file}");
+                let name = match target {
+                    "" => identity,
+                    email => format!("{email}, impersonated by {identity}"),
+                };
+                (builder.build(), name)
             }
             "impersonated_service_account" => {
-                let url = word("service_account_impersonation_url");
-                let target = url.rsplit('/').next().unwrap_or_default();
-                let email = target.split(':').next().unwrap_or_default();
-                let name = format!("{email}, impersonated as {file} says");
+                let name = format!("{target}, impersonated as {file} says");
                 (impersonated::Builder::new(json).build(), name)
             }
             "authorized_user" => {
@@ -276,6 +281,22 @@ mod tests {
         assert!(
             name.to_string()
                 .starts_with("d@p.iam.gserviceaccount.com, impersonated by a user"),
+            "{name}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_federated_identity_says_as_whom_it_acts() {
+        let url = "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/d@p:generateAccessToken";
+        let federated = format!(
+            r#"{{"type":"external_account","audience":"//iam.googleapis.com/a","subject_token_type":"t",
+                "token_url":"https://sts.googleapis.com/v1/token","credential_source":{{"file":"/f"}},
+                "service_account_impersonation_url":"{url}"}}"#
+        );
+        let file = file(&federated);
+        let name = Credentials::file(file.path()).unwrap().to_string();
+        assert!(
+            name.starts_with("d@p, impersonated by the federated identity of "),
             "{name}"
         );
     }

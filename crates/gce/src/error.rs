@@ -97,9 +97,12 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match (self.reason.as_deref().unwrap_or_default(), self.kind) {
-            ("SERVICE_DISABLED" | "accessNotConfigured", _) => {
-                Some("enable that API in the project: `gcloud services enable`")
-            }
+            ("SERVICE_DISABLED" | "accessNotConfigured", _) => Some(
+                "enable that API in the project: `gcloud services enable API --project=PROJECT`",
+            ),
+            (reason, _) if reason.contains("BILLING") => Some(
+                "link an open billing account to the project: `gcloud billing projects link PROJECT`",
+            ),
             ("QUOTA_EXCEEDED" | "quotaExceeded", _) => {
                 Some("delete what is not needed, use another region, or ask for more quota")
             }
@@ -109,9 +112,14 @@ impl Error {
             (_, Kind::Unauthenticated) => {
                 Some("log in with `gcloud auth application-default login`, or check the token")
             }
-            (_, Kind::PermissionDenied) => {
-                Some("grant the calling account the permission that the message names")
-            }
+            (_, Kind::PermissionDenied) if names_permission(&self.message) => Some(
+                "grant the calling account the permission that the message names, or call as one that \
+                 has it",
+            ),
+            (_, Kind::PermissionDenied) => Some(
+                "check the project, the billing account if one is named, and who is calling: Google \
+                 says no more",
+            ),
             (_, Kind::PreconditionFailed) => {
                 Some("read the resource again, then repeat the change")
             }
@@ -120,6 +128,14 @@ impl Error {
             _ => None,
         }
     }
+}
+
+/// Whether a message holds the name of a permission, such as 'compute.disks.get'.
+fn names_permission(message: &str) -> bool {
+    let letters = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphabetic());
+    message
+        .split('\'')
+        .any(|word| word.split('.').count() == 3 && word.split('.').all(letters))
 }
 
 /// The status and reason, in parentheses.
