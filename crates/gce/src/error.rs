@@ -227,6 +227,20 @@ mod tests {
     }
 
     #[test]
+    fn a_hint_speaks_of_a_permission_where_one_is_named() {
+        let hint = |message: &str, reason: &str| {
+            let body = serde_json::json!({"error": {"message": message, "status": "PERMISSION_DENIED",
+                "details": [{"reason": reason}]}});
+            error(403, &body.to_string()).hint().unwrap()
+        };
+        let named = "Required 'compute.disks.get' permission for 'projects/p/zones/z/disks/d'";
+        assert!(hint(named, "").contains("the permission that the message names"));
+        let unnamed = "Permission denied on resource project p.";
+        assert!(hint(unnamed, "CONSUMER_INVALID").contains("who is calling"));
+        assert!(hint("x", "BILLING_DISABLED").contains("billing account"));
+    }
+
+    #[test]
     fn both_shapes_of_google_are_read() {
         let compute = error(
             404,
