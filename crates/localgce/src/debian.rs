@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use md5::{Digest, Md5};
-use tokio::process::Command;
 
+use crate::child;
 use crate::vm::disk;
 
 /// The project that they are published in.
@@ -95,7 +95,8 @@ impl Release {
         ] {
             fs::write(dir.path().join(name), content)?;
         }
-        let output = Command::new("unshare")
+        let mut unshare = child::mortal("unshare");
+        unshare
             .args([
                 "--mount",
                 "--pid",
@@ -106,11 +107,8 @@ impl Release {
             ])
             .arg(dir.path().join("image.sh"))
             .arg(dir.path())
-            .arg(self.suite)
-            .kill_on_drop(true)
-            .output()
-            .await
-            .context("running unshare")?;
+            .arg(self.suite);
+        let output = child::output(unshare).await.context("running unshare")?;
         if !output.status.success() {
             let text = String::from_utf8_lossy(&output.stderr);
             let lines: Vec<_> = text.lines().collect();

@@ -25,6 +25,7 @@
 
 mod api;
 mod catalog;
+mod child;
 mod clock;
 mod connect;
 mod debian;
@@ -32,7 +33,9 @@ mod endpoint;
 mod engine;
 mod error;
 mod key;
+mod log;
 pub mod metadata;
+mod room;
 mod serve;
 mod store;
 pub mod vm;

@@ -159,7 +159,7 @@ impl Engine {
             let exit = vm.wait().await;
             engine.machines.lock().remove(&key.path());
             if let Err(error) = engine.ended(&key, &exit) {
-                eprintln!("localgce: recording the end of {}: {error:#}", key.name);
+                crate::log::line(format_args!("recording the end of {}: {error:#}", key.name));
             }
             gone_sender.send_replace(true);
         });
@@ -241,7 +241,7 @@ impl Engine {
             let engine = Arc::clone(self);
             tokio::spawn(async move {
                 if let Err(error) = engine.boot(&key).await {
-                    eprintln!("localgce: booting {} again: {error:#}", key.name);
+                    crate::log::line(format_args!("booting {} again: {error:#}", key.name));
                 }
             });
         }
@@ -272,7 +272,7 @@ impl Engine {
 
     fn ended(&self, key: &Key, exit: &Exit) -> Result<()> {
         if let Exit::Failed(reason) = exit {
-            eprintln!("localgce: the machine of {} failed: {reason}", key.name);
+            crate::log::line(format_args!("the machine of {} failed: {reason}", key.name));
         }
         if self.closing.load(Ordering::Relaxed) {
             return Ok(());

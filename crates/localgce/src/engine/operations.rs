@@ -129,7 +129,7 @@ impl Engine {
             .store
             .transaction(|tx| resources::update(tx, key, finish))
         {
-            eprintln!("localgce: recording the end of {}: {error}", key.name);
+            crate::log::line(format_args!("recording the end of {}: {error}", key.name));
         }
         self.operation_done.notify_waiters();
     }

@@ -4,9 +4,10 @@ use std::ffi::OsStr;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use tempfile::TempPath;
-use tokio::process::Command;
+
+use crate::{child, room};
 
 const GIB: u64 = 1 << 30;
 
@@ -74,7 +75,10 @@ pub async fn grow(path: &Path, size_gb: u64) -> Result<()> {
         path.as_ref(),
         os(&size),
     ])
-    .await
+    .await?;
+    std::fs::File::open(path)
+        .and_then(|file| file.sync_all())
+        .with_context(|| format!("writing {}", path.display()))
 }
 
 /// Makes an image from a Compute Engine archive, a gzip'd tar that holds `disk.raw` alone.
@@ -100,24 +104,23 @@ async fn unpack(archive: &Path, image: &Path) -> Result<u64> {
     let dir = tempfile::Builder::new()
         .suffix(".part")
         .tempdir_in(parent(image))?;
-    let tar = Command::new("tar")
-        .args([
-            "--extract",
-            "--verbose",
-            "--no-same-owner",
-            "--no-same-permissions",
-        ])
-        .args(["--use-compress-program", decompressor(), "--directory"])
-        .args([dir.path().as_os_str(), os("--file"), archive.as_os_str()])
-        .kill_on_drop(true)
-        .output()
-        .await
-        .context("running tar")?;
+    let mut tar = child::mortal("tar");
+    tar.args([
+        "--extract",
+        "--verbose",
+        "--no-same-owner",
+        "--no-same-permissions",
+    ])
+    .args(["--use-compress-program", decompressor(), "--directory"])
+    .args([dir.path().as_os_str(), os("--file"), archive.as_os_str()]);
+    let tar = child::output(tar).await.context("running tar")?;
     if !tar.status.success() {
-        bail!(
-            "not a gzip'd tar archive: {}",
-            String::from_utf8_lossy(&tar.stderr).trim()
-        );
+        let failure = child::failure(&tar);
+        return Err(if room::is_full(&failure) {
+            failure.context(format!("unpacking to {}", parent(image).display()))
+        } else {
+            failure.context("not a gzip'd tar archive")
+        });
     }
     let members = String::from_utf8_lossy(&tar.stdout);
     let members: Vec<_> = members.lines().collect();
@@ -168,14 +171,13 @@ fn os(argument: &str) -> &OsStr {
 }
 
 async fn qemu_img<'a>(arguments: impl IntoIterator<Item = &'a OsStr>) -> Result<()> {
-    let output = Command::new("qemu-img")
-        .args(arguments)
-        .kill_on_drop(true)
-        .output()
+    let mut command = child::mortal("qemu-img");
+    command.args(arguments);
+    let output = child::output(command)
         .await
         .context("running qemu-img (Debian: install qemu-utils)")?;
     if !output.status.success() {
-        bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
+        return Err(child::failure(&output));
     }
     Ok(())
 }
@@ -197,9 +199,12 @@ pub(super) fn part_of(path: &Path) -> Result<TempPath> {
 }
 
 pub(super) fn finish(part: TempPath, path: &Path) -> Result<()> {
-    std::fs::File::open(&part)?.sync_all()?;
-    part.persist(path)
-        .with_context(|| format!("writing {}", path.display()))
+    let written = || format!("writing {}", path.display());
+    std::fs::File::open(&part)
+        .and_then(|part| part.sync_all())
+        .with_context(written)?;
+    part.persist(path).with_context(written)?;
+    room::sync_dir(&parent(path)).with_context(written)
 }
 
 #[cfg(test)]
