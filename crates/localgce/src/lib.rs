@@ -35,6 +35,7 @@ mod error;
 mod key;
 mod log;
 pub mod metadata;
+mod private;
 mod room;
 mod serve;
 mod store;
@@ -46,6 +47,7 @@ use std::time::Duration;
 
 pub use connect::connect;
 pub use endpoint::Endpoint;
+pub use room::explain;
 pub use serve::serve;
 
 /// How to serve.

@@ -14,6 +14,9 @@ const RESERVE: u64 = 8 << 20;
 /// With less left than this, in bytes, the reserve is given to the database.
 const LOW: u64 = 2 << 20;
 
+/// With less left than this, in bytes, an error is put down to it: not all that fails by it says so.
+const BARE: u64 = 64 << 10;
+
 /// Room that is kept back in a file, and given up when the device is all but full.
 pub struct Reserve {
     path: PathBuf,
@@ -98,6 +101,19 @@ pub fn is_full(error: &Error) -> bool {
                 .and_then(rusqlite::Error::sqlite_error_code)
                 == Some(rusqlite::ErrorCode::DiskFull)
     })
+}
+
+/// Says of what failed in an engine's directory that its device is full, if that is why.
+#[must_use]
+pub fn explain(error: Error, dir: &Path) -> Error {
+    let full = is_full(&error) || available(dir).is_ok_and(|left| left < BARE);
+    if !full {
+        return error;
+    }
+    error.context(format!(
+        "no space left on device in {}: make room there",
+        dir.display()
+    ))
 }
 
 /// Makes the names in a directory survive a power cut.

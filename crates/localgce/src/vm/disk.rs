@@ -5,11 +5,13 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use tempfile::TempPath;
+use tempfile::{TempDir, TempPath};
 
 use crate::{child, room};
 
 const GIB: u64 = 1 << 30;
+/// How the names of files end that are being made.
+const PART: &str = ".part";
 
 /// Makes an empty disk of `size_gb` GiB.
 ///
@@ -101,9 +103,7 @@ async fn unpack(archive: &Path, image: &Path) -> Result<u64> {
     );
 
     // Beside the image: the temporary directory may well be a small one in memory.
-    let dir = tempfile::Builder::new()
-        .suffix(".part")
-        .tempdir_in(parent(image))?;
+    let dir = part_dir(&parent(image))?;
     let mut tar = child::mortal("tar");
     tar.args([
         "--extract",
@@ -156,6 +156,20 @@ pub async fn convert(format: &str, source: &Path, target: &Path) -> Result<()> {
     finish(part, target)
 }
 
+/// Gives an image a second name, by which it stays when the first one goes; or makes a copy of it where
+/// that is on another device.
+///
+/// # Errors
+/// When neither is possible, as by a full file system.
+pub fn link(image: &Path, path: &Path) -> Result<()> {
+    let part = part_of(path)?;
+    std::fs::remove_file(&part)?;
+    if std::fs::hard_link(image, &part).is_err() {
+        std::fs::copy(image, &part).with_context(|| format!("copying {}", image.display()))?;
+    }
+    finish(part, path)
+}
+
 /// The quickest one here: igzip is several times quicker than gzip.
 fn decompressor() -> &'static str {
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -189,10 +203,26 @@ fn parent(path: &Path) -> PathBuf {
         .to_owned()
 }
 
+/// Whether a file is one that was being made here when the engine was killed.
+pub fn is_part(name: &str) -> bool {
+    // As tempfile calls them.
+    let random = name
+        .strip_prefix(".tmp")
+        .and_then(|name| name.strip_suffix(PART));
+    random.is_some_and(|random| {
+        random.len() == 6 && random.chars().all(|c| c.is_ascii_alphanumeric())
+    })
+}
+
+/// A directory in `dir` to make something in, removed with the value.
+pub fn part_dir(dir: &Path) -> std::io::Result<TempDir> {
+    tempfile::Builder::new().suffix(PART).tempdir_in(dir)
+}
+
 /// A file beside `path`, removed unless [`finish`] gives it that name.
 pub(super) fn part_of(path: &Path) -> Result<TempPath> {
     let dir = parent(path);
-    let part = tempfile::Builder::new().suffix(".part").tempfile_in(&dir);
+    let part = tempfile::Builder::new().suffix(PART).tempfile_in(&dir);
     Ok(part
         .with_context(|| format!("writing to {}", dir.display()))?
         .into_temp_path())

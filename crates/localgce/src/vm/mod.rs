@@ -12,6 +12,7 @@
 //! No machine outlives the engine, however the engine dies.
 
 mod acceleration;
+pub mod backing;
 pub mod disk;
 mod qemu;
 mod qmp;
