@@ -8,10 +8,10 @@ use std::sync::Mutex;
 use anyhow::Error;
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
 
-/// What is kept back for the database, so that on a full device something can still be deleted: its
-/// journal grows to 4 MiB before it is folded into it.
+/// What is kept back, in bytes, so that on a full device an engine can start, and something can still be
+/// deleted: the database's journal grows to 4 MiB before it is folded into it.
 const RESERVE: u64 = 8 << 20;
-/// With less left than this, in bytes, the reserve is given to the database.
+/// With less left than this, in bytes, the reserve is given up.
 const LOW: u64 = 2 << 20;
 
 /// With less left than this, in bytes, an error is put down to it: not all that fails by it says so.

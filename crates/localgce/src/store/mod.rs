@@ -27,6 +27,17 @@ use schema::Condition;
 
 const FILE: &str = "localgce.db";
 
+/// Free pages in the database, and a journal that begins anew and is as long: what is written to them needs
+/// no more room on the device, so that something can be deleted on a full one.
+const SPACE: &str = "
+    BEGIN IMMEDIATE;
+    CREATE TABLE space (page BLOB);
+    INSERT INTO space VALUES (zeroblob(1 << 20));
+    DROP TABLE space;
+    COMMIT;
+    PRAGMA wal_checkpoint(RESTART);
+";
+
 /// The open database.
 pub struct Store {
     connection: Mutex<Connection>,
@@ -73,17 +84,17 @@ fn open(dir: &Path, path: &Path) -> Result<Connection> {
         refuse_to_replace(dir)?;
     }
     let mut connection = Connection::open(path)?;
-    let damaged = "it is damaged, and left as it is: restore it from a backup, or give up all that \
-                   the engine holds by `clawbake engine reset`";
-    let condition = schema::inspect(&connection).map_err(|error| {
-        if error.is::<rusqlite::Error>() && !crate::room::is_full(&error) {
-            error.context(damaged)
-        } else {
-            error
+    match schema::inspect(&connection)? {
+        Condition::Used => {}
+        Condition::Empty => refuse_to_replace(dir)?,
+        Condition::Newer(version) => {
+            bail!("it is a newer engine's (version {version}): use that engine; nothing is changed")
         }
-    })?;
-    if condition == Condition::Empty {
-        refuse_to_replace(dir)?;
+        Condition::Damaged(why) => bail!(
+            "it is damaged ({}), and left as it is: restore it from a backup, or give up all that the \
+             engine holds by `clawbake engine reset`",
+            why.trim().replace('\n', ", ")
+        ),
     }
     // A commit is on the disk before it returns.
     connection.execute_batch(
@@ -93,6 +104,11 @@ fn open(dir: &Path, path: &Path) -> Result<Connection> {
          PRAGMA busy_timeout = 5000;",
     )?;
     schema::migrate(&mut connection)?;
+    if let Err(error) = connection.execute_batch(SPACE) {
+        crate::log::line(format_args!(
+            "no space is kept back for the database: {error}"
+        ));
+    }
     sync_dir(dir)?;
     Ok(connection)
 }

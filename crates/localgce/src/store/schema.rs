@@ -17,8 +17,7 @@
 //! A resource's row order (rowid) is the order of creation: rows are added behind the last one, replaced
 //! only in place, and the database is never vacuumed.
 
-use anyhow::{Result, bail, ensure};
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, Error, ErrorCode, Result, TransactionBehavior};
 
 const STEPS: [&str; 2] = [include_str!("schema/0.sql"), include_str!("schema/1.sql")];
 
@@ -29,30 +28,38 @@ pub enum Condition {
     Empty,
     /// An engine has kept its resources in it.
     Used,
+    /// `SQLite` cannot make sense of it, and says why.
+    Damaged(String),
+    /// An engine that knows more has kept its resources in it: the version.
+    Newer(usize),
 }
 
 /// Looks at a database, all of it.
-///
-/// # Errors
-/// When it is damaged, or a newer engine's.
 pub fn inspect(connection: &Connection) -> Result<Condition> {
-    let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    ensure!(found == "ok", "{found}");
-    let version = version(connection)?;
-    if version > STEPS.len() {
-        bail!(
-            "it is a newer engine's (version {version}, this one knows {}): use that engine, \
-             its database and files are untouched",
-            STEPS.len()
-        );
+    match look(connection) {
+        Err(error) if is_damage(&error) => Ok(Condition::Damaged(error.to_string())),
+        condition => condition,
     }
+}
+
+fn look(connection: &Connection) -> Result<Condition> {
+    let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     let tables: u64 =
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    Ok(if tables == 0 {
-        Condition::Empty
-    } else {
-        Condition::Used
+    let version = version(connection)?;
+    Ok(match (found.as_str(), tables) {
+        ("ok", _) if version > STEPS.len() => Condition::Newer(version),
+        ("ok", 0) => Condition::Empty,
+        ("ok", _) => Condition::Used,
+        _ => Condition::Damaged(found),
     })
+}
+
+fn is_damage(error: &Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+    )
 }
 
 /// Makes today's tables of those that are there.
@@ -62,11 +69,11 @@ pub fn migrate(connection: &mut Connection) -> Result<()> {
         tx.execute_batch(step)?;
     }
     tx.pragma_update(None, "user_version", STEPS.len())?;
-    Ok(tx.commit()?)
+    tx.commit()
 }
 
 fn version(connection: &Connection) -> Result<usize> {
-    Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
 #[cfg(test)]
@@ -108,11 +115,10 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_engines_database_is_refused() -> Result<()> {
+    fn a_newer_engines_database_is_told_apart() -> Result<()> {
         let connection = Connection::open_in_memory()?;
         connection.pragma_update(None, "user_version", STEPS.len() + 1)?;
-        let error = inspect(&connection).expect_err("a newer database");
-        assert!(error.to_string().contains("newer engine's"), "{error}");
+        assert_eq!(inspect(&connection)?, Condition::Newer(STEPS.len() + 1));
         Ok(())
     }
 }
