@@ -48,8 +48,17 @@ pub fn spawn_by(program: &[&str], dir: &Path) -> Child {
 
 /// Starts an engine that is to refuse, and returns what it says.
 pub fn refused(dir: &Path) -> String {
-    let engine = spawn(dir).wait_with_output().expect("its end");
-    assert!(!engine.status.success(), "it was to refuse");
+    let mut engine = spawn(dir);
+    let end = Instant::now() + Duration::from_secs(30);
+    while engine.try_wait().expect("its state").is_none() && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    engine.kill().ok();
+    let engine = engine.wait_with_output().expect("its end");
+    assert!(
+        engine.status.code().is_some_and(|code| code != 0),
+        "it was to refuse"
+    );
     String::from_utf8_lossy(&engine.stderr).into_owned()
 }
 

@@ -74,10 +74,11 @@ impl Acknowledged {
         let mut lost = Vec::new();
         for (name, content) in &self.objects {
             let path = format!("/storage/v1/b/bucket/o/{name}?alt=media");
-            let answer = engine.request(Method::GET, &path).send().await.unwrap();
-            if answer.status() != 200
-                || answer.bytes().await.ok().as_deref() != Some(content.as_slice())
-            {
+            let there = match engine.request(Method::GET, &path).send().await {
+                Ok(answer) if answer.status() == 200 => answer.bytes().await.ok(),
+                _ => None,
+            };
+            if there.as_deref() != Some(content.as_slice()) {
                 lost.push(name.clone());
             }
         }
