@@ -120,7 +120,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             known = {
                 **{f"attributes/{key}": value for key, value in self.server.attributes.items()},
                 "service-accounts/default/email": "vm@p.iam.gserviceaccount.com",
-                "service-accounts/default/token": json.dumps({"access_token": TOKEN}),
+                "service-accounts/default/token": json.dumps({"access_token": self.server.attributes.get("token", TOKEN)}),
             }
             body = known.get(self.path.removeprefix(instance))
             return self.answer(404 if body is None else 200, body or "")
