@@ -1,9 +1,11 @@
+import contextlib
 import hashlib
-import json
+import io
 import os
 import pathlib
 import random
 import shutil
+import signal
 import struct
 import subprocess
 import time
@@ -114,6 +116,32 @@ def library(rng):
         file.seek(rng.randrange(0, 40 * MIB))
         file.write(rng.randbytes(20 * MIB))
     return made
+
+
+def in_child(action):
+    """How a child process ends that does this: 0, or less a signal's number."""
+    child = os.fork()
+    if child == 0:
+        action()
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def format_until(path, number, part):
+    """Formats, and is killed with a part of the write of that number done."""
+    write, count = os.pwritev, 0
+
+    def cut(descriptor, views, offset):
+        nonlocal count
+        count += 1
+        if count == number:
+            write(descriptor, [views[0][: int(len(views[0]) * part) // 512 * 512]], offset)
+            os.kill(os.getpid(), signal.SIGKILL)
+        return write(descriptor, views, offset)
+
+    os.pwritev = cut
+    with contextlib.redirect_stderr(io.StringIO()):
+        disk.main(path)
 
 
 class Disks(unittest.TestCase):
@@ -227,20 +255,19 @@ class Disks(unittest.TestCase):
         print(f"half-made formats: {tries} tries, 0 failures")
 
     def test_kills_in_the_midst_of_formatting_leave_a_disk_that_works(self):
-        rng, tries, cut = random.Random(13), 12, 0
-        with Disk(size=256 * MIB) as blank:
-            start = time.monotonic()
-            self.accepted(blank)
-            usual = time.monotonic() - start
-        for _ in range(tries):
-            with Disk(size=256 * MIB) as blank:
-                with subprocess.Popen([guest.LIB / "clawbake-disk", blank.loop], stderr=subprocess.DEVNULL) as format:
-                    time.sleep(rng.uniform(0.2, 1) * usual)
-                    format.kill()
-                cut += blank.type() == ""
+        rng, tries, cut = random.Random(13), 0, 0
+        for number in range(1, 100):  # the write in which it ends
+            with Disk() as blank:
+                status = in_child(lambda: format_until(blank.loop, number, rng.random()))
+                tries += 1
+                cut += status == -signal.SIGKILL
+                self.assertEqual(blank.type(), "" if status else "ext4", "a part of it counts as a file system")
                 self.accepted(blank)
                 guest.sh("e2fsck", "-fn", blank.loop)
-        print(f"kills in formatting: {tries} tries, {cut} of them before its end, 0 failures")
+            if status == 0:
+                break
+        print(f"kill -9 in formatting: {tries} tries, {cut} of them before its end, 0 failures")
+        self.assertGreater(cut, 3)
 
     def test_a_disk_that_this_launch_made_is_not_read_through(self):
         self.cloud.attributes["clawbake-state-made"] = "nonce-1"
