@@ -16,7 +16,7 @@ import guest
 MIB = 1 << 20
 SCRATCH = pathlib.Path("/run/disks")
 USED = pathlib.Path("/var/lib/clawbake")
-SECONDS = 45  # that the property tests may take in all
+SECONDS = 30  # that the property tests may take in all
 disk = guest.load("clawbake-disk")
 
 

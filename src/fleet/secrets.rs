@@ -207,8 +207,7 @@ mod tests {
                 if refusal(&token, Form::Token).is_empty() {
                     accepted += 1;
                     let header = HeaderValue::from_str(&format!("Bearer {token}"));
-                    let same =
-                        |header: HeaderValue| header.to_str().is_ok_and(|h| &h[7..] == token);
+                    let same = |header: HeaderValue| header.to_str().is_ok_and(|h| h[7..] == token);
                     differences += u32::from(!header.is_ok_and(same));
                 }
             }
