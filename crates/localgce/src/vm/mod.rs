@@ -13,6 +13,7 @@
 
 mod acceleration;
 pub mod disk;
+mod network;
 mod qemu;
 mod qmp;
 
@@ -32,7 +33,8 @@ use tokio::net::UnixListener;
 use tokio::sync::{Mutex, oneshot, watch};
 
 pub use acceleration::Acceleration;
-pub use qemu::{INTERNAL_ADDRESS, MAC_ADDRESS};
+pub use network::INTERNAL_ADDRESS;
+pub use qemu::MAC_ADDRESS;
 use qmp::Qmp;
 
 /// What QEMU gets to write its disks' last blocks when it is told to end at once.
@@ -307,14 +309,21 @@ async fn start(
     // QEMU dials in to us, so that there is no time at which its socket is not yet there.
     let socket = qemu::qmp_socket(&machine.dir);
     let listener = listen(&socket)?;
+    let network = network::Listener::new(&machine.dir)?;
+    let served = machine.forwards.iter().map(|forward| forward.guest_port);
+    let served = served.collect();
     let arguments = qemu::command_line(machine, acceleration, connect_command);
     let process = Process::spawn(arguments, machine.dir.join("qemu.log")).await?;
     let ended = |exit| match exit {
         Exit::Failed(reason) => anyhow!(reason),
         Exit::PoweredOff => anyhow!("QEMU ended before it ran the guest"),
     };
+    let connected = async {
+        network.filter(served).await?;
+        Qmp::accept(&listener).await
+    };
     let qmp = tokio::select! {
-        qmp = Qmp::accept(&listener) => qmp,
+        qmp = connected => qmp,
         exit = process.wait() => Err(ended(exit)),
     };
     let qmp = match qmp {
