@@ -1,8 +1,10 @@
 //! A hostile guest's frames, in front of the real libslirp: a QEMU whose network has this test in
 //! place of a card.
 
+use std::fs::Permissions;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -12,6 +14,7 @@ use super::frames::{
 };
 use super::verdict::{Verdict, judge};
 use super::*;
+use crate::vm::connect_command::ConnectCommand;
 use crate::vm::{Acceleration, Forward, Process, acceleration, qemu};
 
 /// The guest's port that is forwarded.
@@ -32,6 +35,7 @@ struct Guest {
     _dir: tempfile::TempDir,
     qemu: Process,
     _qmp: UnixListener,
+    _connect: ConnectCommand,
     card: UnixDatagram,
     forwarded: SocketAddr,
 }
@@ -48,7 +52,8 @@ impl Guest {
             host: forwarded,
             guest_port: SERVED,
         }];
-        let line = qemu::command_line(&machine, Acceleration::Tcg, &["/bin/true".into()]);
+        let connect = connect_command(dir.path());
+        let line = qemu::command_line(&machine, Acceleration::Tcg, connect.words());
         let [here, there] = ["here.sock", "there.sock"].map(|name| dir.path().join(name));
         let card = UnixDatagram::bind(&here).unwrap();
         card.set_read_timeout(Some(Duration::from_secs(10)))
@@ -81,6 +86,7 @@ impl Guest {
             _dir: dir,
             qemu,
             _qmp: qmp,
+            _connect: connect,
             card,
             forwarded,
         };
@@ -140,6 +146,21 @@ impl Guest {
             }
         }
     }
+}
+
+/// A program that QEMU itself could not open, where it is another user's as that home directory.
+fn connect_command(dir: &Path) -> ConnectCommand {
+    let home = dir.join("home");
+    std::fs::create_dir(&home).unwrap();
+    let program = home.join("true");
+    std::fs::copy("/bin/true", &program).unwrap();
+    let command = ConnectCommand::open(vec![program.display().to_string()]).unwrap();
+    std::fs::set_permissions(&home, Permissions::from_mode(0o700)).unwrap();
+    // Only root may, and only root's engine reaches what QEMU does not.
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::chown(&home, Some(65534), None).unwrap();
+    }
+    command
 }
 
 /// QEMU's command line with a hub, and on it a datagram socket, in place of the guest's card.
