@@ -145,6 +145,8 @@ fn write(network: UnixStream, frames: &Receiver<Vec<u8>>) -> io::Result<()> {
 }
 
 #[cfg(test)]
+mod attack;
+#[cfg(test)]
 mod frames;
 #[cfg(test)]
 mod tests;
