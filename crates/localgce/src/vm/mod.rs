@@ -12,7 +12,9 @@
 //! No machine outlives the engine, however the engine dies.
 
 mod acceleration;
+mod connect_command;
 pub mod disk;
+mod network;
 mod qemu;
 mod qmp;
 
@@ -32,7 +34,9 @@ use tokio::net::UnixListener;
 use tokio::sync::{Mutex, oneshot, watch};
 
 pub use acceleration::Acceleration;
-pub use qemu::{INTERNAL_ADDRESS, MAC_ADDRESS};
+use connect_command::ConnectCommand;
+pub use network::INTERNAL_ADDRESS;
+pub use qemu::MAC_ADDRESS;
 use qmp::Qmp;
 
 /// What QEMU gets to write its disks' last blocks when it is told to end at once.
@@ -40,6 +44,14 @@ const FLUSH: Duration = Duration::from_secs(5);
 
 /// How often a copy is looked after.
 const POLL: Duration = Duration::from_millis(100);
+
+/// QEMU as root has none of root's powers over other users' files, the network or the kernel.
+/// Nobody else may ask for this, nor needs to.
+const WITHOUT_CAPABILITIES: [&str; 3] = [
+    "--bounding-set=-all",
+    "--inh-caps=-all",
+    "--ambient-caps=-all",
+];
 
 /// A machine as it is to be started.
 #[derive(Clone, Debug)]
@@ -95,19 +107,20 @@ pub enum Exit {
 #[derive(Clone, Debug)]
 pub struct Hypervisor {
     acceleration: Acceleration,
-    connect_command: Vec<String>,
+    connect_command: Arc<ConnectCommand>,
 }
 
 impl Hypervisor {
     /// Finds out how this host runs guests: KVM only if a guest really ran under it.
     ///
     /// # Errors
-    /// When QEMU is not installed.
+    /// When QEMU is not installed, or there is no program to carry connections.
     pub async fn detect(connect_command: Vec<String>) -> Result<Self> {
-        let acceleration = acceleration::detect(&connect_command).await?;
+        let connect_command = ConnectCommand::open(connect_command)?;
+        let acceleration = acceleration::detect(connect_command.words()).await?;
         Ok(Self {
             acceleration,
-            connect_command,
+            connect_command: Arc::new(connect_command),
         })
     }
 
@@ -122,7 +135,7 @@ impl Hypervisor {
     /// # Errors
     /// When QEMU refuses: no memory, a port or a disk in use, ...; its own words are in the error.
     pub async fn start(&self, machine: &Machine) -> Result<Vm> {
-        start(machine, self.acceleration, &self.connect_command)
+        start(machine, self.acceleration, self.connect_command.words())
             .await
             .with_context(|| format!("starting the virtual machine of {}", machine.name))
     }
@@ -233,8 +246,11 @@ impl Process {
             .name("qemu".into())
             .spawn(move || {
                 let spawn = || -> Result<_> {
+                    let root = rustix::process::geteuid().is_root();
                     let child = Command::new("setpriv")
-                        .args(["--no-new-privs", "--pdeathsig", "KILL", "--", qemu::PROGRAM])
+                        .args(["--no-new-privs", "--pdeathsig", "KILL"])
+                        .args(WITHOUT_CAPABILITIES.iter().filter(|_| root))
+                        .args(["--", qemu::PROGRAM])
                         .args(arguments)
                         .stdin(Stdio::null())
                         .stdout(output.try_clone()?)
@@ -307,14 +323,21 @@ async fn start(
     // QEMU dials in to us, so that there is no time at which its socket is not yet there.
     let socket = qemu::qmp_socket(&machine.dir);
     let listener = listen(&socket)?;
+    let network = network::Listener::new(&machine.dir)?;
+    let served = machine.forwards.iter().map(|forward| forward.guest_port);
+    let served = served.collect();
     let arguments = qemu::command_line(machine, acceleration, connect_command);
     let process = Process::spawn(arguments, machine.dir.join("qemu.log")).await?;
     let ended = |exit| match exit {
         Exit::Failed(reason) => anyhow!(reason),
         Exit::PoweredOff => anyhow!("QEMU ended before it ran the guest"),
     };
+    let connected = async {
+        network.filter(served).await?;
+        Qmp::accept(&listener).await
+    };
     let qmp = tokio::select! {
-        qmp = Qmp::accept(&listener) => qmp,
+        qmp = connected => qmp,
         exit = process.wait() => Err(ended(exit)),
     };
     let qmp = match qmp {

@@ -2,6 +2,7 @@
 
 mod access;
 mod accounts;
+mod connections;
 mod engine;
 mod grants;
 mod groups;
