@@ -173,8 +173,8 @@ done
     #[tokio::test]
     async fn a_member_is_a_file_or_the_words_say_what_it_is() {
         let dir = tempfile::tempdir().unwrap();
-        let mut make = std::process::Command::new("sh");
-        let made = make
+        let mut tar = std::process::Command::new("sh");
+        let made = tar
             .args(["-c", ARCHIVES])
             .current_dir(&dir)
             .output()
