@@ -14,7 +14,7 @@ use super::cache::Cache;
 use super::key::Key;
 use super::{kit, run};
 use crate::progress::{Outcome, Stage};
-use crate::recipe::{Recipe, Scripts};
+use crate::recipe::{Binary, Recipe, Scripts};
 use crate::release::{Package, Registry};
 
 /// The Docker archive within the stage's directory.
@@ -62,6 +62,8 @@ pub fn key(recipe: &Recipe, containerfile: &str, sources: &Sources, archive: &st
         .binaries
         .iter()
         .map(|b| (b.name.as_str(), &*b.sha256));
+    let member = |b: &Binary| format!("{}={}\0", b.name, b.member.as_deref().unwrap_or_default());
+    let members: String = gateway.binaries.iter().map(member).collect();
     Key::new("gateway", 1)
         .with("suite", recipe.base.suite())
         .with("archive", archive)
@@ -73,6 +75,7 @@ pub fn key(recipe: &Recipe, containerfile: &str, sources: &Sources, archive: &st
                 .map(|p| (p.version.as_str(), p.dist.integrity.as_str())),
         )
         .with_all(binaries)
+        .with("members", &members)
         .with("script", kit::CONTAINER)
         .with("user", kit::NOBODY)
         .with("scripts", scripts(recipe, containerfile))
