@@ -38,10 +38,12 @@ unit:
 	$(CARGO) test --workspace --quiet
 	@$(CARGO) run --quiet -p contract gce engine wire journal publish setup
 
-## guest: the scripts that run inside a VM, on real loop devices and sockets; .env through real compose
+## guest: the scripts that run inside a VM, on real loop devices and sockets; .env through real compose;
+##        the container's build as nobody, and its variables through real buildah
 guest:
 	cloud-init/tests/run
 	tests/dotenv/run
+	$(CARGO) test --quiet -p clawbake --lib --test recipes -- --ignored
 
 ## bench: the gateway's start and memory, baked image against native
 bench:

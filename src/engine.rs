@@ -1,6 +1,7 @@
 //! The embedded engine: `localgce` as a process of its own, started and stopped on demand.
 
-use std::fs::File;
+use std::fs::{DirBuilder, File};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -19,7 +20,9 @@ pub async fn ensure(dir: &Path) -> Result<(Endpoint, Started)> {
     if let Some(endpoint) = Endpoint::read(dir)? {
         return Ok((endpoint, Started::Before));
     }
-    std::fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
+    let mut private = DirBuilder::new();
+    let made = private.recursive(true).mode(0o700).create(dir);
+    made.with_context(|| format!("making {}", dir.display()))?;
     let log = dir.join("engine.log");
     let file = File::options().create(true).append(true).open(&log);
     let file = file.with_context(|| format!("opening {}", log.display()))?;
@@ -38,14 +41,18 @@ pub async fn ensure(dir: &Path) -> Result<(Endpoint, Started)> {
         if let Some(endpoint) = Endpoint::read(dir)? {
             return Ok((endpoint, Started::Now));
         }
-        if let Some(status) = child.try_wait()? {
+        // Of two that are started at once the first has the directory, and serves both.
+        if let Some(status) = child.try_wait()?
+            && !Endpoint::is_taken(dir)?
+        {
             bail!(
                 "the engine ended with {status} before it listened; see {}",
                 log.display()
             );
         }
         if tokio::time::Instant::now() > deadline {
-            child.kill()?;
+            // It may be another one's child that does not listen.
+            let _ = child.kill();
             bail!(
                 "the engine did not listen within {} s; see {}",
                 START.as_secs(),
@@ -88,4 +95,10 @@ pub async fn stop(dir: &Path) -> Result<bool> {
         tokio::time::sleep(POLL).await;
     }
     Ok(true)
+}
+
+/// Deletes all that the engine of `dir` holds, and `dir` itself; an engine that runs is stopped first.
+pub async fn reset(dir: &Path) -> Result<()> {
+    stop(dir).await?;
+    localgce::delete(dir).await
 }

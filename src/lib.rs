@@ -43,6 +43,7 @@ pub mod image;
 pub mod journal;
 pub mod names;
 pub mod paths;
+mod printable;
 pub mod progress;
 pub mod recipe;
 pub mod release;

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Subcommand;
 
 use super::DeploymentFile;
-use super::output::outln;
+use super::output::{errln, outln};
 use crate::cloud::Cloud;
 use crate::deployment::Deployment;
 use crate::document::Refusal;
@@ -129,7 +129,7 @@ async fn connect(deployment: &DeploymentFile) -> Result<Cloud> {
 
 fn stored(cloud: &Cloud, name: &SecretName, version: &str) {
     outln!("{name} version {version}");
-    eprintln!(
+    errln!(
         "{} may read it; a VM takes it at its next start",
         cloud.service_account
     );

@@ -72,7 +72,7 @@ async fn ensure_running(
     };
     fleet::keep(deployment, cloud)?;
     fleet::schedule(deployment, cloud).await?;
-    let failed = fleet::report(cloud, &deployment.name)
+    let failed = fleet::report(cloud, &instance)
         .await?
         .is_some_and(|report| report.phase == Phase::Failed);
     let stage = progress.stage("VM");

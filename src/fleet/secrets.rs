@@ -52,6 +52,9 @@ pub fn check(name: &str, value: &[u8], form: Form) -> Result<()> {
     bail!("the value of secret {name} {what}: nothing was stored; {remedy}")
 }
 
+/// How often a policy is read again that others change at the same time. Each time one of them is done.
+const GRANTS: u32 = 16;
+
 /// Names of the deployment's secrets that do not exist.
 pub async fn missing(deployment: &Deployment, cloud: &Cloud) -> Result<Vec<String>> {
     let mut missing = Vec::new();
@@ -145,11 +148,22 @@ pub fn random() -> Result<SecretBytes> {
 pub async fn grant(cloud: &Cloud, name: &str) -> Result<()> {
     let member = format!("serviceAccount:{}", cloud.service_account);
     let secrets = cloud.client.secrets();
-    let mut policy = secrets.iam_policy(name).await?;
-    if policy.grant(ACCESSOR, &member, None) {
-        secrets.set_iam_policy(name, &policy).await?;
+    let mut tries = 0;
+    loop {
+        let mut policy = secrets.iam_policy(name).await?;
+        if !policy.grant(ACCESSOR, &member, None) {
+            return Ok(());
+        }
+        match secrets.set_iam_policy(name, &policy).await {
+            Err(error) if changed_meanwhile(&error) && tries < GRANTS => tries += 1,
+            set => return Ok(set.map(drop)?),
+        }
     }
-    Ok(())
+}
+
+/// Whether somebody else has written the policy since it was read.
+fn changed_meanwhile(error: &gce::Error) -> bool {
+    matches!(error.kind, Kind::PreconditionFailed | Kind::Conflict)
 }
 
 #[cfg(test)]

@@ -32,6 +32,7 @@ mod endpoint;
 mod engine;
 mod error;
 mod key;
+mod mark;
 pub mod metadata;
 mod serve;
 mod store;
@@ -43,6 +44,7 @@ use std::time::Duration;
 
 pub use connect::connect;
 pub use endpoint::Endpoint;
+pub use mark::delete;
 pub use serve::serve;
 
 /// How to serve.

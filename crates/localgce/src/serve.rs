@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::engine::{Engine, Stop};
 use crate::vm::Hypervisor;
-use crate::{Config, Endpoint, api, catalog, endpoint};
+use crate::{Config, Endpoint, api, catalog, endpoint, mark};
 
 /// Serves until SIGTERM or SIGINT, then powers the VMs off. The next engine on the same directory
 /// boots them again. A second signal pulls
@@ -37,7 +37,8 @@ pub async fn serve(config: Config) -> Result<()> {
         .create(&dir)
         .with_context(|| format!("creating {}", dir.display()))?;
     let dir = std::path::absolute(&dir).context("finding the engine's directory")?;
-    let _lock = endpoint::lock(&dir)?;
+    let _lock = endpoint::lock(&dir).await?;
+    mark::set(&dir)?;
     // An engine that was killed has left its own.
     Endpoint::remove(&dir);
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
