@@ -367,11 +367,6 @@ mod tests {
         let differences: Vec<_> = expected
             .filter(|variable| !read.iter().any(|read| read == variable))
             .collect();
-        println!(
-            "ENV through buildah: {} tries, {} differences",
-            values.len(),
-            differences.len()
-        );
-        assert_eq!(differences, Vec::<String>::new());
+        assert_eq!((values.len(), differences), (756, Vec::new()));
     }
 }
