@@ -5,7 +5,7 @@ CLAWBAKE := target/release/clawbake
 SCRIPTS := scripts/deps .ci/run $(wildcard recipes/base/*.sh recipes/base/provision/*.sh tests/start/* \
 	crates/localgce/debian-cloud/*.sh tests/e2e/*.sh tests/e2e/stand-in/provision/*.sh)
 
-.PHONY: up test check unit guest google bench e2e faults clean deps
+.PHONY: up test check unit devices guest google bench e2e faults clean deps
 
 ## up: from nothing to a gateway that answers on a loopback port
 up: deps build
@@ -20,7 +20,7 @@ deps:
 	@scripts/deps build
 
 ## test: everything that CI runs, VMs included
-test: test-deps check unit guest google bench faults e2e
+test: test-deps check unit devices guest google bench faults e2e
 
 .PHONY: test-deps
 test-deps:
@@ -37,6 +37,10 @@ check:
 unit:
 	$(CARGO) test --workspace --quiet
 	@$(CARGO) run --quiet -p contract gce engine wire journal publish setup
+
+## devices: the engine after power cuts and on full devices, on file systems of its own
+devices:
+	unshare --mount $(CARGO) test --quiet -p localgce --test api -- --ignored
 
 ## guest: the scripts that run inside a VM, on real loop devices and sockets; .env through real compose;
 ##        the container's build as nobody, and its variables through real buildah

@@ -1,12 +1,12 @@
 //! The embedded engine: `localgce` as a process of its own, started and stopped on demand.
 
 use std::fs::{DirBuilder, File};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use localgce::Endpoint;
 
 /// How long an engine takes to listen, at most: it may try out KVM first.
@@ -20,11 +20,17 @@ pub async fn ensure(dir: &Path) -> Result<(Endpoint, Started)> {
     if let Some(endpoint) = Endpoint::read(dir)? {
         return Ok((endpoint, Started::Before));
     }
-    let mut private = DirBuilder::new();
-    let made = private.recursive(true).mode(0o700).create(dir);
-    made.with_context(|| format!("making {}", dir.display()))?;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .with_context(|| format!("making {}", dir.display()))?;
     let log = dir.join("engine.log");
-    let file = File::options().create(true).append(true).open(&log);
+    let file = File::options()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(&log);
     let file = file.with_context(|| format!("opening {}", log.display()))?;
     // A session of its own: Ctrl-C in this terminal is not meant for the engine.
     let mut child = Command::new("setsid")
@@ -45,10 +51,12 @@ pub async fn ensure(dir: &Path) -> Result<(Endpoint, Started)> {
         if let Some(status) = child.try_wait()?
             && !Endpoint::is_taken(dir)?
         {
-            bail!(
+            let ended = anyhow!(
                 "the engine ended with {status} before it listened; see {}",
                 log.display()
             );
+            // The log may have had no room.
+            return Err(localgce::explain(ended, dir));
         }
         if tokio::time::Instant::now() > deadline {
             // It may be another one's child that does not listen.

@@ -212,6 +212,7 @@ pub async fn watch(cloud: &Cloud, name: &str, timeout: Duration, stage: &Stage) 
 
 #[cfg(test)]
 mod tests {
+    use super::super::plan::{StateDisk, for_start};
     use super::*;
 
     fn at(phase: Phase, reason: Option<&str>) -> Report {
@@ -236,10 +237,7 @@ mod tests {
     #[test]
     fn another_starts_report_is_not_this_ones() {
         let started = |nonce: &str| Instance {
-            metadata: Some(super::super::plan::with_nonce(
-                gce::Metadata::default(),
-                nonce,
-            )),
+            metadata: Some(for_start(gce::Metadata::default(), nonce, StateDisk::Own)),
             ..Instance::default()
         };
         let ready = at(Phase::Ready, None);

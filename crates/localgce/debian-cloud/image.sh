@@ -5,6 +5,8 @@
 #
 # usage: image.sh DIR SUITE   (DIR holds packages and guest.sh, and takes disk.raw)
 set -eu
+# Whoever starts this may keep all to itself; in the guest others read what is made here.
+umask 022
 dir=$1 suite=$2
 disk=$dir/disk.raw root=$dir/root
 mib=1048576

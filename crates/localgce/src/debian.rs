@@ -1,12 +1,15 @@
 //! The images that Google publishes in the project `debian-cloud`, made here from Debian's archive.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use md5::{Digest, Md5};
-use tokio::process::Command;
+use rustix::fs::{FlockOperation, flock};
+use tempfile::TempDir;
 
+use crate::child;
 use crate::vm::disk;
 
 /// The project that they are published in.
@@ -84,10 +87,8 @@ impl Release {
             bail!("this machine cannot make the public image {image}: {obstacle}");
         }
         fs::create_dir_all(cache).with_context(|| format!("creating {}", cache.display()))?;
-        let dir = tempfile::Builder::new()
-            .suffix(".part")
-            .tempdir_in(cache)
-            .with_context(|| format!("writing to {}", cache.display()))?;
+        let (dir, _lock) =
+            workshop(cache).with_context(|| format!("writing to {}", cache.display()))?;
         for (name, content) in [
             ("image.sh", SCRIPT),
             ("guest.sh", GUEST),
@@ -95,7 +96,8 @@ impl Release {
         ] {
             fs::write(dir.path().join(name), content)?;
         }
-        let output = Command::new("unshare")
+        let mut unshare = child::mortal("unshare");
+        unshare
             .args([
                 "--mount",
                 "--pid",
@@ -106,18 +108,17 @@ impl Release {
             ])
             .arg(dir.path().join("image.sh"))
             .arg(dir.path())
-            .arg(self.suite)
-            .kill_on_drop(true)
-            .output()
-            .await
-            .context("running unshare")?;
+            .arg(self.suite);
+        let output = child::output(unshare).await.context("running unshare")?;
         if !output.status.success() {
             let text = String::from_utf8_lossy(&output.stderr);
             let lines: Vec<_> = text.lines().collect();
             let tail = lines[lines.len().saturating_sub(TAIL)..].join("\n");
             bail!("making the public image {image} from Debian's archive: {tail}");
         }
-        disk::convert("raw", &dir.path().join("disk.raw"), &file).await?;
+        let made = dir.path().join("disk.qcow2");
+        disk::convert("raw", &dir.path().join("disk.raw"), &made).await?;
+        fs::rename(&made, &file).with_context(|| format!("writing {}", file.display()))?;
         self.forget_others(cache, &file)?;
         Ok(file)
     }
@@ -148,6 +149,41 @@ impl Release {
             .map(|byte| format!("{byte:02x}"))
             .collect()
     }
+}
+
+/// A directory to make an image in, which is its maker's for as long as the lock is held: engines share the
+/// cache.
+fn workshop(cache: &Path) -> io::Result<(TempDir, File)> {
+    let _cache = locked(cache, FlockOperation::LockExclusive)?;
+    let dir = disk::part_dir(cache)?;
+    let lock = locked(dir.path(), FlockOperation::NonBlockingLockExclusive)?;
+    Ok((dir, lock))
+}
+
+/// Removes from the cache what engines that were killed were making.
+pub fn clear_up(cache: &Path) -> io::Result<()> {
+    if !cache.exists() {
+        return Ok(());
+    }
+    // No directory is looked at that is not locked yet.
+    let _cache = locked(cache, FlockOperation::LockExclusive)?;
+    for entry in fs::read_dir(cache)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if disk::is_part(&name)
+            && path.is_dir()
+            && locked(&path, FlockOperation::NonBlockingLockExclusive).is_ok()
+        {
+            fs::remove_dir_all(&path)?;
+        }
+    }
+    Ok(())
+}
+
+fn locked(dir: &Path, how: FlockOperation) -> io::Result<File> {
+    let dir = File::open(dir)?;
+    flock(&dir, how)?;
+    Ok(dir)
 }
 
 /// What keeps a machine from making a disk, and what to do about it.
@@ -187,6 +223,23 @@ mod tests {
             Some("trixie")
         );
         assert!(Release::of("debian-130-x").is_none());
+    }
+
+    #[test]
+    fn what_killed_engines_were_making_goes_and_what_others_make_stays() {
+        let cache = tempfile::tempdir().expect("a directory");
+        clear_up(&cache.path().join("none")).expect("nothing to do");
+        let (others, lock) = workshop(cache.path()).expect("a workshop");
+        let dead = cache.path().join(".tmpAbc123.part");
+        let strange = cache.path().join("mine.part");
+        for dir in [&dead, &strange] {
+            fs::create_dir_all(dir.join("root")).expect("a directory");
+        }
+        clear_up(cache.path()).expect("clearing up");
+        assert!(others.path().exists() && strange.exists() && !dead.exists());
+        drop(lock);
+        clear_up(cache.path()).expect("clearing up");
+        assert!(!others.path().exists());
     }
 
     #[test]

@@ -5,6 +5,15 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use crate::room::is_full;
+
+/// Insufficient Storage. Google has no answer for it; clients send what is answered by a 503 again,
+/// which makes no room.
+pub const FULL: u16 = 507;
+/// What to do about a full device.
+pub const MAKE_ROOM: &str =
+    "delete objects, images or disks that are not needed, or make room otherwise";
+
 /// A refusal.
 #[derive(Debug)]
 pub struct Error {
@@ -167,6 +176,16 @@ impl Error {
         )
     }
 
+    /// 503: not now; the same request may succeed later.
+    pub fn unavailable(message: impl Into<String>) -> Self {
+        Self::new(503, "backendError", message)
+    }
+
+    /// Whether the engine's device is full.
+    pub fn is_full(&self) -> bool {
+        self.code == FULL
+    }
+
     /// The status as gRPC calls it.
     fn status(&self) -> &'static str {
         match self.code {
@@ -178,6 +197,8 @@ impl Error {
             409 if self.reason == "aborted" => "ABORTED",
             409 => "ALREADY_EXISTS",
             412 => "FAILED_PRECONDITION",
+            503 => "UNAVAILABLE",
+            FULL => "RESOURCE_EXHAUSTED",
             _ => "INTERNAL",
         }
     }
@@ -211,6 +232,10 @@ impl IntoResponse for Error {
 /// The engine's own failure.
 impl From<anyhow::Error> for Error {
     fn from(error: anyhow::Error) -> Self {
+        if is_full(&error) {
+            let message = format!("localgce: no space left on the device: {error:#}: {MAKE_ROOM}");
+            return Self::new(FULL, "insufficientStorage", message);
+        }
         Self::new(500, "backendError", format!("localgce: {error:#}"))
     }
 }

@@ -25,6 +25,7 @@
 
 mod api;
 mod catalog;
+mod child;
 mod clock;
 mod connect;
 mod debian;
@@ -32,8 +33,11 @@ mod endpoint;
 mod engine;
 mod error;
 mod key;
+mod log;
 mod mark;
 pub mod metadata;
+mod private;
+mod room;
 mod serve;
 mod store;
 pub mod vm;
@@ -45,6 +49,7 @@ use std::time::Duration;
 pub use connect::connect;
 pub use endpoint::Endpoint;
 pub use mark::delete;
+pub use room::explain;
 pub use serve::serve;
 
 /// How to serve.

@@ -1,6 +1,5 @@
 //! An engine's life, from start to end.
 
-use std::os::unix::fs::DirBuilderExt;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
@@ -9,16 +8,23 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::engine::{Engine, Stop};
 use crate::vm::Hypervisor;
-use crate::{Config, Endpoint, api, catalog, endpoint, mark};
+use crate::{Config, Endpoint, api, catalog, endpoint, mark, private, room};
 
 /// Serves until SIGTERM or SIGINT, then powers the VMs off. The next engine on the same directory
 /// boots them again. A second signal pulls
 /// their plugs.
 ///
 /// # Errors
-/// When another engine serves the directory, the address is no loopback address or in use, or QEMU
-/// is not installed.
+/// When another engine serves the directory, the address is no loopback address or in use, QEMU is not
+/// installed, or the database is gone, damaged or a newer engine's.
 pub async fn serve(config: Config) -> Result<()> {
+    let dir = config.dir.clone();
+    run(config)
+        .await
+        .map_err(|error| room::explain(error, &dir))
+}
+
+async fn run(config: Config) -> Result<()> {
     let Config {
         dir,
         cache,
@@ -31,11 +37,7 @@ pub async fn serve(config: Config) -> Result<()> {
         "{} is no loopback address; this engine is for one machine, listen on 127.0.0.1",
         listen.ip()
     );
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(&dir)
-        .with_context(|| format!("creating {}", dir.display()))?;
+    private::enter(&dir)?;
     let dir = std::path::absolute(&dir).context("finding the engine's directory")?;
     let _lock = endpoint::lock(&dir).await?;
     mark::set(&dir)?;

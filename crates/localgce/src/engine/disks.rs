@@ -1,10 +1,8 @@
 //! The files of disks, images and snapshots.
 
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
-use rusqlite::Connection;
 use serde_json::Value;
 
 use super::{Engine, source};
@@ -39,15 +37,9 @@ impl Engine {
 
     /// Removes a disk and its file.
     pub fn remove_disk(&self, key: &Key) -> Result<()> {
-        let body = self.store.transaction(|tx| {
-            let body = resources::get(tx, key)?;
-            resources::remove(tx, key)?;
-            Ok::<_, rusqlite::Error>(body)
-        })?;
-        if let Some(body) = body {
-            std::fs::remove_file(self.disk_file(text(&body, "id"))).ok();
-        }
-        self.sweep()
+        self.store.transaction(|tx| resources::remove(tx, key))?;
+        self.sweep();
+        Ok(())
     }
 
     /// Copies a disk's content to a file of its own. Of a disk that a machine writes to, it is what
@@ -92,44 +84,6 @@ impl Engine {
         });
         Ok((self.disk_file(text(&disk, "id")), machine))
     }
-
-    /// Removes the files of deleted images and snapshots, other than those that disks are still
-    /// based on.
-    pub fn sweep(&self) -> Result<()> {
-        for (dir, kind, field) in [
-            ("images", Kind::Image, "sourceImageId"),
-            ("snapshots", Kind::Snapshot, "sourceSnapshotId"),
-        ] {
-            let needed = self.store.transaction(|tx| needed(tx, kind, field))?;
-            sweep_dir(&self.dir.join(dir), &needed)?;
-        }
-        Ok(())
-    }
-}
-
-fn sweep_dir(dir: &Path, needed: &HashSet<String>) -> Result<()> {
-    for entry in std::fs::read_dir(dir).with_context(|| format!("listing {}", dir.display()))? {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        let Some(id) = name.strip_suffix(".qcow2") else {
-            continue;
-        };
-        if id.parse::<u64>().is_ok() && !needed.contains(id) {
-            std::fs::remove_file(dir.join(&name)).ok();
-        }
-    }
-    Ok(())
-}
-
-/// The ids of all resources of a kind, and of those that disks name in `field`.
-fn needed(tx: &Connection, kind: Kind, field: &str) -> rusqlite::Result<HashSet<String>> {
-    let own = resources::all(tx, kind)?.into_iter();
-    let own = own.map(|(_, body)| body["id"].clone());
-    let disks = resources::all(tx, Kind::Disk)?.into_iter();
-    let based = disks.map(|(_, body)| body[field].clone());
-    let ids = own.chain(based);
-    Ok(ids
-        .filter_map(|id| id.as_str().map(str::to_owned))
-        .collect())
 }
 
 /// A field of a body, empty where there is none.

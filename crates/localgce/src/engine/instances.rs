@@ -54,7 +54,7 @@ impl Engine {
         tokio::spawn(async move {
             tokio::time::sleep(left).await;
             if let Err(error) = engine.end(&key, &body).await {
-                eprintln!("localgce: ending {} in time: {error:#}", key.name);
+                crate::log::line(format_args!("ending {} in time: {error:#}", key.name));
             }
         });
         Ok(())

@@ -30,7 +30,7 @@ use crate::catalog::MACHINE_TYPES;
 use crate::clock;
 use crate::key::{Key, Kind, Scope, last, relative};
 use crate::metadata::MetadataServer;
-use crate::store::resources;
+use crate::store::{files, objects, resources};
 use crate::vm::{Acceleration, Drive, Exit, Forward, Machine, Vm};
 
 /// What a guest gets to power itself off, as on Google; an emulated one is that much slower.
@@ -40,6 +40,10 @@ pub(super) const fn patience(acceleration: Acceleration) -> Duration {
         Acceleration::Tcg => Duration::from_mins(5),
     }
 }
+
+/// How long a resumable upload may take, in seconds: a week, as on Google
+/// (<https://cloud.google.com/storage/docs/resumable-uploads>).
+const SESSION: u64 = 7 * 24 * 3600;
 
 /// How long after a press of the power button the next one follows.
 const PRESS_AGAIN: Duration = Duration::from_secs(10);
@@ -159,7 +163,7 @@ impl Engine {
             let exit = vm.wait().await;
             engine.machines.lock().remove(&key.path());
             if let Err(error) = engine.ended(&key, &exit) {
-                eprintln!("localgce: recording the end of {}: {error:#}", key.name);
+                crate::log::line(format_args!("recording the end of {}: {error:#}", key.name));
             }
             gone_sender.send_replace(true);
         });
@@ -220,6 +224,8 @@ impl Engine {
     pub fn resume(self: &Arc<Self>) -> Result<()> {
         let to_boot = self.store.transaction(|tx| {
             Self::end_interrupted(tx)?;
+            files::abandon(tx)?;
+            objects::expire_uploads(tx, SESSION)?;
             for kind in [Kind::Disk, Kind::Image, Kind::Snapshot] {
                 for (key, body) in resources::all(tx, kind)? {
                     if ["CREATING", "PENDING"].contains(&text(&body, "status")) {
@@ -241,11 +247,11 @@ impl Engine {
             let engine = Arc::clone(self);
             tokio::spawn(async move {
                 if let Err(error) = engine.boot(&key).await {
-                    eprintln!("localgce: booting {} again: {error:#}", key.name);
+                    crate::log::line(format_args!("booting {} again: {error:#}", key.name));
                 }
             });
         }
-        self.sweep()
+        self.clear_up()
     }
 
     /// Powers all machines off. Their instances stay RUNNING, for the next engine to boot.
@@ -272,7 +278,7 @@ impl Engine {
 
     fn ended(&self, key: &Key, exit: &Exit) -> Result<()> {
         if let Exit::Failed(reason) = exit {
-            eprintln!("localgce: the machine of {} failed: {reason}", key.name);
+            crate::log::line(format_args!("the machine of {} failed: {reason}", key.name));
         }
         if self.closing.load(Ordering::Relaxed) {
             return Ok(());

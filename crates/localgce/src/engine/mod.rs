@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod addresses;
 mod disks;
+mod drafts;
 mod guest;
 mod instances;
 mod machines;
@@ -11,6 +12,8 @@ mod operations;
 pub mod projects;
 mod published;
 mod serial;
+mod sessions;
+mod sweep;
 mod tokens;
 mod tree;
 
@@ -23,8 +26,12 @@ use anyhow::{Context, Result};
 use axum::Router;
 use tokio::sync::Notify;
 
-use crate::store::Store;
+use crate::debian;
+use crate::key::Kind;
+use crate::room::sync_dir;
+use crate::store::{Store, files};
 use crate::vm::Hypervisor;
+pub use drafts::Draft;
 pub use instances::{release, source};
 pub use machines::{Stop, external_address};
 pub use operations::{Failure, Mutation, Work, nothing, work};
@@ -38,6 +45,8 @@ pub struct Engine {
     pub store: Store,
     /// Who may call it.
     pub tokens: Tokens,
+    /// Whose turn it is in resumable uploads.
+    pub sessions: sessions::Sessions,
     dir: PathBuf,
     published: published::Published,
     hypervisor: Hypervisor,
@@ -59,17 +68,23 @@ impl Engine {
         power_off: Option<Duration>,
         guest_api: fn(&Arc<Self>) -> Router,
     ) -> Result<Self> {
-        for name in ["objects", "images", "snapshots", "disks", "vms"] {
+        for name in files::DIRS.iter().chain(&["vms"]) {
             let dir = dir.join(name);
             std::fs::create_dir_all(&dir).with_context(|| format!("creating {}", dir.display()))?;
         }
-        let store = Store::open(&dir.join("localgce.db"))?;
+        // A power cut leaves them, too.
+        for dir in dir.ancestors() {
+            sync_dir(dir).ok();
+        }
+        let store = Store::open(dir)?;
+        debian::clear_up(cache).with_context(|| format!("clearing up {}", cache.display()))?;
         store
             .transaction(projects::create_own)
             .context("creating the project")?;
         Ok(Self {
             store,
             tokens: Tokens::new(token),
+            sessions: sessions::Sessions::default(),
             dir: dir.to_owned(),
             published: published::Published::in_cache(cache),
             power_off: power_off.unwrap_or_else(|| machines::patience(hypervisor.acceleration())),
@@ -83,27 +98,26 @@ impl Engine {
 
     /// The file of an image, by the image's id.
     pub fn image_file(&self, id: &str) -> PathBuf {
-        self.dir.join("images").join(format!("{id}.qcow2"))
+        self.file_of(Kind::Image, id)
     }
 
     /// The file of a snapshot, by the snapshot's id.
     pub fn snapshot_file(&self, id: &str) -> PathBuf {
-        self.dir.join("snapshots").join(format!("{id}.qcow2"))
+        self.file_of(Kind::Snapshot, id)
     }
 
     /// The file of a disk, by the disk's id.
     pub fn disk_file(&self, id: &str) -> PathBuf {
-        self.dir.join("disks").join(format!("{id}.qcow2"))
+        self.file_of(Kind::Disk, id)
     }
 
-    /// The content of an object, by its generation.
-    pub fn object_file(&self, generation: u64) -> PathBuf {
-        self.dir.join("objects").join(generation.to_string())
+    fn file_of(&self, kind: Kind, id: &str) -> PathBuf {
+        self.dir.join(files::of(kind, id).unwrap_or_default())
     }
 
-    /// What has arrived of an upload, by the upload's id.
-    pub fn upload_file(&self, id: &str) -> PathBuf {
-        self.dir.join("objects").join(format!("{id}.part"))
+    /// A content, by its file's name.
+    pub fn content_file(&self, name: &str) -> PathBuf {
+        self.dir.join(files::content(name))
     }
 
     /// Where a machine has its sockets and logs, by the instance's id.

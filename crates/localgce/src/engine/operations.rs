@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 
 use super::Engine;
 use crate::clock;
-use crate::error::Error;
+use crate::error::{Error, FULL, MAKE_ROOM};
 use crate::key::{Key, Kind, Scope, region_link, zone_link};
+use crate::room::is_full;
 use crate::store::operations::{Served, remember, served};
 use crate::store::{new_id, resources};
 
@@ -57,8 +58,11 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// By what the client gave.
-    pub fn invalid(error: &anyhow::Error) -> Self {
+    /// By what the client gave, unless the device is full.
+    pub fn invalid(error: anyhow::Error) -> Self {
+        if is_full(&error) {
+            return Self::from(error);
+        }
         Self {
             status: 400,
             code: "INVALID_ARGUMENT",
@@ -77,6 +81,13 @@ impl Failure {
 
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
+        if is_full(&error) {
+            return Self {
+                status: FULL,
+                code: "RESOURCE_EXHAUSTED",
+                message: format!("no space left on the device: {error:#}: {MAKE_ROOM}"),
+            };
+        }
         Self {
             status: 500,
             code: "INTERNAL_ERROR",
@@ -129,7 +140,7 @@ impl Engine {
             .store
             .transaction(|tx| resources::update(tx, key, finish))
         {
-            eprintln!("localgce: recording the end of {}: {error}", key.name);
+            crate::log::line(format_args!("recording the end of {}: {error}", key.name));
         }
         self.operation_done.notify_waiters();
     }
@@ -237,6 +248,7 @@ fn conclude(operation: &mut Value, result: Result<(), Failure>) {
         operation["httpErrorMessage"] = match failure.status {
             400 => "BAD REQUEST",
             503 => "SERVICE UNAVAILABLE",
+            FULL => "INSUFFICIENT STORAGE",
             _ => "INTERNAL SERVER ERROR",
         }
         .into();

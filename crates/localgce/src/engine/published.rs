@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use tokio::sync::Mutex;
 
 use super::Engine;
@@ -10,6 +10,7 @@ use super::disks::text;
 use crate::debian::{PROJECT, Release};
 use crate::key::{Kind, Scope};
 use crate::store::resources;
+use crate::vm::disk;
 
 /// Where the files of public images come from. Locked while one is made.
 pub struct Published(Mutex<PathBuf>);
@@ -44,10 +45,7 @@ impl Engine {
             && let Some(release) = Release::of(name)
         {
             let made = release.make(name, &cache).await?;
-            if std::fs::hard_link(&made, &file).is_err() {
-                std::fs::copy(&made, &file)
-                    .with_context(|| format!("copying {}", made.display()))?;
-            }
+            disk::link(&made, &file)?;
         }
         Ok(file)
     }

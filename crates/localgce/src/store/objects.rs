@@ -3,10 +3,14 @@
 use rusqlite::{Connection, OptionalExtension, Result, params};
 use serde_json::Value;
 
+use super::files;
+
 /// An object's metadata.
 pub struct Object {
-    /// Names the file with its content.
+    /// Of its content; later ones are greater.
     pub generation: u64,
+    /// Names the file with its content.
+    pub file: String,
     /// What the API answers.
     pub body: Value,
 }
@@ -19,6 +23,10 @@ pub struct Upload {
     pub name: String,
     /// The object's metadata as the client gave it.
     pub metadata: Value,
+    /// Names the file with what has arrived.
+    pub file: String,
+    /// What it has become, when it is through.
+    pub object: Option<Value>,
 }
 
 /// Adds a bucket.
@@ -62,11 +70,23 @@ pub fn remove_bucket(connection: &Connection, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Adds an object, or replaces the one of its name.
+/// Adds an object, or replaces the one of its name, whose file is doomed then.
 pub fn put(connection: &Connection, bucket: &str, name: &str, object: &Object) -> Result<()> {
+    if let Some(before) = get(connection, bucket, name)?
+        && before.file != object.file
+    {
+        files::doom(connection, &files::content(&before.file))?;
+    }
     connection.execute(
-        "INSERT OR REPLACE INTO object (bucket, name, generation, body) VALUES (?, ?, ?, ?)",
-        params![bucket, name, object.generation, object.body.to_string()],
+        "INSERT OR REPLACE INTO object (bucket, name, generation, file, body)
+         VALUES (?, ?, ?, ?, ?)",
+        params![
+            bucket,
+            name,
+            object.generation,
+            object.file,
+            object.body.to_string()
+        ],
     )?;
     Ok(())
 }
@@ -75,12 +95,13 @@ pub fn put(connection: &Connection, bucket: &str, name: &str, object: &Object) -
 pub fn get(connection: &Connection, bucket: &str, name: &str) -> Result<Option<Object>> {
     connection
         .query_row(
-            "SELECT generation, body FROM object WHERE bucket = ? AND name = ?",
+            "SELECT generation, file, body FROM object WHERE bucket = ? AND name = ?",
             [bucket, name],
             |row| {
                 Ok(Object {
                     generation: row.get(0)?,
-                    body: row.get(1)?,
+                    file: row.get(1)?,
+                    body: row.get(2)?,
                 })
             },
         )
@@ -95,8 +116,11 @@ pub fn list(connection: &Connection, bucket: &str) -> Result<Vec<Value>> {
         .collect()
 }
 
-/// Removes an object.
+/// Removes an object. Its file is doomed.
 pub fn remove(connection: &Connection, bucket: &str, name: &str) -> Result<()> {
+    if let Some(object) = get(connection, bucket, name)? {
+        files::doom(connection, &files::content(&object.file))?;
+    }
     connection.execute(
         "DELETE FROM object WHERE bucket = ? AND name = ?",
         [bucket, name],
@@ -107,31 +131,63 @@ pub fn remove(connection: &Connection, bucket: &str, name: &str) -> Result<()> {
 /// Begins an upload.
 pub fn insert_upload(connection: &Connection, id: &str, upload: &Upload) -> Result<()> {
     connection.execute(
-        "INSERT INTO upload (id, bucket, name, metadata) VALUES (?, ?, ?, ?)",
-        params![id, upload.bucket, upload.name, upload.metadata.to_string()],
+        "INSERT INTO upload (id, bucket, name, metadata, file, begun)
+         VALUES (?, ?, ?, ?, ?, unixepoch())",
+        params![
+            id,
+            upload.bucket,
+            upload.name,
+            upload.metadata.to_string(),
+            upload.file
+        ],
     )?;
     Ok(())
 }
 
-/// An upload under way.
+/// An upload that was begun.
 pub fn upload(connection: &Connection, id: &str) -> Result<Option<Upload>> {
     connection
         .query_row(
-            "SELECT bucket, name, metadata FROM upload WHERE id = ?",
+            "SELECT bucket, name, metadata, file, object FROM upload WHERE id = ?",
             [id],
             |row| {
                 Ok(Upload {
                     bucket: row.get(0)?,
                     name: row.get(1)?,
                     metadata: row.get(2)?,
+                    file: row.get(3)?,
+                    object: row.get(4)?,
                 })
             },
         )
         .optional()
 }
 
-/// Ends an upload.
+/// Notes that an upload has become an object, whose file is its own from now on.
+pub fn finish_upload(connection: &Connection, id: &str, object: &Value) -> Result<()> {
+    connection.execute(
+        "UPDATE upload SET object = ? WHERE id = ?",
+        params![object.to_string(), id],
+    )?;
+    Ok(())
+}
+
+/// Ends an upload. What has arrived is doomed, unless it is an object's.
 pub fn remove_upload(connection: &Connection, id: &str) -> Result<()> {
+    if let Some(upload) = upload(connection, id)?
+        && upload.object.is_none()
+    {
+        files::doom(connection, &files::content(&upload.file))?;
+    }
     connection.execute("DELETE FROM upload WHERE id = ?", [id])?;
     Ok(())
+}
+
+/// Ends the uploads that were begun more than `age` seconds ago.
+pub fn expire_uploads(connection: &Connection, age: u64) -> Result<()> {
+    let old: Vec<String> = connection
+        .prepare("SELECT id FROM upload WHERE begun < unixepoch() - ?")?
+        .query_map([age], |row| row.get(0))?
+        .collect::<Result<_>>()?;
+    old.iter().try_for_each(|id| remove_upload(connection, id))
 }

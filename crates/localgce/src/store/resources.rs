@@ -3,10 +3,18 @@
 use rusqlite::{Connection, OptionalExtension, Result, params};
 use serde_json::Value;
 
+use super::counters::{self, Counter};
+use super::files;
+use crate::clock;
 use crate::key::{Key, Kind, Scope, parent};
 
-/// Adds a resource.
+/// Adds a resource. It is created later than every other one, also when the clock was set back.
 pub fn insert(connection: &Connection, key: &Key, body: &Value) -> Result<()> {
+    let mut body = body.clone();
+    if key.kind != Kind::Operation {
+        let created = counters::next(connection, Counter::Creation, clock::unix_millis())?;
+        body["creationTimestamp"] = clock::rfc3339(created).into();
+    }
     connection.execute(
         "INSERT INTO resource (path, parent, name, body) VALUES (?, ?, ?, ?)",
         params![
@@ -42,8 +50,13 @@ pub fn update(connection: &Connection, key: &Key, change: impl FnOnce(&mut Value
     Ok(())
 }
 
-/// Removes a resource.
+/// Removes a resource. Its file is doomed.
 pub fn remove(connection: &Connection, key: &Key) -> Result<()> {
+    let body = get(connection, key)?;
+    let id = body.as_ref().and_then(|body| body["id"].as_str());
+    if let Some(file) = id.and_then(|id| files::of(key.kind, id)) {
+        files::doom(connection, &file)?;
+    }
     connection.execute("DELETE FROM resource WHERE path = ?", [key.path()])?;
     Ok(())
 }
@@ -57,6 +70,19 @@ pub fn list(
 ) -> Result<Vec<Value>> {
     connection
         .prepare("SELECT body FROM resource WHERE parent = ? ORDER BY name")?
+        .query_map([parent(project, scope, kind)], |row| row.get(0))?
+        .collect()
+}
+
+/// The bodies of a collection, the newest first.
+pub fn newest_first(
+    connection: &Connection,
+    project: &str,
+    scope: &Scope,
+    kind: Kind,
+) -> Result<Vec<Value>> {
+    connection
+        .prepare("SELECT body FROM resource WHERE parent = ? ORDER BY rowid DESC")?
         .query_map([parent(project, scope, kind)], |row| row.get(0))?
         .collect()
 }

@@ -45,7 +45,9 @@ pub(super) async fn detect(connect_command: &[String]) -> Result<Acceleration> {
     Ok(match probe(Acceleration::Kvm, connect_command).await {
         Ok(()) => Acceleration::Kvm,
         Err(error) => {
-            eprintln!("localgce: no KVM, so guests are emulated, which is slow: {error:#}");
+            crate::log::line(format_args!(
+                "no KVM, so guests are emulated, which is slow: {error:#}"
+            ));
             Acceleration::Tcg
         }
     })

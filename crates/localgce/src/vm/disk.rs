@@ -4,11 +4,14 @@ use std::ffi::OsStr;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
-use tempfile::TempPath;
-use tokio::process::Command;
+use anyhow::{Context, Result, ensure};
+use tempfile::{TempDir, TempPath};
+
+use crate::{child, room};
 
 const GIB: u64 = 1 << 30;
+/// How the names of files end that are being made.
+const PART: &str = ".part";
 
 /// Makes an empty disk of `size_gb` GiB.
 ///
@@ -74,7 +77,10 @@ pub async fn grow(path: &Path, size_gb: u64) -> Result<()> {
         path.as_ref(),
         os(&size),
     ])
-    .await
+    .await?;
+    std::fs::File::open(path)
+        .and_then(|file| file.sync_all())
+        .with_context(|| format!("writing {}", path.display()))
 }
 
 /// Makes an image from a Compute Engine archive, a gzip'd tar that holds `disk.raw` alone.
@@ -97,27 +103,24 @@ async fn unpack(archive: &Path, image: &Path) -> Result<u64> {
     );
 
     // Beside the image: the temporary directory may well be a small one in memory.
-    let dir = tempfile::Builder::new()
-        .suffix(".part")
-        .tempdir_in(parent(image))?;
-    let tar = Command::new("tar")
-        .args([
-            "--extract",
-            "--verbose",
-            "--no-same-owner",
-            "--no-same-permissions",
-        ])
-        .args(["--use-compress-program", decompressor(), "--directory"])
-        .args([dir.path().as_os_str(), os("--file"), archive.as_os_str()])
-        .kill_on_drop(true)
-        .output()
-        .await
-        .context("running tar")?;
+    let dir = part_dir(&parent(image))?;
+    let mut tar = child::mortal("tar");
+    tar.args([
+        "--extract",
+        "--verbose",
+        "--no-same-owner",
+        "--no-same-permissions",
+    ])
+    .args(["--use-compress-program", decompressor(), "--directory"])
+    .args([dir.path().as_os_str(), os("--file"), archive.as_os_str()]);
+    let tar = child::output(tar).await.context("running tar")?;
     if !tar.status.success() {
-        bail!(
-            "not a gzip'd tar archive: {}",
-            String::from_utf8_lossy(&tar.stderr).trim()
-        );
+        let failure = child::failure(&tar);
+        return Err(if room::is_full(&failure) {
+            failure.context(format!("unpacking to {}", parent(image).display()))
+        } else {
+            failure.context("not a gzip'd tar archive")
+        });
     }
     let members = String::from_utf8_lossy(&tar.stdout);
     let members: Vec<_> = members.lines().collect();
@@ -153,6 +156,20 @@ pub async fn convert(format: &str, source: &Path, target: &Path) -> Result<()> {
     finish(part, target)
 }
 
+/// Gives an image a second name, by which it stays when the first one goes; or makes a copy of it where
+/// that is on another device.
+///
+/// # Errors
+/// When neither is possible, as by a full file system.
+pub fn link(image: &Path, path: &Path) -> Result<()> {
+    let part = part_of(path)?;
+    std::fs::remove_file(&part)?;
+    if std::fs::hard_link(image, &part).is_err() {
+        std::fs::copy(image, &part).with_context(|| format!("copying {}", image.display()))?;
+    }
+    finish(part, path)
+}
+
 /// The quickest one here: igzip is several times quicker than gzip.
 fn decompressor() -> &'static str {
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -168,14 +185,13 @@ fn os(argument: &str) -> &OsStr {
 }
 
 async fn qemu_img<'a>(arguments: impl IntoIterator<Item = &'a OsStr>) -> Result<()> {
-    let output = Command::new("qemu-img")
-        .args(arguments)
-        .kill_on_drop(true)
-        .output()
+    let mut command = child::mortal("qemu-img");
+    command.args(arguments);
+    let output = child::output(command)
         .await
         .context("running qemu-img (Debian: install qemu-utils)")?;
     if !output.status.success() {
-        bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
+        return Err(child::failure(&output));
     }
     Ok(())
 }
@@ -187,19 +203,38 @@ fn parent(path: &Path) -> PathBuf {
         .to_owned()
 }
 
+/// Whether a file is one that was being made here when the engine was killed.
+pub fn is_part(name: &str) -> bool {
+    // As tempfile calls them.
+    let random = name
+        .strip_prefix(".tmp")
+        .and_then(|name| name.strip_suffix(PART));
+    random.is_some_and(|random| {
+        random.len() == 6 && random.chars().all(|c| c.is_ascii_alphanumeric())
+    })
+}
+
+/// A directory in `dir` to make something in, removed with the value.
+pub fn part_dir(dir: &Path) -> std::io::Result<TempDir> {
+    tempfile::Builder::new().suffix(PART).tempdir_in(dir)
+}
+
 /// A file beside `path`, removed unless [`finish`] gives it that name.
 pub(super) fn part_of(path: &Path) -> Result<TempPath> {
     let dir = parent(path);
-    let part = tempfile::Builder::new().suffix(".part").tempfile_in(&dir);
+    let part = tempfile::Builder::new().suffix(PART).tempfile_in(&dir);
     Ok(part
         .with_context(|| format!("writing to {}", dir.display()))?
         .into_temp_path())
 }
 
 pub(super) fn finish(part: TempPath, path: &Path) -> Result<()> {
-    std::fs::File::open(&part)?.sync_all()?;
-    part.persist(path)
-        .with_context(|| format!("writing {}", path.display()))
+    let written = || format!("writing {}", path.display());
+    std::fs::File::open(&part)
+        .and_then(|part| part.sync_all())
+        .with_context(written)?;
+    part.persist(path).with_context(written)?;
+    room::sync_dir(&parent(path)).with_context(written)
 }
 
 #[cfg(test)]

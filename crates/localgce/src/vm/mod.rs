@@ -12,6 +12,7 @@
 //! No machine outlives the engine, however the engine dies.
 
 mod acceleration;
+pub mod backing;
 mod connect_command;
 pub mod disk;
 mod network;
@@ -28,11 +29,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{Signal, pidfd_send_signal};
 use serde_json::{Value, json};
 use tokio::net::UnixListener;
-use tokio::sync::{Mutex, oneshot, watch};
+use tokio::sync::{Mutex, watch};
 
+use crate::child;
 pub use acceleration::Acceleration;
 use connect_command::ConnectCommand;
 pub use network::INTERNAL_ADDRESS;
@@ -233,54 +235,31 @@ struct Process {
 
 impl Process {
     /// Starts QEMU with `arguments`, its output going to `log`.
-    ///
-    /// The kernel kills it when the thread that started it ends (`setpriv --pdeathsig`), so that
-    /// thread does nothing but wait for it: it lives exactly as long as QEMU or the engine does.
     async fn spawn(arguments: Vec<String>, log: PathBuf) -> Result<Self> {
         let output = File::create(&log).with_context(|| format!("creating {}", log.display()))?;
-        let (started, pidfd) = oneshot::channel();
+        let root = rustix::process::geteuid().is_root();
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--no-new-privs", "--pdeathsig", "KILL"])
+            .args(WITHOUT_CAPABILITIES.iter().filter(|_| root))
+            .args(["--", qemu::PROGRAM])
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output);
         let (ended, exit) = watch::channel(None);
         let killed = Arc::new(AtomicBool::new(false));
         let by_us = Arc::clone(&killed);
-        std::thread::Builder::new()
-            .name("qemu".into())
-            .spawn(move || {
-                let spawn = || -> Result<_> {
-                    let root = rustix::process::geteuid().is_root();
-                    let child = Command::new("setpriv")
-                        .args(["--no-new-privs", "--pdeathsig", "KILL"])
-                        .args(WITHOUT_CAPABILITIES.iter().filter(|_| root))
-                        .args(["--", qemu::PROGRAM])
-                        .args(arguments)
-                        .stdin(Stdio::null())
-                        .stdout(output.try_clone()?)
-                        .stderr(output)
-                        .spawn()
-                        .context("running setpriv (install util-linux)")?;
-                    let pidfd = pidfd_open(Pid::from_child(&child), PidfdFlags::empty())
-                        .context("watching QEMU by a pidfd (needs Linux 5.3 or later)")?;
-                    Ok((child, pidfd))
-                };
-                let mut child = match spawn() {
-                    Ok((child, pidfd)) => {
-                        started.send(Ok(pidfd)).ok();
-                        child
-                    }
-                    Err(error) => {
-                        started.send(Err(error)).ok();
-                        return;
-                    }
-                };
-                let exit = match child.wait() {
-                    Ok(status) if status.success() => Exit::PoweredOff,
-                    Ok(_) if by_us.load(Ordering::Relaxed) => Exit::PoweredOff,
-                    Ok(status) => Exit::Failed(format!("QEMU: {status}{}", last_words(&log))),
-                    Err(error) => Exit::Failed(format!("waiting for QEMU: {error}")),
-                };
-                ended.send_replace(Some(exit));
-            })
-            .context("starting a thread for QEMU")?;
-        let pidfd = pidfd.await.context("the thread of QEMU ended")??;
+        let pidfd = child::start(command, move |end| {
+            let exit = match end.map(|end| end.status) {
+                Ok(status) if status.success() => Exit::PoweredOff,
+                Ok(_) if by_us.load(Ordering::Relaxed) => Exit::PoweredOff,
+                Ok(status) => Exit::Failed(format!("QEMU: {status}{}", last_words(&log))),
+                Err(error) => Exit::Failed(format!("waiting for QEMU: {error}")),
+            };
+            ended.send_replace(Some(exit));
+        })
+        .await?;
         Ok(Self {
             pidfd,
             exit,

@@ -44,7 +44,9 @@ fn uefi_variables(dir: &Path) -> PathBuf {
 pub(super) fn prepare_uefi(dir: &Path) -> Result<()> {
     let variables = uefi_variables(dir);
     if !variables.exists() {
-        std::fs::copy(UEFI_VARIABLES, &variables)
+        // Not its mode: the guest's own are not for everybody to read.
+        std::fs::read(UEFI_VARIABLES)
+            .and_then(|template| std::fs::write(&variables, template))
             .with_context(|| format!("copying {UEFI_VARIABLES} (Debian: install ovmf)"))?;
     }
     Ok(())

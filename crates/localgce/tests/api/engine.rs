@@ -31,7 +31,14 @@ pub struct Engine {
 }
 
 pub fn spawn(dir: &Path) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_localgce"))
+    spawn_by(&[], dir)
+}
+
+/// Starts an engine by a program that goes before its own words.
+pub fn spawn_by(program: &[&str], dir: &Path) -> Child {
+    let words = [program, &[env!("CARGO_BIN_EXE_localgce")]].concat();
+    Command::new(words[0])
+        .args(&words[1..])
         .args(["serve", "--power-off", "1", "--dir"])
         .arg(dir)
         .stderr(Stdio::piped())
@@ -39,13 +46,33 @@ pub fn spawn(dir: &Path) -> Child {
         .expect("starting localgce")
 }
 
+/// Starts an engine that is to refuse, and returns what it says.
+pub fn refused(dir: &Path) -> String {
+    let mut engine = spawn(dir);
+    let end = Instant::now() + Duration::from_secs(30);
+    while engine.try_wait().expect("its state").is_none() && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    engine.kill().ok();
+    let engine = engine.wait_with_output().expect("its end");
+    assert!(
+        engine.status.code().is_some_and(|code| code != 0),
+        "it was to refuse"
+    );
+    String::from_utf8_lossy(&engine.stderr).into_owned()
+}
+
 impl Engine {
     pub async fn start() -> Self {
         Self::start_in(tempfile::tempdir().unwrap()).await
     }
 
-    async fn start_in(dir: TempDir) -> Self {
-        let mut process = spawn(dir.path());
+    pub async fn start_in(dir: TempDir) -> Self {
+        Self::start_by(&[], dir).await
+    }
+
+    pub async fn start_by(program: &[&str], dir: TempDir) -> Self {
+        let mut process = spawn_by(program, dir.path());
         let end = Instant::now() + Duration::from_mins(1);
         let mut endpoint = loop {
             if let Some(endpoint) = Endpoint::read(dir.path()).unwrap() {
@@ -81,6 +108,17 @@ impl Engine {
         // Its proxy may fail the test here, before there is another engine to leave behind.
         drop(self);
         Self::start_in(dir).await
+    }
+
+    /// Ends it as SIGKILL does, and returns its directory and what it has said.
+    pub fn kill(mut self) -> (TempDir, String) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+        let mut said = String::new();
+        let log = self.process.stderr.take();
+        std::io::Read::read_to_string(&mut log.unwrap(), &mut said).unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        (std::mem::replace(&mut self.dir, elsewhere), said)
     }
 
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
@@ -143,6 +181,61 @@ impl Engine {
         operation
     }
 
+    /// A bucket called `bucket`.
+    pub async fn insert_bucket(&self) {
+        let bucket = json!({"name": "bucket"});
+        self.post("/storage/v1/b?project=clawbake-local", &bucket)
+            .await;
+    }
+
+    /// Makes an object of a content in one request.
+    pub async fn upload(
+        &self,
+        name: &str,
+        content: impl Into<reqwest::Body>,
+    ) -> (StatusCode, Value) {
+        let path = format!("/upload/storage/v1/b/bucket/o?uploadType=media&name={name}");
+        answer(self.request(Method::POST, &path).body(content)).await
+    }
+
+    /// An object's content.
+    pub async fn content(&self, name: &str) -> Vec<u8> {
+        let path = format!("/storage/v1/b/bucket/o/{name}?alt=media");
+        let answer = self.request(Method::GET, &path).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{name}");
+        answer.bytes().await.unwrap().into()
+    }
+
+    /// Begins a resumable upload, and returns the path of its session.
+    pub async fn begin_upload(&self, name: &str) -> String {
+        let path = format!("/upload/storage/v1/b/bucket/o?uploadType=resumable&name={name}");
+        let answer = self
+            .request(Method::POST, &path)
+            .json(&json!({}))
+            .send()
+            .await
+            .unwrap();
+        let session = answer.headers()["location"].to_str().unwrap();
+        let (_, path) = session
+            .strip_prefix("http://")
+            .unwrap()
+            .split_once('/')
+            .unwrap();
+        format!("/{path}")
+    }
+
+    /// A disk, an image of it, and another disk that is based on the image.
+    pub async fn insert_image_and_disk(&self) {
+        let disks = format!("{ZONE}/disks");
+        let blank = json!({"name": "blank", "sizeGb": "1"});
+        self.mutate(Method::POST, &disks, &blank).await;
+        let image = json!({"name": "image", "sourceDisk": "zones/us-central1-a/disks/blank"});
+        self.mutate(Method::POST, &format!("{GLOBAL}/images"), &image)
+            .await;
+        let disk = json!({"name": "disk", "sourceImage": "global/images/image"});
+        self.mutate(Method::POST, &disks, &disk).await;
+    }
+
     /// An instance on an empty disk: its firmware runs, and nothing else.
     pub async fn insert_instance(&self, name: &str, changes: &Value) -> Value {
         let mut body = json!({
@@ -165,6 +258,18 @@ impl Engine {
         let socket = self.dir.path().join("vms").join(id).join(socket);
         Client::builder().unix_socket(socket).build().unwrap()
     }
+}
+
+/// The files below an engine's directory that hold what it was given, by their paths in it.
+pub fn files(dir: &Path) -> std::collections::BTreeSet<String> {
+    let mut files = std::collections::BTreeSet::new();
+    for name in ["objects", "images", "snapshots", "disks"] {
+        for entry in std::fs::read_dir(dir.join(name)).unwrap() {
+            let entry = entry.unwrap().file_name().into_string().unwrap();
+            files.insert(format!("{name}/{entry}"));
+        }
+    }
+    files
 }
 
 impl Drop for Engine {

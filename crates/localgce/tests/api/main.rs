@@ -2,15 +2,22 @@
 
 mod access;
 mod accounts;
+mod clock;
 mod connections;
+mod database;
 mod engine;
+mod full_device;
 mod grants;
 mod groups;
 mod images;
 mod instances;
+mod kills;
 mod objects;
 mod operations;
 mod platform;
+mod power_cut;
+mod private;
 mod secrets;
+mod sessions;
 mod snapshots;
 mod storage;

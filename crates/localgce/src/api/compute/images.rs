@@ -164,10 +164,9 @@ async fn family_view(State(engine): State<Arc<Engine>>, Path(place): Path<Place>
 /// The newest image of the family that `key` names which is ready and not deprecated.
 fn newest(tx: &Connection, key: &Key) -> Result<Value, Error> {
     let active = |image: &Value| matches!(state(image), None | Some("ACTIVE"));
-    resources::list(tx, &key.project, &Scope::Global, Kind::Image)?
+    resources::newest_first(tx, &key.project, &Scope::Global, Kind::Image)?
         .into_iter()
-        .filter(|i| i["family"] == key.name && i["status"] == "READY" && active(i))
-        .max_by_key(|image| image["creationTimestamp"].as_str().map(str::to_owned))
+        .find(|i| i["family"] == key.name && i["status"] == "READY" && active(i))
         .ok_or_else(|| {
             Error::not_found(&format!(
                 "projects/{}/global/images/family/{}",
@@ -302,7 +301,10 @@ async fn delete(
             }
             resources::remove(tx, &key)?;
             let engine = Arc::clone(&engine);
-            work(async move { engine.sweep() })
+            work(async move {
+                engine.sweep();
+                Ok(())
+            })
         })
         .map(Json)
 }

@@ -33,11 +33,11 @@ use serde_json::{Value, json};
 
 use super::body::prune;
 use super::list::ListQuery;
+use crate::catalog;
 use crate::engine::{Engine, Mutation, nothing};
 use crate::error::Error;
 use crate::key::{Key, Kind, Scope, region_link, zone_link};
 use crate::store::{new_id, resources};
-use crate::{catalog, clock};
 
 /// What handlers answer.
 type Answer = Result<Json<Value>, Error>;
@@ -198,12 +198,11 @@ fn check_new(tx: &Connection, key: &Key) -> Result<(), Error> {
     }
 }
 
-/// A new resource: what all have, and `fields`.
+/// A new resource: what all have, and `fields`. The store says when it was created.
 fn new_body(key: &Key, fields: Value) -> Value {
     let mut body = json!({
         "kind": key.kind.kind(),
         "id": new_id().to_string(),
-        "creationTimestamp": clock::now(),
         "name": key.name,
         "selfLink": key.link(),
     });

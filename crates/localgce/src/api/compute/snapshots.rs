@@ -171,7 +171,10 @@ async fn delete(
             }
             resources::remove(tx, &key)?;
             let engine = Arc::clone(&engine);
-            work(async move { engine.sweep() })
+            work(async move {
+                engine.sweep();
+                Ok(())
+            })
         })
         .map(Json)
 }

@@ -1,8 +1,8 @@
-//! A file that has arrived becomes an object.
+//! A content that has arrived becomes an object.
 
-use std::path::Path;
 use std::sync::Arc;
 
+use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use super::content::{self, Summary};
@@ -10,9 +10,9 @@ use super::no_bucket;
 use super::objects::text;
 use super::preconditions::Preconditions;
 use crate::clock;
-use crate::engine::Engine;
+use crate::engine::{Draft, Engine};
 use crate::error::Error;
-use crate::store::new_id;
+use crate::store::counters::{self, Counter};
 use crate::store::objects::{self as store, Object, Upload};
 
 /// What a client may say of an object besides its content, and is kept as it is.
@@ -40,14 +40,17 @@ pub struct New {
 /// The conditions of a resumable upload are kept with its metadata.
 const CONDITIONS: &str = "preconditions";
 
-impl From<New> for Upload {
-    fn from(new: New) -> Self {
-        let mut metadata = new.metadata;
-        metadata[CONDITIONS] = json!(new.conditions);
-        Self {
-            bucket: new.bucket,
-            name: new.name,
+impl New {
+    /// The resumable upload in which it comes, into a file of this name.
+    pub fn upload(self, file: String) -> Upload {
+        let mut metadata = self.metadata;
+        metadata[CONDITIONS] = json!(self.conditions);
+        Upload {
+            bucket: self.bucket,
+            name: self.name,
             metadata,
+            file,
+            object: None,
         }
     }
 }
@@ -64,25 +67,28 @@ impl From<Upload> for New {
     }
 }
 
-/// Makes an object of a file, which is gone afterwards, also when the object is refused.
-pub async fn commit(engine: &Arc<Engine>, file: &Path, new: New) -> Result<Value, Error> {
-    let made = make(engine, file, &new).await;
-    if made.is_err() {
-        std::fs::remove_file(file).ok();
-    }
-    let (body, replaced) = made?;
-    if let Some(replaced) = replaced {
-        std::fs::remove_file(engine.object_file(replaced)).ok();
-    }
-    Ok(body)
+/// Makes an object of a draft.
+pub async fn commit(engine: &Arc<Engine>, mut draft: Draft, new: New) -> Result<Value, Error> {
+    let file = draft.name.clone();
+    make(engine, file, &new, |tx, _| draft.keep(tx)).await
 }
 
-/// The object, and the generation in whose place it is.
-async fn make(engine: &Arc<Engine>, file: &Path, new: &New) -> Result<(Value, Option<u64>), Error> {
-    let path = file.to_owned();
-    let summary = tokio::task::spawn_blocking(move || content::summarize(&path))
-        .await
-        .map_err(anyhow::Error::from)??;
+/// Makes an object of a content's file. In the object's transaction, `settle` settles whose the file was.
+pub async fn make(
+    engine: &Arc<Engine>,
+    file: String,
+    new: &New,
+    settle: impl FnOnce(&Connection, &Value) -> rusqlite::Result<()>,
+) -> Result<Value, Error> {
+    let path = engine.content_file(&file);
+    // What has been acknowledged is there after a power cut: content, name, and then the row.
+    let summary = tokio::task::spawn_blocking(move || {
+        let summary = content::summarize(&path)?;
+        content::sync(&path)?;
+        Ok::<_, anyhow::Error>(summary)
+    })
+    .await
+    .map_err(anyhow::Error::from)??;
     for (field, sum) in [("crc32c", &summary.crc32c), ("md5Hash", &summary.md5)] {
         if text(&new.metadata, field).is_some_and(|given| given != sum) {
             return Err(Error::invalid(format!(
@@ -90,20 +96,23 @@ async fn make(engine: &Arc<Engine>, file: &Path, new: &New) -> Result<(Value, Op
             )));
         }
     }
-    let generation = clock::unix_millis() * 1000 + new_id() % 1000;
-    let object = Object {
-        generation,
-        body: object_body(new, generation, &summary),
-    };
-    engine.store.transaction(|tx| {
+    let body = engine.store.transaction(|tx| {
         store::bucket(tx, &new.bucket)?.ok_or_else(no_bucket)?;
         let before = store::get(tx, &new.bucket, &new.name)?;
         new.conditions
             .check(before.as_ref().map(|object| &object.body))?;
-        std::fs::rename(file, engine.object_file(generation)).map_err(anyhow::Error::from)?;
+        let generation = counters::next(tx, Counter::Generation, clock::unix_millis() * 1000)?;
+        let object = Object {
+            generation,
+            file,
+            body: object_body(new, generation, &summary),
+        };
         store::put(tx, &new.bucket, &new.name, &object)?;
-        Ok((object.body, before.map(|object| object.generation)))
-    })
+        settle(tx, &object.body)?;
+        Ok::<_, Error>(object.body)
+    })?;
+    engine.sweep();
+    Ok(body)
 }
 
 fn object_body(new: &New, generation: u64, summary: &Summary) -> Value {

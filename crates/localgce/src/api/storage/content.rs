@@ -14,6 +14,8 @@ use base64::prelude::BASE64_STANDARD;
 use md5::{Digest, Md5};
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
+use crate::room::sync_dir;
+
 /// Appends what arrives to a file, and returns how much it was. When the client breaks off, what
 /// has arrived stays, and an error says so.
 pub async fn append(mut body: Body, path: &Path) -> Result<u64> {
@@ -58,6 +60,15 @@ pub async fn copy(from: &Path, part: Range<u64>, to: &Path) -> Result<()> {
     copy()
         .await
         .with_context(|| format!("copying {} to {}", from.display(), to.display()))
+}
+
+/// Makes what has been written to a file survive a power cut, its name included.
+pub fn sync(path: &Path) -> Result<()> {
+    let sync = || {
+        File::open(path)?.sync_all()?;
+        path.parent().map_or(Ok(()), sync_dir)
+    };
+    sync().with_context(|| format!("writing {}", path.display()))
 }
 
 /// Reads what a client sends for nothing: it listens to a refusal only when it has sent all.

@@ -39,7 +39,7 @@ pub async fn download(
         Some(part) => (part, StatusCode::PARTIAL_CONTENT),
         None => (0..size, StatusCode::OK),
     };
-    let path = engine.object_file(object.generation);
+    let path = engine.content_file(&object.file);
     let open = async || {
         let mut file = File::open(&path).await?;
         file.seek(SeekFrom::Start(part.start)).await?;

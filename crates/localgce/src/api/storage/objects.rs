@@ -164,13 +164,12 @@ pub async fn delete(
     Query(query): Query<GetQuery>,
     Query(conditions): Query<Preconditions>,
 ) -> Result<StatusCode, Error> {
-    let generation = engine.store.transaction(|tx| {
+    engine.store.transaction(|tx| {
         let object = find_in(tx, &place, query.generation)?;
         conditions.check(Some(&object.body))?;
-        store::remove(tx, &place.bucket, &place.object)?;
-        Ok::<_, Error>(object.generation)
+        Ok::<_, Error>(store::remove(tx, &place.bucket, &place.object)?)
     })?;
-    std::fs::remove_file(engine.object_file(generation)).ok();
+    engine.sweep();
     Ok(StatusCode::NO_CONTENT)
 }
 

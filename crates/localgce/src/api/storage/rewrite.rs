@@ -13,9 +13,9 @@ use super::fields::{merge, settable};
 use super::objects::{OWN, SETTABLE, find};
 use super::preconditions::Preconditions;
 use super::{Answer, Place, content};
-use crate::engine::Engine;
+use crate::engine::{Draft, Engine};
 use crate::error::Error;
-use crate::store::{new_id, objects as store};
+use crate::store::objects as store;
 
 /// As many objects make one at most.
 const SOURCES: usize = 32;
@@ -179,19 +179,16 @@ pub async fn compose(
         body = object.body.clone();
         Ok(store::put(tx, &place.bucket, &place.object, &object)?)
     })?;
+    engine.sweep();
     Ok(Json(body))
 }
 
 /// Makes an object of the contents of others.
 async fn join(engine: &Arc<Engine>, sources: &[store::Object], new: New) -> Result<Value, Error> {
-    let file = engine.upload_file(&new_id().to_string());
+    let draft = Draft::begin(engine)?;
     for source in sources {
-        let from = engine.object_file(source.generation);
-        let copied = content::copy(&from, 0..content::length(&from), &file).await;
-        if copied.is_err() {
-            std::fs::remove_file(&file).ok();
-        }
-        copied?;
+        let from = engine.content_file(&source.file);
+        content::copy(&from, 0..content::length(&from), &draft.path()).await?;
     }
-    commit(engine, &file, new).await
+    commit(engine, draft, new).await
 }

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::Context;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
@@ -128,7 +127,7 @@ fn find_archive(engine: &Engine, tx: &Connection, url: &str) -> Result<Source, E
         .and_then(|size| size.parse().ok())
         .unwrap_or_default();
     Ok(Source::Archive {
-        file: engine.object_file(object.generation),
+        file: engine.content_file(&object.file),
         bytes,
     })
 }
@@ -177,10 +176,7 @@ pub fn make(engine: &Arc<Engine>, key: &Key, image: &Value, source: Source) -> W
                 let made = engine
                     .made_image(body["id"].as_str().unwrap_or_default())
                     .await;
-                made.and_then(|image| {
-                    std::fs::hard_link(image, &file).context("linking the image")?;
-                    Ok(None)
-                })
+                made.and_then(|image| disk::link(&image, &file).map(|()| None))
             }
         };
         engine
@@ -197,7 +193,7 @@ pub fn make(engine: &Arc<Engine>, key: &Key, image: &Value, source: Source) -> W
                 })
             })
             .map_err(anyhow::Error::from)?;
-        made.map(|_| ()).map_err(|error| Failure::invalid(&error))
+        made.map(|_| ()).map_err(Failure::invalid)
     })
 }
 

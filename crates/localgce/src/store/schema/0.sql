@@ -1,6 +1,4 @@
-PRAGMA journal_mode = WAL;
-PRAGMA foreign_keys = ON;
-PRAGMA busy_timeout = 5000;
+-- The tables as they were before versions were counted, so there may be a database that has them.
 
 -- Compute Engine's resources; the body is what the API answers.
 CREATE TABLE IF NOT EXISTS resource (

@@ -1,0 +1,159 @@
+//! What is removed below the engine's directory, and what is kept. Only files go that the database has
+//! doomed, and only when no other one is based on them; and what killed engines left half made.
+
+use std::collections::HashSet;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use rusqlite::Connection;
+
+use super::Engine;
+use crate::key::Kind;
+use crate::store::{files, resources};
+use crate::vm::{backing, disk};
+
+/// How many unknown files are named.
+const NAMED: usize = 5;
+
+impl Engine {
+    /// Removes the files that are doomed, other than those that disks are still based on. What cannot
+    /// be removed now is tried again with the next one.
+    pub fn sweep(&self) {
+        if let Err(error) = self.try_sweep() {
+            crate::log::line(format_args!(
+                "removing files that are not needed: {error:#}"
+            ));
+        }
+    }
+
+    fn try_sweep(&self) -> Result<()> {
+        loop {
+            let (doomed, named) = self
+                .store
+                .transaction(|tx| Ok::<_, rusqlite::Error>((files::doomed(tx)?, named(tx)?)))?;
+            let base = |path: &str| path.starts_with("images/") || path.starts_with("snapshots/");
+            let needed = match doomed.iter().any(|path| base(path)) {
+                true => self.backing_files(),
+                false => Ok(HashSet::new()),
+            };
+            if let Err(error) = &needed {
+                crate::log::line(format_args!(
+                    "no image's and no snapshot's file is removed: {error:#}"
+                ));
+            }
+            let needed = |path: &str| match &needed {
+                Ok(needed) => needed.contains(&self.dir.join(path)),
+                Err(_) => base(path),
+            };
+            let mut gone = Vec::new();
+            for path in doomed {
+                if named.contains(&path) || needed(&path) {
+                    continue;
+                }
+                match std::fs::remove_file(self.dir.join(&path)) {
+                    Err(error) if error.kind() != ErrorKind::NotFound => {
+                        crate::log::line(format_args!("removing {path}: {error}"));
+                    }
+                    _ => gone.push(path),
+                }
+            }
+            // What is gone may have been the last that needed another one.
+            if gone.is_empty() {
+                return Ok(());
+            }
+            self.store
+                .transaction(|tx| gone.iter().try_for_each(|path| files::forget(tx, path)))?;
+        }
+    }
+
+    /// The files that any qcow2 file here says that it is based on.
+    fn backing_files(&self) -> Result<HashSet<PathBuf>> {
+        let mut needed = HashSet::new();
+        for dir in files::DIRS {
+            for name in names(&self.dir.join(dir))? {
+                if Path::new(&name)
+                    .extension()
+                    .is_some_and(|end| end == "qcow2")
+                {
+                    needed.extend(backing::file(&self.dir.join(dir).join(name))?);
+                }
+            }
+        }
+        Ok(needed)
+    }
+
+    /// Removes what killed engines left half made, and then what is doomed. Tells of files that the
+    /// database has never heard of, and keeps them: it may be an older copy.
+    pub(super) fn clear_up(&self) -> Result<()> {
+        let known = self.store.transaction(files::known)?;
+        let known: HashSet<_> = known.into_iter().collect();
+        let mut strangers = Vec::new();
+        for dir in files::DIRS {
+            for name in names(&self.dir.join(dir))? {
+                let path = format!("{dir}/{name}");
+                if disk::is_part(&name)
+                    || dir == "objects" && is_part_of_upload(&name) && !known.contains(&path)
+                {
+                    let path = self.dir.join(path);
+                    let removed =
+                        std::fs::remove_file(&path).or_else(|_| std::fs::remove_dir_all(&path));
+                    removed.with_context(|| format!("removing {}", path.display()))?;
+                } else if !known.contains(&path) {
+                    strangers.push(path);
+                }
+            }
+        }
+        if !strangers.is_empty() {
+            strangers.sort();
+            let named = strangers.iter().take(NAMED).map(String::as_str);
+            let named = named.collect::<Vec<_>>().join(", ");
+            let more = strangers.len().saturating_sub(NAMED);
+            let more = if more > 0 {
+                format!(" and {more} more")
+            } else {
+                String::new()
+            };
+            crate::log::line(format_args!(
+                "the database does not know {named}{more}: kept; if nothing needs them, remove them from {}",
+                self.dir.display()
+            ));
+        }
+        self.sweep();
+        Ok(())
+    }
+}
+
+/// The files that are images' and snapshots' by name or that disks and images which are being made of
+/// them will need.
+fn named(tx: &Connection) -> rusqlite::Result<HashSet<String>> {
+    let mut named = HashSet::new();
+    for user in [Kind::Disk, Kind::Image] {
+        for (_, body) in resources::all(tx, user)? {
+            for (kind, field) in [
+                (Kind::Image, "sourceImageId"),
+                (Kind::Snapshot, "sourceSnapshotId"),
+            ] {
+                let made = user == Kind::Image && body["status"] != "PENDING";
+                let id = body[field].as_str().filter(|_| !made);
+                named.extend(id.and_then(|id| files::of(kind, id)));
+            }
+        }
+    }
+    Ok(named)
+}
+
+/// What an upload was called by engines that did not note it down.
+fn is_part_of_upload(name: &str) -> bool {
+    name.strip_suffix(".part")
+        .is_some_and(|id| id.parse::<u64>().is_ok())
+}
+
+fn names(dir: &Path) -> Result<Vec<String>> {
+    let list = || -> std::io::Result<Vec<String>> {
+        std::fs::read_dir(dir)?
+            .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+            .collect()
+    };
+    list().with_context(|| format!("listing {}", dir.display()))
+}
