@@ -18,6 +18,10 @@ impl Random {
         usize::try_from(self.0 % u64::try_from(bound).unwrap()).unwrap()
     }
 
+    pub(super) fn byte(&mut self) -> u8 {
+        u8::try_from(self.below(256)).unwrap()
+    }
+
     pub(super) fn one_in(&mut self, n: usize) -> bool {
         self.below(n) == 0
     }
@@ -35,19 +39,8 @@ pub(super) fn attack(random: &mut Random, inside: &[Ipv4Addr], port: u16) -> Vec
     ];
     let ports = (from[random.below(from.len())], port);
     let mut packet = if random.one_in(2) {
-        let flags = SYN
-            | if random.one_in(2) {
-                0
-            } else {
-                u8::try_from(random.below(256)).unwrap()
-            };
-        Packet::tcp(
-            address,
-            ports,
-            flags,
-            (random.below(1 << 30) as u32, 0),
-            b"",
-        )
+        let other_flags = if random.one_in(2) { random.byte() } else { 0 };
+        Packet::tcp(address, ports, SYN | other_flags, (1, 0), b"")
     } else {
         Packet::udp(address, ports, &vec![b'x'; random.below(40)])
     };
@@ -100,7 +93,7 @@ fn mutate(random: &mut Random, frame: &mut Vec<u8>) {
         // A byte of the header, but never of the address: the test is not to knock elsewhere.
         3 => {
             let at = 12 + random.below(18);
-            frame[at] = u8::try_from(random.below(256)).unwrap();
+            frame[at] = random.byte();
         }
         4 => {
             let at = 34 + random.below(frame.len() - 34);

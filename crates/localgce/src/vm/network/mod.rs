@@ -120,12 +120,12 @@ fn read(guest: UnixStream, served: &[u16], passed: &SyncSender<Vec<u8>>) -> io::
         }
         let mut frame = vec![0; length as usize];
         guest.read_exact(&mut frame)?;
-        let passes = match judge(&frame, served) {
+        let allowed = match judge(&frame, served) {
             Verdict::Drop => false,
             Verdict::Pass => true,
             Verdict::Outside(address) => !inside.contains(address),
         };
-        if passes && matches!(passed.try_send(frame), Err(TrySendError::Disconnected(_))) {
+        if allowed && matches!(passed.try_send(frame), Err(TrySendError::Disconnected(_))) {
             return Ok(());
         }
     }
