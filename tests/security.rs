@@ -10,10 +10,15 @@ fn tests_below(dir: &Path, found: &mut BTreeSet<String>) {
         let path = entry.path();
         if path.is_dir() {
             tests_below(&path, found);
-        } else if path.extension().is_some_and(|end| end == "rs" || end == "py") {
+        } else if path
+            .extension()
+            .is_some_and(|end| end == "rs" || end == "py")
+        {
             let text = fs::read_to_string(&path).unwrap();
             let words = text.split_whitespace().collect::<Vec<_>>();
-            let named = words.windows(2).filter(|pair| ["fn", "def"].contains(&pair[0]));
+            let named = words
+                .windows(2)
+                .filter(|pair| ["fn", "def"].contains(&pair[0]));
             let names = named.filter_map(|pair| pair[1].split('(').next());
             found.extend(names.map(str::to_owned));
         }
