@@ -71,6 +71,7 @@ async fn run(config: Config) -> Result<()> {
     )?);
     api::publish(&engine).context("publishing the images of debian-cloud")?;
     engine.resume()?;
+    engine.retire_hourly();
     let router = api::router(&engine);
     let server = tokio::spawn(async move { axum::serve(listener, router).await });
     endpoint.write(&dir)?;

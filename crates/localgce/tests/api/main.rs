@@ -17,6 +17,7 @@ mod operations;
 mod platform;
 mod power_cut;
 mod private;
+mod retention;
 mod secrets;
 mod sessions;
 mod snapshots;
