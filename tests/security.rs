@@ -16,10 +16,10 @@ fn tests_below(dir: &Path, found: &mut BTreeSet<String>) {
         {
             let text = fs::read_to_string(&path).unwrap();
             let words = text.split_whitespace().collect::<Vec<_>>();
-            let named = words
+            let functions = words
                 .windows(2)
                 .filter(|pair| ["fn", "def"].contains(&pair[0]));
-            let names = named.filter_map(|pair| pair[1].split('(').next());
+            let names = functions.filter_map(|pair| pair[1].split('(').next());
             found.extend(names.map(str::to_owned));
         }
     }

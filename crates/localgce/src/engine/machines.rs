@@ -226,6 +226,9 @@ impl Engine {
                     if ["CREATING", "PENDING"].contains(&text(&body, "status")) {
                         resources::update(tx, &key, |body| body["status"] = "FAILED".into())?;
                     }
+                    if body["status"] == "DELETING" {
+                        resources::remove(tx, &key)?;
+                    }
                 }
             }
             let (to_boot, others) = resources::all(tx, Kind::Instance)?

@@ -93,3 +93,26 @@ async fn operations_are_kept_for_two_weeks_and_uploads_for_one() {
     assert_eq!(go_on(&engine, &old, "bytes 4-7/9").await, 404);
     assert_eq!(go_on(&engine, &young, "bytes 4-7/9").await, 308);
 }
+
+#[tokio::test]
+async fn what_was_being_deleted_is_gone_with_the_next_engine() {
+    let engine = Engine::start().await;
+    let disks = format!("{ZONE}/disks");
+    for name in ["gone", "stays"] {
+        let body = json!({"name": name, "sizeGb": "1"});
+        engine.mutate(Method::POST, &disks, &body).await;
+    }
+    // As a kill leaves it between the answer and the work.
+    let database = Connection::open(engine.dir.path().join("localgce.db")).unwrap();
+    let deleting = "UPDATE resource SET body = json_set(body, '$.status', 'DELETING')
+        WHERE parent LIKE '%/disks' AND name = 'gone'";
+    assert_eq!(database.execute(deleting, []).unwrap(), 1);
+    let engine = engine.restart().await;
+    let left = engine.get(&disks).await["items"].clone();
+    assert_eq!(
+        (left.as_array().unwrap().len(), &left[0]["name"]),
+        (1, &json!("stays"))
+    );
+    let files = std::fs::read_dir(engine.dir.path().join("disks")).unwrap();
+    assert_eq!(files.count(), 1);
+}
