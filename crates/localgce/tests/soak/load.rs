@@ -14,7 +14,7 @@ use crate::victim::{Victim, append, begin, furnish, instance, make_bucket, tidy}
 const METADATA: &str = "http://metadata.google.internal/computeMetadata/v1/instance";
 
 /// Fewer looks have no quarters worth comparing.
-const LEAST: usize = 12;
+const LEAST: usize = 20;
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "keeps an engine busy for a minute; `make soak`"]
