@@ -371,7 +371,15 @@ fn last_words(log: &Path) -> String {
     text.lines()
         .rev()
         .find(|line| !line.is_empty())
-        .map_or_else(String::new, |line| format!(": {line}"))
+        .map_or_else(String::new, |line| {
+            let hint = if line.contains("Permission denied") {
+                "; QEMU has not root's powers, so the engine's directory and those above it must be \
+                 open to this user by their modes (CLAWBAKE_ENGINE names another)"
+            } else {
+                ""
+            };
+            format!(": {line}{hint}")
+        })
 }
 
 #[cfg(test)]
