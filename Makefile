@@ -5,7 +5,7 @@ CLAWBAKE := target/release/clawbake
 SCRIPTS := scripts/deps .ci/run $(wildcard recipes/base/*.sh recipes/base/provision/*.sh tests/start/* \
 	crates/localgce/debian-cloud/*.sh tests/e2e/*.sh tests/e2e/stand-in/provision/*.sh)
 
-.PHONY: up test check unit devices guest google bench e2e faults clean deps
+.PHONY: up test check unit devices guest google bench e2e faults soak clean deps
 
 ## up: from nothing to a gateway that answers on a loopback port
 up: deps build
@@ -20,7 +20,7 @@ deps:
 	@scripts/deps build
 
 ## test: everything that CI runs, VMs included
-test: test-deps check unit devices guest google bench faults e2e
+test: test-deps check unit devices guest google bench faults soak e2e
 
 .PHONY: test-deps
 test-deps:
@@ -42,10 +42,12 @@ unit:
 devices:
 	unshare --mount $(CARGO) test --quiet -p localgce --test api -- --ignored
 
-## guest: the scripts that run inside a VM, on real loop devices and sockets; .env through real compose
+## guest: the scripts that run inside a VM, on real loop devices and sockets; .env through real compose;
+##        the container's build as nobody, and its variables through real buildah
 guest:
 	cloud-init/tests/run
 	tests/dotenv/run
+	$(CARGO) test --quiet -p clawbake --lib --test recipes -- --ignored
 
 ## bench: the gateway's start and memory, baked image against native
 bench:
@@ -66,6 +68,11 @@ google:
 ## faults: every API call of bake, promotion, prune, launch and delete, one by one, goes wrong in every way
 faults:
 	$(CARGO) test --quiet --test faults -- --ignored --nocapture
+
+## soak: engines killed in the middle of whatever they do, and one kept busy: nothing is left, nothing grows;
+## for SOAK_SECONDS each, 45 by default, a night by hand
+soak:
+	$(CARGO) test --quiet -p localgce --test soak -- --ignored --nocapture --test-threads 1
 
 ## clean: what this checkout built; images, VMs and caches are `clawbake engine reset`'s
 clean:

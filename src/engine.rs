@@ -47,7 +47,10 @@ pub async fn ensure(dir: &Path) -> Result<(Endpoint, Started)> {
         if let Some(endpoint) = Endpoint::read(dir)? {
             return Ok((endpoint, Started::Now));
         }
-        if let Some(status) = child.try_wait()? {
+        // Of two that are started at once the first has the directory, and serves both.
+        if let Some(status) = child.try_wait()?
+            && !Endpoint::is_taken(dir)?
+        {
             let ended = anyhow!(
                 "the engine ended with {status} before it listened; see {}",
                 log.display()
@@ -56,7 +59,8 @@ pub async fn ensure(dir: &Path) -> Result<(Endpoint, Started)> {
             return Err(localgce::explain(ended, dir));
         }
         if tokio::time::Instant::now() > deadline {
-            child.kill()?;
+            // It may be another one's child that does not listen.
+            let _ = child.kill();
             bail!(
                 "the engine did not listen within {} s; see {}",
                 START.as_secs(),
@@ -99,4 +103,10 @@ pub async fn stop(dir: &Path) -> Result<bool> {
         tokio::time::sleep(POLL).await;
     }
     Ok(true)
+}
+
+/// Deletes all that the engine of `dir` holds, and `dir` itself; an engine that runs is stopped first.
+pub async fn reset(dir: &Path) -> Result<()> {
+    stop(dir).await?;
+    localgce::delete(dir).await
 }

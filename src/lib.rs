@@ -26,7 +26,7 @@
 //! let by = bake::Builder::for_this_machine();
 //! let image = bake::bake(&deployment, &cloud, &builder, by, bake::Until::Promoted, &progress).await?;
 //! // `launch`, from the image to a VM that is ready without anyone logging in:
-//! let instance = fleet::launch(&deployment, &cloud, &image, &progress).await?;
+//! let instance = fleet::launch(&deployment, &cloud, &image, false, &progress).await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -43,6 +43,7 @@ pub mod image;
 pub mod journal;
 pub mod names;
 pub mod paths;
+mod printable;
 pub mod progress;
 pub mod recipe;
 pub mod release;

@@ -138,6 +138,7 @@ fn try_points(archive: &Path, verb: Verb, share: usize, table: &Mutex<Table>) {
         row.lies += verdict.lies.len();
         row.time += began.elapsed();
     }
+    assert_eq!(world.orphans(), [], "{verb:?}: nobody owns it");
 }
 
 fn print(table: &Table) {

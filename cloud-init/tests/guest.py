@@ -81,6 +81,7 @@ def write_vm(**changes):
     vm = {
         "schema": 1,
         "project": "p",
+        "deployment": "clawdbot-gateway",
         "secret_manager": "http://127.0.0.1",
         "state_device": "clawbake-state",
         "secrets": {},
@@ -91,13 +92,15 @@ def write_vm(**changes):
 
 class Metadata(http.server.ThreadingHTTPServer):
     """The metadata server and Secret Manager on one address. `secrets` maps a name to the answers that
-    it gives in turn, the last one again and again; `phases` collects what the VM reported."""
+    it gives in turn, the last one again and again; `attributes` are the instance's metadata items, and
+    `phases` collects what the VM reported."""
 
     daemon_threads = True
 
     def __init__(self):
         super().__init__(("0.0.0.0", 80), Handler)
         self.secrets = {}
+        self.attributes = {"clawbake-nonce": "nonce-1"}
         self.phases = []
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -115,9 +118,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if self.headers["Metadata-Flavor"] != "Google":
                 return self.answer(403, "")
             known = {
-                "attributes/clawbake-nonce": "nonce-1",
+                **{f"attributes/{key}": value for key, value in self.server.attributes.items()},
                 "service-accounts/default/email": "vm@p.iam.gserviceaccount.com",
-                "service-accounts/default/token": json.dumps({"access_token": TOKEN}),
+                "service-accounts/default/token": json.dumps({"access_token": self.server.attributes.get("token", TOKEN)}),
             }
             body = known.get(self.path.removeprefix(instance))
             return self.answer(404 if body is None else 200, body or "")

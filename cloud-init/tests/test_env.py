@@ -99,6 +99,24 @@ class Env(unittest.TestCase):
         self.cloud.phases.clear()
         self.assertIn("UTF-8", self.failure({"A": [good(b"canary\xff")]}))
 
+    def test_a_byte_order_mark_is_told(self):
+        self.assertIn("secret-a begins with a byte order mark", self.failure({"A": [good("\ufeffcanary")]}))
+
+    def test_a_token_that_no_header_carries_never_reaches_the_gateway(self):
+        for letter in ("\n", "\r", "\r\n", "\0", " ", "\t", "\x1b", "\x7f", "é", "\u2028", "\ufeff"):
+            self.cloud.phases.clear()
+            reason = self.failure({"GATEWAY_TOKEN": [good(f"canary{letter}canary")]})
+            self.assertIn("secret-gateway_token", reason)
+            self.assertFalse((guest.RUN / ".env").exists())
+        for newline in ("", "\n", "\r\n"):
+            done = self.fetch({"GATEWAY_TOKEN": [good(f"plain{newline}")]})
+            self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_an_unforeseen_error_does_not_tell_its_words(self):
+        self.cloud.attributes["token"] = "canary\nof an access token"
+        reason = self.failure({"A": [good("x")]})
+        self.assertRegex(reason, r"^clawbake-env ended by ValueError in its line \d+")
+
     def test_without_secrets_nobody_is_asked(self):
         self.cloud.secrets = {}
         guest.write_vm(env={"TZ": "UTC"})

@@ -1,4 +1,6 @@
+import contextlib
 import http.server
+import json
 import os
 import pathlib
 import shutil
@@ -27,6 +29,12 @@ class Gateway(http.server.ThreadingHTTPServer):
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.server.seen(self.headers["Authorization"])
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
     def do_POST(self):
         self.rfile.read(int(self.headers["Content-Length"]))
         allowed = self.server.open or self.headers["Authorization"] == f"Bearer {TOKEN}"
@@ -54,8 +62,8 @@ class Ready(unittest.TestCase):
         self.addCleanup(self.cloud.close)
 
     def serve(self, **how):
-        gateway = Gateway(**how)
-        self.addCleanup(gateway.close)
+        self.gateway = Gateway(**how)
+        self.addCleanup(self.gateway.close)
 
     def outcome(self, **options):
         done = guest.script("clawbake-ready", **options)
@@ -84,6 +92,50 @@ class Ready(unittest.TestCase):
         phase, reason = self.outcome()
         self.assertEqual(phase, "failed")
         self.assertIn("cannot write to its state", reason)
+
+    def test_a_full_disk_is_told(self):
+        self.serve()
+        state = pathlib.Path("/home/clawbake/clawd")
+        guest.sh("mount", "-t", "tmpfs", "-o", "size=64k,uid=1000,gid=1000", "tmpfs", state)
+        self.addCleanup(guest.sh, "umount", state)
+        with contextlib.suppress(OSError):
+            (state / "big").write_bytes(bytes(1 << 20))
+        phase, reason = self.outcome()
+        self.assertEqual(phase, "failed")
+        self.assertIn("the state disk is full", reason)
+
+    def test_a_pipe_at_the_write_tests_name_does_not_hang_it(self):
+        self.serve()
+        os.mkfifo("/home/clawbake/clawd/.clawbake-write-test")
+        start = time.monotonic()
+        self.assertEqual(self.outcome(), ("ready", None))
+        self.assertLess(time.monotonic() - start, 20)
+
+    def test_what_passes_for_a_token_arrives_as_it_is(self):
+        ready = guest.load("clawbake-ready")
+        tries, accepted, differences = 0, 0, 0
+        arrived = []
+        self.serve()
+        self.gateway.seen = arrived.append
+        for code in range(0x3000):
+            token = f"a{chr(code)}b"
+            (guest.RUN / "secrets/GATEWAY_TOKEN").write_text(token, newline="")
+            tries += 1
+            with contextlib.suppress(ready.Failure):
+                token = ready.read_token("GATEWAY_TOKEN")
+                accepted += 1
+                ready.probe(18789, {"get": "/"}, token)
+                differences += arrived.pop() != f"Bearer {token}"
+        print(f"tokens: {tries} tries, {accepted} accepted, {differences} differences")
+        self.assertEqual((accepted, differences), (94, 0))
+
+    def test_an_unforeseen_error_does_not_tell_its_words(self):
+        image = json.loads(pathlib.Path("/etc/clawbake/image.json").read_text())
+        image["health"]["start_seconds"] = TOKEN  # a ValueError that quotes it
+        guest.write_image(**image)
+        phase, reason = self.outcome()
+        self.assertEqual(phase, "failed")
+        self.assertRegex(reason, r"^clawbake-ready ended by \w+Error in its line \d+")
 
     def test_silence_ends_at_the_deadline(self):
         phase, reason = self.outcome()

@@ -1,5 +1,9 @@
+import contextlib
+import json
 import os
 import pathlib
+import shutil
+import stat
 import struct
 import threading
 import time
@@ -8,6 +12,7 @@ import unittest
 import guest
 
 HOME = pathlib.Path("/home/clawbake")
+MARKER = HOME / ".clawbake-state"
 LINK = pathlib.Path("/dev/disk/by-id/google-clawbake-state")
 MIB = 1 << 20
 
@@ -46,10 +51,19 @@ class State(unittest.TestCase):
         self.assertFalse(HOME.is_mount())
         return self.cloud.phases[-1]["reason"]
 
+    def fill(self, *options):
+        """Somebody's ext4, with a photo."""
+        tree = pathlib.Path("/run/tree")
+        (tree / "photos").mkdir(parents=True)
+        self.addCleanup(shutil.rmtree, tree)
+        (tree / "photos/cat").write_text("meow")
+        guest.sh("mkfs.ext4", "-q", "-d", tree, *options, self.loop)
+
     def write(self, offset, data):
-        with open(self.loop, "r+b") as disk:
+        with open(self.loop, "r+b", buffering=0) as disk:
             disk.seek(offset)
             disk.write(data)
+            os.fsync(disk)
 
     def test_a_blank_disk_is_formatted_and_filled(self):
         self.up()
@@ -107,6 +121,89 @@ class State(unittest.TestCase):
         self.assertEqual(guest.script("clawbake-state").returncode, 1)
         self.assertIn("symbolic link", self.cloud.phases[-1]["reason"])
         self.assertEqual(pathlib.Path("/etc").stat().st_uid, 0)
+
+    def test_a_strangers_file_system_is_left_alone_until_it_is_adopted(self):
+        self.fill("-L", "family")
+        reason = self.refused()
+        for part in ("labelled 'family'", "'photos'", "--adopt-state"):
+            self.assertIn(part, reason)
+        self.cloud.attributes["clawbake-adopt-state"] = "nonce-of-an-earlier-start"
+        self.refused()
+        self.cloud.attributes["clawbake-adopt-state"] = "nonce-1"
+        self.up()
+        self.assertEqual((HOME / "photos/cat").read_text(), "meow")
+        self.assertEqual(guest.sh("blkid", "-p", "-o", "value", "-s", "LABEL", self.loop).stdout, "clawbake-state\n")
+        del self.cloud.attributes["clawbake-adopt-state"]
+        self.reboot()
+
+    def test_a_strangers_journal_is_not_replayed(self):
+        self.fill("-L", "family")
+        HOME.mkdir(exist_ok=True)
+        guest.sh("mount", self.loop, HOME)
+        (HOME / "late").write_text("in the journal alone")
+        os.sync()
+        copy = self.file.read_bytes()  # as a machine leaves it that lost its power
+        guest.sh("umount", HOME)
+        self.write(0, copy)
+        self.assertIn("needs_recovery", guest.sh("dumpe2fs", "-h", self.loop).stdout)
+        self.refused()
+
+    def test_another_deployments_disk_is_left_alone_until_it_is_adopted(self):
+        self.up()
+        guest.sh("umount", HOME)
+        guest.write_vm(deployment="other")
+        self.assertIn("belongs to deployment 'clawdbot-gateway', is not deployment other's", self.refused())
+        self.cloud.attributes["clawbake-adopt-state"] = "nonce-1"
+        self.up()
+        self.assertEqual(json.loads(MARKER.read_text())["deployment"], "other")
+
+    def test_a_disk_of_an_earlier_clawbake_gets_its_marker(self):
+        self.fill("-L", "clawbake-state")
+        self.up()
+        marker = json.loads(MARKER.read_text())
+        self.assertEqual((marker["deployment"], marker["image"]), ("clawdbot-gateway", "clawdbot-gateway-test"))
+        self.assertEqual(owner_and_mode(MARKER), (0, 0, 0o444))
+
+    def test_a_marker_is_written_over_nothing(self):
+        self.up()
+        for make in (lambda: MARKER.symlink_to("/etc/hosts"), lambda: os.mkfifo(MARKER), lambda: MARKER.write_text("{}")):
+            MARKER.unlink()
+            make()
+            os.chown(MARKER, 1000, 1000, follow_symlinks=False)
+            self.reboot()
+            self.assertEqual(owner_and_mode(MARKER), (0, 0, 0o444))
+        self.assertIn("localhost", pathlib.Path("/etc/hosts").read_text())
+        self.assertEqual([p.name for p in HOME.iterdir() if p.name.startswith(".clawbake")], [MARKER.name])
+
+    def test_nothing_at_the_write_tests_name_hangs_or_misleads_it(self):
+        self.up()
+        for name in (".clawbake-write-test", ".clawbake-write-test.0123456789", ".clawdbot.json.clawbake-new"):
+            for make in (os.mkfifo, os.mkdir, lambda p: os.symlink("/dev/full", p), lambda p: os.mknod(p, 0o600 | stat.S_IFCHR, 0x107)):
+                path = HOME / "clawd" / name
+                make(path)
+                start = time.monotonic()
+                self.reboot()
+                self.assertLess(time.monotonic() - start, 20)
+                self.assertTrue(os.path.lexists(path), "what is not the test's file is left alone")
+                path.rmdir() if path.is_dir() else path.unlink()
+        for name in (".clawbake-write-test", ".clawbake-write-test.0123456789"):
+            (HOME / "clawd" / name).write_text("of a run that was killed")
+        self.reboot()
+        self.assertEqual(list((HOME / "clawd").iterdir()), [])
+
+    def test_a_full_disk_is_told(self):
+        self.up()
+        with open(HOME / "clawd/big", "wb", buffering=0) as file:
+            with self.assertRaises(OSError):
+                while True:
+                    file.write(bytes(MIB))
+        for size in (4096, 1):
+            with open(HOME / "clawd/big", "ab", buffering=0) as file, contextlib.suppress(OSError):
+                while True:
+                    file.write(bytes(size))
+        guest.sh("umount", HOME)
+        self.assertEqual(guest.script("clawbake-state").returncode, 1)
+        self.assertIn("the state disk is full", self.cloud.phases[-1]["reason"])
 
     def test_bytes_without_a_signature_are_left_alone(self):
         for offset in (0, 1000, 32 * MIB, 64 * MIB - 1):

@@ -1,4 +1,5 @@
 import pathlib
+import re
 import shutil
 import unittest
 
@@ -23,6 +24,19 @@ class Units(unittest.TestCase):
         done = guest.sh("systemd-analyze", "verify", "--man=no", *units, check=False)
         complaints = [line for line in done.stderr.splitlines() if "clawbake" in line and "/usr/bin/docker is not" not in line]
         self.assertEqual(complaints, [])
+
+    def test_each_service_may_do_what_it_needs_and_no_more(self):
+        table = {}
+        for unit in sorted(guest.UNITS.glob("*.service")):
+            done = guest.sh("systemd-analyze", "security", "--offline=true", "--no-pager", unit)
+            table[unit.name] = float(re.search(r"exposure level for \S+: (\d+\.\d)", done.stdout)[1])
+            self.assertIn("\nLimitCORE=0\n", unit.read_text(), f"{unit.name} dumps secrets with its memory")
+        print("exposure, below 5:", ", ".join(f"{name} {level}" for name, level in table.items()))
+        self.assertEqual({name: level for name, level in table.items() if level >= 5}, {})
+
+    def test_what_mounts_the_state_disk_does_so_for_all(self):
+        own_namespace = re.compile(r"^(Protect(System|Home|Kernel|Control|Proc)|Private|ReadOnly|ReadWrite|Inaccessible|Bind|Tmp)\w*=", re.M)
+        self.assertIsNone(own_namespace.search((guest.UNITS / "clawbake-state.service").read_text()))
 
     def test_image_units_agree_with_their_names(self):
         for mount in (guest.HERE.parent / "image").glob("*.mount"):

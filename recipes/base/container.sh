@@ -1,45 +1,85 @@
 #!/bin/sh
-# Builds the gateway's container image from DIR/context with buildah, warms its caches by starting the
-# gateway twice, and saves it as DIR/gateway.tar. Runs as root under
-# `unshare --mount --pid --fork --kill-child`: its mounts and processes end with it.
+# Builds the gateway's container image from /mnt/context with buildah, runs the install scripts of its
+# npm packages, warms its caches by starting the gateway twice, and saves it as /mnt/gateway.tar. Runs
+# under nobody.sh; npm's cache is /mnt/cache.
 #
-# usage: container.sh DIR IMAGE NPM_CACHE WARM HEALTH_URL TOKEN_VARIABLE COMMAND [ARG ...]
-# WARM is the path of warm.mjs, or empty; DIR/seed is the home directory of a fresh state disk.
+# usage: container.sh IMAGE SCRIPTS WARM HEALTH_URL TOKEN_VARIABLE COMMAND [ARG ...]
+# SCRIPTS is none, offline or online. WARM is 1 or empty: then there are /mnt/warm.mjs and /mnt/seed, the
+# home directory of a fresh state disk.
 set -eu
-dir=$1 image=$2 npm_cache=$3 warm=$4 url=$5 token=$6
-shift 6
-
-# A storage of its own: nothing of the user's is touched.
-storage="--root $dir/storage --runroot $dir/run --storage-driver overlay"
-# shellcheck disable=SC2086 # three options
-buildah() { command buildah $storage "$@"; }
+image=$1 scripts=$2 warm=$3 url=$4 token=$5
+shift 5
 
 certificates=/etc/ssl/certs/ca-certificates.crt
-volumes="--volume=$npm_cache:/run/npm-cache"
-[ -e "$certificates" ] && volumes="$volumes --volume=$certificates:$certificates:ro"
+trust=--volume=$certificates:$certificates:ro
+[ -e "$certificates" ] || trust=
+
+# A storage of its own: nothing of the user's is touched.
+buildah() {
+  command buildah --root /mnt/storage --runroot /mnt/run --storage-driver overlay "$@"
+}
+# In a network with nothing but loopback.
+offline() {
+  # shellcheck disable=SC2016 # expanded by the inner shell
+  unshare --net sh -c 'ip link set lo up && exec "$@"' sh \
+    buildah --root /mnt/storage --runroot /mnt/run --storage-driver overlay "$@"
+}
+# The container's home directory is not part of the image: each run gets a new one.
+fresh_home() {
+  rm -rf /mnt/home
+  cp -R "$1" /mnt/home
+  chown -R "$2" /mnt/home
+}
 
 echo "clawbake: installing the gateway from npm"
-# shellcheck disable=SC2086
-buildah build --isolation=chroot --layers=false $volumes --tag "$image" "$dir/context"
+buildah build --isolation=chroot --layers=false --volume=/mnt/cache:/run/npm-cache ${trust:+"$trust"} \
+  --tag "$image" /mnt/context
+[ "$scripts$warm" = none ] || container=$(buildah from --pull-never "$image")
+
+# Without npm's cache, which other bakes read.
+install_scripts() {
+  fresh_home /mnt/empty 0:0
+  "$1" run --isolation=chroot --user=0:0 --workingdir=/app --volume=/mnt/home:/root ${trust:+"$trust"} \
+    --env HOME=/root --env NODE_EXTRA_CA_CERTS="$certificates" \
+    "$container" -- node /opt/npm/bin/npm-cli.js rebuild --foreground-scripts --no-update-notifier || {
+    echo "an install script failed: \`scripts\` of the recipe's container is none, offline or online; \`prune\`" \
+      "takes a package out that the gateway can do without" >&2
+    return 1
+  }
+}
+mkdir -p /mnt/empty
+case $scripts in
+none) ;;
+offline)
+  echo "clawbake: running the packages' install scripts, without network"
+  install_scripts offline
+  ;;
+online)
+  echo "clawbake: running the packages' install scripts"
+  install_scripts buildah
+  ;;
+*)
+  echo "container.sh: install scripts $scripts?" >&2
+  exit 1
+  ;;
+esac
 
 if [ -n "$warm" ]; then
-  container=$(buildah from --pull-never "$image")
   for time in "for the first time, to fill its caches" "again, warm"; do
     echo "clawbake: starting the gateway $time"
-    rm -rf "${dir:?}/home"
-    cp -R "$dir/seed" "$dir/home"
-    chown -R 1000:1000 "$dir/home"
-    # A network of its own, with loopback alone: the gateway can neither collide nor phone home. Half an
-    # hour is for a builder VM without KVM; elsewhere it takes seconds.
-    # shellcheck disable=SC2086,SC2016 # three options; expanded by the inner shell
-    unshare --net sh -c 'ip link set lo up && exec "$@"' sh buildah $storage run --isolation=chroot \
-      --user=1000:1000 --volume="$dir/home:/home/node" --volume="$warm:/run/warm.mjs:ro" \
+    fresh_home /mnt/seed 1000:1000
+    # The gateway can neither collide nor phone home. Half an hour is for a builder VM without KVM;
+    # elsewhere it takes seconds.
+    offline run --isolation=chroot --user=1000:1000 \
+      --volume=/mnt/home:/home/node --volume=/mnt/warm.mjs:/run/warm.mjs:ro \
       --env HOME=/home/node --env "$token=warm" \
       "$container" -- node /run/warm.mjs 1800 "$url" "$@"
   done
-  echo "clawbake: keeping the warm caches"
+fi
+if [ -n "${container:-}" ]; then
+  echo "clawbake: keeping what that left in the image"
   buildah commit --rm "$container" "$image"
 fi
 
 echo "clawbake: saving the container image"
-buildah push "$image" "docker-archive:$dir/gateway.tar:$image"
+buildah push "$image" "docker-archive:/mnt/gateway.tar:$image"

@@ -7,8 +7,8 @@
 # shellcheck disable=SC2154 # the kit's file `container` assigns them
 set -eu
 kit=$1 scratch=$2
-# Assigns image, suite and packages of its root (empty with a base image), warm (1 or empty), health_url
-# and token_variable.
+# Assigns image, suite and packages of its root (empty with a base image), scripts, warm (1 or empty),
+# health_url and token_variable.
 # shellcheck source=/dev/null
 . "$kit/container"
 build=$scratch/build tools=$scratch/tools
@@ -37,7 +37,7 @@ cp --remove-destination /etc/resolv.conf "$tools/etc/resolv.conf"
 step "install the container tools"
 in_tools apt-get -qq --yes install buildah crun netavark ${suite:+mmdebstrap} >/dev/null
 
-cp -R "$kit/context" "$kit/seed" "$kit/container.sh" "$kit/warm.mjs" "$build/"
+cp -R "$kit/context" "$kit/seed" "$kit/nobody.sh" "$kit/container.sh" "$kit/warm.mjs" "$build/"
 while IFS=$tab read -r name algorithm digest url; do
   step "fetch $url"
   in_tools curl -sSf --location --retry 5 --output "/build/downloads/$name" "$url"
@@ -53,7 +53,7 @@ fi
   tar -xzf "$build/downloads/node" -C "$context" --strip-components=2 package/bin/node
 while IFS=$tab read -r name member; do
   if [ -n "$member" ]; then
-    tar -xzOf "$build/downloads/binary-$name" "$member" >"$context/binaries/$name"
+    sh "$kit/member.sh" "$build/downloads/binary-$name" "$member" >"$context/binaries/$name"
   else
     cp "$build/downloads/binary-$name" "$context/binaries/$name"
   fi
@@ -71,5 +71,14 @@ set --
 while IFS= read -r word; do
   set -- "$@" "$word"
 done <"$kit/command"
-in_tools unshare --mount --pid --fork --kill-child --mount-proc sh /build/container.sh /build "$image" \
-  /build/npm-cache "${warm:+/build/warm.mjs}" "$health_url" "$token_variable" "$@"
+# Not by chroot: the kernel gives no user namespace to who lives in one.
+# shellcheck disable=SC2016 # expanded by the inner shell
+exec unshare --mount --pid --fork --kill-child sh -euc '
+  cd "$1"
+  shift
+  pivot_root . mnt
+  umount --lazy /mnt
+  mount -t proc proc /proc
+  exec /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 "$@"
+' sh "$tools" sh /build/nobody.sh /build /build/npm-cache \
+  container.sh "$image" "$scripts" "$warm" "$health_url" "$token_variable" "$@"

@@ -6,7 +6,10 @@
 set -eu
 disk=$1 offset=$2 size=$3 suite=$4 packages=$5 out=$6
 
-root=$out/root
+# mmdebstrap's hooks are shell, and apt's configuration has quotes of its own: no path of this machine
+# is part of either.
+mount --bind "$out" /mnt
+root=/mnt/root
 mkdir -p "$root"
 mount -o "loop,offset=$offset,sizelimit=$size,discard" "$disk" "$root"
 # bookworm has Docker but no compose v2: its plugin comes from trixie, one program that needs nothing
@@ -32,7 +35,7 @@ mmdebstrap --mode=root --variant=minbase \
   --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
   --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
   --aptopt='APT::Install-Recommends "false"' \
-  --customize-hook="sh '$out/compose-plugin' \"\$1\"" \
+  --customize-hook="sh /mnt/compose-plugin \"\$1\"" \
   --include="$packages" "$suite" "$root" >&2
 rm -f "$root/etc/dpkg/dpkg.cfg.d/99mmdebstrap"
 

@@ -108,7 +108,8 @@ async fn run(
     let test = throw_away(deployment, journal.run())?;
     let canaries = store(&test, cloud, journal).await?;
     stage.note(format!("VM {}", test.name));
-    fleet::create(&test, cloud, image, journal).await?;
+    // A large future: off the stack.
+    Box::pin(fleet::create(&test, cloud, image, false, journal)).await?;
     let report = match fleet::watch(cloud, &test.name, TIMEOUT, stage).await {
         Ok(report) => report,
         Err(error) => {

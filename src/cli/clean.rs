@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Result, bail};
 
-use super::output::outln;
+use super::output::{errln, outln};
 use crate::journal::{self, Fate, Leftover, Resource, Run};
 use crate::paths;
 
@@ -29,12 +29,19 @@ struct Row {
 
 pub(super) async fn run(args: Args) -> Result<()> {
     let mut rows = Vec::new();
-    for leftover in journal::leftovers(&paths::journal()?)? {
+    let dead = journal::dead(&paths::journal()?)?;
+    for leftover in dead.runs {
         let run = leftover.run.clone();
         if !args.json {
-            eprintln!("{}", sentence(&leftover));
+            errln!("{}", sentence(&leftover));
         }
-        let fates = settle(leftover, args.dry_run).await?;
+        let resources: Vec<_> = leftover.resources().cloned().collect();
+        // One run whose cloud does not answer must not keep the others from being cleaned up.
+        let fates = settle(leftover, args.dry_run).await.unwrap_or_else(|why| {
+            let why = format!("{why:#}");
+            let failed = |resource| (resource, Fate::Failed { why: why.clone() });
+            resources.into_iter().map(failed).collect()
+        });
         rows.extend(fates.into_iter().map(|(resource, fate)| Row {
             run: run.clone(),
             resource,
@@ -48,11 +55,18 @@ pub(super) async fn run(args: Args) -> Result<()> {
             outln!("{resource}: {fate}");
         }
     }
+    for journal in &dead.unreadable {
+        errln!("{journal}");
+    }
     let failed = rows
         .iter()
         .filter(|row| matches!(row.fate, Fate::Failed { .. }));
     match failed.count() {
-        0 => Ok(()),
+        0 => match dead.unreadable.len() {
+            0 => Ok(()),
+            1 => bail!("a journal cannot be read"),
+            count => bail!("{count} journals cannot be read"),
+        },
         _ if args.dry_run => bail!("not everything could be looked at"),
         count => bail!(
             "{count} of {} could not be removed; run it again",
@@ -80,11 +94,16 @@ async fn settle(leftover: Leftover, dry_run: bool) -> Result<Vec<(Resource, Fate
 /// Says on stderr what dead runs may have left over, one line each.
 pub(super) fn remind() {
     // The verb that follows tells by itself when the directory cannot be read.
-    let found = paths::journal().and_then(|dir| journal::leftovers(&dir));
-    for leftover in found.unwrap_or_default() {
+    let Ok(dead) = paths::journal().and_then(|dir| journal::dead(&dir)) else {
+        return;
+    };
+    for leftover in &dead.runs {
         if leftover.resources().next().is_some() {
-            eprintln!("{}; `clawbake clean` removes them", sentence(&leftover));
+            errln!("{}; `clawbake clean` removes them", sentence(leftover));
         }
+    }
+    for journal in &dead.unreadable {
+        errln!("{journal}");
     }
 }
 

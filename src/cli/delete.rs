@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use super::output::errln;
 use super::{DeploymentFile, terminal};
 use crate::cloud::Cloud;
 use crate::fleet;
@@ -21,10 +22,10 @@ pub(super) async fn run(args: Args) -> Result<()> {
     let cloud = Cloud::connect(&deployment.target, &progress).await?;
     let deleted = fleet::delete(&deployment, &cloud, args.state_disk.as_deref(), &progress).await?;
     if !deleted.anything {
-        eprintln!("there was nothing to delete");
+        errln!("there was nothing to delete");
     }
     if let Some(disk) = deleted.stays {
-        eprintln!(
+        errln!(
             "the state disk {disk} stays; `clawbake delete --state-disk {disk}` deletes it for good"
         );
     }

@@ -1,14 +1,15 @@
 //! `clawbake engine start|stop|status|reset|env`
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use clap::Subcommand;
 use localgce::Endpoint;
 
-use super::output::outln;
+use super::output::{self, outln};
 use crate::{engine, paths};
 
 #[derive(Debug, Subcommand)]
@@ -71,16 +72,12 @@ pub(super) async fn run(command: Command) -> Result<()> {
                 "this deletes every VM, disk, image and secret in {}: say --yes",
                 dir.display()
             );
-            engine::stop(&dir).await?;
-            if dir.exists() {
-                std::fs::remove_dir_all(&dir)
-                    .with_context(|| format!("deleting {}", dir.display()))?;
-            }
+            engine::reset(&dir).await?;
         }
         Command::Env => {
             let (endpoint, _) = engine::ensure(&paths::engine()?).await?;
-            let environment = environment(&endpoint, &endpoint.token_file(&paths::engine()?));
-            outln!("{}", environment.trim_end());
+            let token = endpoint.token_file(&paths::engine()?);
+            output::document(&environment(&endpoint, &token)?);
         }
         Command::Serve { dir, power_off } => {
             let program = std::env::current_exe()?.display().to_string();
@@ -103,11 +100,11 @@ pub(super) async fn run(command: Command) -> Result<()> {
 }
 
 /// gcloud's own variables: other endpoints, and a token from a file instead of an account.
-fn environment(endpoint: &Endpoint, token: &std::path::Path) -> String {
+fn environment(endpoint: &Endpoint, token: &Path) -> Result<Vec<u8>> {
     let Endpoint {
         url, project, zone, ..
     } = endpoint;
-    [
+    let variables = [
         (
             "CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE",
             format!("{url}/compute/v1/"),
@@ -137,15 +134,93 @@ fn environment(endpoint: &Endpoint, token: &std::path::Path) -> String {
             "CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE",
             format!("{url}/storage/v1/"),
         ),
-        (
-            "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE",
-            token.display().to_string(),
-        ),
         ("CLOUDSDK_CORE_PROJECT", project.clone()),
         ("CLOUDSDK_COMPUTE_ZONE", zone.clone()),
         ("CLOUDSDK_CORE_DISABLE_PROMPTS", "1".into()),
-    ]
-    .iter()
-    .map(|(name, value)| format!("export {name}='{value}'\n"))
-    .collect()
+    ];
+    let variables = variables
+        .iter()
+        .map(|(name, value)| (*name, value.as_bytes()));
+    let token = (
+        "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE",
+        token.as_os_str().as_bytes(),
+    );
+    let mut text = Vec::new();
+    for (name, value) in variables.chain([token]) {
+        let value = shlex::bytes::try_quote(value).with_context(|| format!("quoting {name}"))?;
+        text.extend([b"export ", name.as_bytes(), b"=", &value, b"\n"].concat());
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::process::Command;
+
+    use super::*;
+
+    /// Every awkward byte alone, in pairs and in the middle, and what a shell would run.
+    fn paths() -> impl Iterator<Item = Vec<u8>> {
+        let awkward: Vec<u8> = b"'\"\\$`!*?~#&;|<>(){}[]^=, \t\n\r-a\x01\x7f\x80\xff".to_vec();
+        let pairs: Vec<_> = awkward
+            .iter()
+            .flat_map(|one| awkward.iter().map(|other| vec![*one, *other]))
+            .collect();
+        let bytes = (1..=u8::MAX).map(|byte| vec![b'x', byte, b'y']);
+        let written: [&[u8]; 5] = [
+            b"$(touch pwned)",
+            b"`touch pwned`",
+            b"'; touch pwned; '",
+            b"a'\\''b",
+            b"\nexport PATH=/nowhere\n",
+        ];
+        let written = written.map(<[u8]>::to_vec);
+        pairs.into_iter().chain(bytes).chain(written)
+    }
+
+    #[test]
+    fn a_path_with_anything_in_it_is_evaluated_as_that_path() {
+        let dir = tempfile::tempdir().unwrap();
+        let endpoint = Endpoint {
+            url: "http://127.0.0.1:1".into(),
+            token: String::new(),
+            project: "p".into(),
+            zone: "z".into(),
+            pid: 1,
+            acceleration: "tcg".into(),
+        };
+        let print = b"printf '%s\\0' \"$CLOUDSDK_AUTH_ACCESS_TOKEN_FILE\"\n";
+        let (mut script, mut expected) = (Vec::new(), Vec::new());
+        for path in paths() {
+            let path = [b"/tmp/".as_slice(), &path].concat();
+            // As the README says: the shell takes the line breaks at the end away.
+            script.extend(b"eval \"$(cat <<'EOF'\n");
+            script.extend(environment(&endpoint, Path::new(OsStr::from_bytes(&path))).unwrap());
+            script.extend(b"EOF\n)\"\n");
+            script.extend(print);
+            expected.push(path);
+        }
+        let file = dir.path().join("script");
+        std::fs::write(&file, &script).unwrap();
+        let output = Command::new("sh")
+            .arg("-eu")
+            .arg(file)
+            .current_dir(&dir)
+            .output()
+            .unwrap();
+        let read: Vec<_> = output.stdout.split(|byte| *byte == 0).collect();
+        let pairs = read.iter().zip(&expected);
+        let differences = pairs.filter(|(read, path)| *read != path).count();
+        println!(
+            "paths through sh: {} tries, {differences} differences",
+            expected.len()
+        );
+        assert_eq!(
+            (differences, read.len()),
+            (0, expected.len() + 1),
+            "{output:?}"
+        );
+        assert!(!dir.path().join("pwned").exists());
+    }
 }

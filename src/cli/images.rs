@@ -6,7 +6,8 @@ use anyhow::{Context, Result};
 use clap::Subcommand;
 use gce::Image;
 
-use super::{DeploymentFile, output::outln, terminal};
+use super::output::{errln, outln};
+use super::{DeploymentFile, terminal};
 use crate::bake::{self, Deprecated, Family, GATEWAY_LABEL};
 use crate::cloud::Cloud;
 use crate::deployment::Deployment;
@@ -205,7 +206,7 @@ async fn rollback(to: Option<String>, change: &Change) -> Result<()> {
     let steps = family.rollback(&target)?;
     if !change.dry_run {
         bake::rollback(&cloud, recipe, &target, &progress).await?;
-        eprintln!(
+        errln!(
             "forward again: clawbake images promote {}   (VMs that run keep what they have)",
             front.name
         );

@@ -17,6 +17,9 @@ pub(super) struct Args {
     /// Return once the VM is made, for scripts that watch `status` themselves
     #[arg(long, conflicts_with = "minutes")]
     no_wait: bool,
+    /// Take over a state disk that another deployment, or somebody else, has filled
+    #[arg(long)]
+    adopt_state: bool,
     #[command(flatten)]
     timeout: Timeout,
 }
@@ -40,7 +43,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
             format!("the family {family} has no image: `clawbake bake` makes one")
         })?,
     };
-    let instance = fleet::launch(&deployment, &cloud, &image, &progress).await?;
+    let instance = fleet::launch(&deployment, &cloud, &image, args.adopt_state, &progress).await?;
     if args.no_wait {
         return Ok(());
     }

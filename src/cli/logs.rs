@@ -1,11 +1,11 @@
 //! `clawbake logs`
 
-use std::io::Write as _;
+use std::io::Write;
 use std::time::Duration;
 
 use anyhow::Result;
 
-use super::DeploymentFile;
+use super::{DeploymentFile, output};
 use crate::cloud::Cloud;
 use crate::progress::Progress;
 
@@ -42,19 +42,47 @@ pub(super) async fn run(args: Args) -> Result<()> {
         } else {
             rest.len()
         };
-        let mut stdout = std::io::stdout().lock();
-        for line in rest[..complete]
-            .lines()
-            .filter(|line| !args.gateway || line.contains(GATEWAY))
-        {
-            writeln!(stdout, "{line}")?;
-        }
-        stdout.flush()?;
-        drop(stdout);
+        print(
+            &mut std::io::stdout().lock(),
+            &rest[..complete],
+            args.gateway,
+        )?;
         rest.drain(..complete);
         if !args.follow {
             return Ok(());
         }
         tokio::time::sleep(POLL).await;
+    }
+}
+
+fn print(to: &mut impl Write, text: &str, gateway: bool) -> std::io::Result<()> {
+    for line in text
+        .lines()
+        .filter(|line| !gateway || line.contains(GATEWAY))
+    {
+        output::line(to, line)?;
+    }
+    to.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_vm_cannot_command_the_terminal_through_its_serial_port() {
+        let all: Vec<u8> = (0..=255).collect();
+        let text = String::from_utf8_lossy(&all).into_owned()
+            + "\r\n\x1b]0;docker[1]\x07\u{9b}2J\r\n\x1b[0;32mdocker[1]: up\x1b[0m\r\n";
+        let mut shown = Vec::new();
+        print(&mut shown, &text, false).unwrap();
+        let obeyed = |byte: &u8| byte.is_ascii_control() && !matches!(byte, b'\n' | b'\t');
+        assert_eq!(shown.iter().position(obeyed), None);
+        let shown = String::from_utf8(shown).unwrap();
+        assert_eq!(shown.find('\u{9b}'), None);
+        assert!(
+            shown.ends_with("\\u001b]0;docker[1]\\u0007\\u009b2J\ndocker[1]: up\n"),
+            "{shown}"
+        );
     }
 }

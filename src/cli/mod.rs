@@ -30,6 +30,7 @@ use crate::bake::BootTestFailed;
 use crate::deployment::{self, Deployment};
 use crate::document::Findings;
 use crate::fleet::NotReady;
+use output::errln;
 use signal::{Interrupted, interruptible};
 
 /// Bakes gateway releases into golden Compute Engine images, and keeps VMs made from them running.
@@ -150,15 +151,15 @@ impl Command {
 #[must_use]
 pub fn fail(error: &anyhow::Error) -> ExitCode {
     if let Some(findings) = error.downcast_ref::<Findings>() {
-        eprintln!("{findings}");
+        errln!("{findings}");
         return ExitCode::from(3);
     }
-    eprintln!("error: {error:#}");
+    errln!("error: {error:#}");
     let refused = error
         .chain()
         .find_map(|cause| cause.downcast_ref::<gce::Error>());
     if let Some(hint) = refused.and_then(gce::Error::hint) {
-        eprintln!("  hint: {hint}");
+        errln!("  hint: {hint}");
     }
     let not_ready = |cause: &(dyn std::error::Error + 'static)| {
         cause.is::<NotReady>() || cause.is::<BootTestFailed>()

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::output::outln;
+use super::output::{errln, outln};
 use crate::cloud::{Cloud, Reach};
 use crate::deployment::Deployment;
 use crate::fleet::{self, Instance};
@@ -68,10 +68,10 @@ pub(super) async fn announce(
         }
         Reach::Tunnel(command) => {
             outln!("http://localhost:{}/", gateway.ports.front);
-            eprintln!("tunnel:  {command}");
+            errln!("tunnel:  {command}");
         }
     }
-    eprintln!("token:   clawbake secrets show {}", secret.secret);
-    eprintln!("stop:    clawbake delete   (the state disk stays)");
+    errln!("token:   clawbake secrets show {}", secret.secret);
+    errln!("stop:    clawbake delete   (the state disk stays)");
     Ok(())
 }

@@ -7,17 +7,24 @@ use anyhow::{Context, Result, ensure};
 use clap::Subcommand;
 
 use super::DeploymentFile;
-use super::output::outln;
+use super::output::{errln, outln};
 use crate::cloud::Cloud;
+use crate::deployment::Deployment;
 use crate::document::Refusal;
-use crate::fleet;
+use crate::fleet::{self, Form};
 use crate::names::SecretName;
 use crate::progress::Progress;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Store a new version of a secret, read from stdin to its end; one newline at the end is dropped
-    Set(Named),
+    Set {
+        #[command(flatten)]
+        named: Named,
+        /// Store several lines, as a key has; never the gateway's token
+        #[arg(long)]
+        allow_multiline: bool,
+    },
     /// Store a random value, 64 hex digits, as a new version of a secret
     Generate(Named),
     /// The deployment's secrets and whether each exists; never a value
@@ -45,7 +52,10 @@ fn name(text: &str) -> Result<SecretName, String> {
 
 pub(super) async fn run(command: Command) -> Result<()> {
     match command {
-        Command::Set(named) => {
+        Command::Set {
+            named,
+            allow_multiline,
+        } => {
             let mut value = Vec::new();
             let mut stdin = std::io::stdin().lock();
             ensure!(
@@ -60,7 +70,10 @@ pub(super) async fn run(command: Command) -> Result<()> {
             if value.last() == Some(&b'\n') {
                 value.pop();
             }
-            let cloud = connect(&named.deployment).await?;
+            let deployment = named.deployment.load()?;
+            let form = form(&deployment, &named.name, allow_multiline);
+            fleet::check(&named.name, &value, form)?;
+            let cloud = Cloud::connect(&deployment.target, &Progress::silent()).await?;
             let version = fleet::store(&cloud, &named.name, value.into()).await?;
             stored(&cloud, &named.name, &version);
         }
@@ -99,13 +112,24 @@ pub(super) async fn run(command: Command) -> Result<()> {
     Ok(())
 }
 
+fn form(deployment: &Deployment, name: &SecretName, allow_multiline: bool) -> Form {
+    let token = &deployment.secrets[&deployment.recipe.gateway.token_env];
+    if token.secret == *name {
+        Form::Token
+    } else if allow_multiline {
+        Form::Text
+    } else {
+        Form::Line
+    }
+}
+
 async fn connect(deployment: &DeploymentFile) -> Result<Cloud> {
     Cloud::connect(&deployment.load()?.target, &Progress::silent()).await
 }
 
 fn stored(cloud: &Cloud, name: &SecretName, version: &str) {
     outln!("{name} version {version}");
-    eprintln!(
+    errln!(
         "{} may read it; a VM takes it at its next start",
         cloud.service_account
     );

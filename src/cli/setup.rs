@@ -2,7 +2,8 @@
 
 use anyhow::{Result, ensure};
 
-use super::{DeploymentFile, output::outln, terminal};
+use super::output::{errln, outln};
+use super::{DeploymentFile, terminal};
 use crate::cloud::Cloud;
 use crate::deployment::{Identity, Target};
 use crate::setup::{self, Desired, Plan};
@@ -50,7 +51,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
             outln!("# {step}\n{}", step.gcloud(&desired.project));
         }
         if plan.steps.is_empty() {
-            eprintln!("nothing to do in {}", desired.project);
+            errln!("nothing to do in {}", desired.project);
         }
         report(&plan);
         return Ok(());
@@ -66,17 +67,17 @@ pub(super) async fn run(args: Args) -> Result<()> {
             .join("; ")
     );
     if taken == 0 {
-        eprintln!("nothing to do: {} has all of it", desired.project);
+        errln!("nothing to do: {} has all of it", desired.project);
     }
     report(&left);
     if !cloud.external_ip {
-        eprintln!(
+        errln!(
             "the VM has no address of its own: its way out is Cloud NAT in {}, which `clawbake doctor` looks for",
             desired.region
         );
     }
     if may_impersonate(&deployment.target) {
-        eprintln!(
+        errln!(
             "to act as the deployer: credentials: {{impersonate: {}}}",
             desired.deployer
         );
@@ -99,7 +100,7 @@ fn may_impersonate(target: &Target) -> bool {
 /// What only the owner of the values can do.
 fn report(plan: &Plan) {
     for name in &plan.missing_secrets {
-        eprintln!(
+        errln!(
             "secret {name} is missing: `clawbake secrets generate {name}`, or `clawbake secrets set {name} <file`"
         );
     }

@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::output::errln;
 use crate::journal::{self, Fate};
 use crate::paths;
 
@@ -51,7 +52,7 @@ async fn until_signal(verb: impl Future<Output = Result<()>>) -> Result<()> {
         () = arrived(&mut signals) => {}
     }
     // The verb's future is gone, and with it the lock on its journal.
-    eprintln!("interrupted: cleaning up (once more ends that too)");
+    errln!("interrupted: cleaning up (once more ends that too)");
     let left = tokio::select! {
         left = clean_up(began.as_secs()) => left?,
         () = arrived(&mut signals) => named(began.as_secs())?,
@@ -77,7 +78,7 @@ async fn clean_up(began: u64) -> Result<Vec<String>> {
         for (resource, fate) in leftover.clean(&client).await? {
             match fate {
                 Fate::Failed { .. } => left.push(format!("{resource} ({fate})")),
-                Fate::Removed => eprintln!("{resource}: {fate}"),
+                Fate::Removed => errln!("{resource}: {fate}"),
                 _ => {}
             }
         }

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::DeploymentFile;
 use super::output::outln;
 use crate::cloud::{Cloud, Reach};
-use crate::fleet;
+use crate::fleet::{self, Report};
 use crate::progress::Progress;
 
 #[derive(Debug, clap::Args)]
@@ -30,7 +30,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
         }
         return Ok(());
     };
-    let report = fleet::report(&cloud, name).await?;
+    let report = fleet::report(&cloud, &instance).await?;
     let status = instance.status.as_deref().unwrap_or("UNKNOWN");
     let (url, tunnel) = match cloud.reach(&instance, deployment.recipe.gateway.ports.front) {
         Reach::Url(url) => (Some(url), None),
@@ -43,16 +43,64 @@ pub(super) async fn run(args: Args) -> Result<()> {
         return Ok(());
     }
     outln!("VM       {name} {status}");
-    if let Some(report) = report {
-        outln!("phase    {} at {}", report.phase, report.at);
-        if let Some(reason) = &report.reason {
-            outln!("reason   {reason}");
-        }
-        outln!("gateway  {}", report.gateway);
-        outln!("image    {}", report.image);
+    for (label, text) in rows(report.as_ref()) {
+        outln!("{label:<9}{text}");
     }
     if let Some(way) = url.or(tunnel) {
         outln!("address  {way}");
     }
     Ok(())
+}
+
+/// What the VM says of itself, one line each: in its words a line break would make another row.
+fn rows(report: Option<&Report>) -> Vec<(&'static str, String)> {
+    let Some(report) = report else {
+        return vec![("phase", "no report of this start yet".into())];
+    };
+    let mut rows = vec![("phase", format!("{} at {}", report.phase, report.at))];
+    rows.extend(report.reason.clone().map(|reason| ("reason", reason)));
+    rows.push(("gateway", report.gateway.clone()));
+    rows.push(("image", report.image.clone()));
+    for (_, text) in &mut rows {
+        *text = text.replace('\n', "\n         ");
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::output;
+    use crate::fleet::Phase;
+
+    #[test]
+    fn a_vm_cannot_command_the_terminal_or_forge_a_row() {
+        let awkward: String = ('\0'..='\u{2fff}').collect::<String>() + "\naddress  http://evil/";
+        let report = Report {
+            nonce: awkward.clone(),
+            boot_id: awkward.clone(),
+            image: awkward.clone(),
+            gateway: awkward.clone(),
+            phase: Phase::Ready,
+            at: awkward.clone(),
+            reason: Some(awkward),
+        };
+        let mut shown = Vec::new();
+        for (label, text) in rows(Some(&report)) {
+            output::line(&mut shown, &format!("{label:<9}{text}")).unwrap();
+        }
+        let shown = String::from_utf8(shown).unwrap();
+        let bad = |c: char| c.is_control() && !matches!(c, '\n' | '\t') || c == '\u{202e}';
+        assert_eq!(shown.find(bad), None);
+        assert!(shown.contains("\\u001b") && shown.contains("\\u009b"));
+        assert!(!shown.contains("\naddress"), "{shown}");
+    }
+
+    #[test]
+    fn a_vm_that_has_not_reported_since_its_start_says_nothing() {
+        assert_eq!(
+            rows(None),
+            [("phase", "no report of this start yet".to_owned())]
+        );
+    }
 }

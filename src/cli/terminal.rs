@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::output::errln;
+use crate::printable::printable;
 use crate::progress::{Event, Outcome, Progress};
 
 /// Columns of a stage's name.
@@ -24,16 +26,16 @@ pub fn progress() -> Progress {
 fn plain(event: Event) {
     match event {
         Event::Started { .. } | Event::Advanced { .. } => {}
-        Event::Note { stage, text } => eprintln!("{stage:<NAME$} ... {text}"),
+        Event::Note { stage, text } => errln!("{stage:<NAME$} ... {text}"),
         Event::Finished {
             stage,
             outcome,
             result,
             elapsed,
         } => {
-            eprintln!("{}", finished(&stage, outcome, &result, elapsed));
+            errln!("{}", finished(&stage, outcome, &result, elapsed));
         }
-        Event::Failed { stage, elapsed } => eprintln!("{}", failed(&stage, elapsed)),
+        Event::Failed { stage, elapsed } => errln!("{}", failed(&stage, elapsed)),
     }
 }
 
@@ -71,7 +73,7 @@ fn bars() -> Progress {
             Event::Note { stage, text } => {
                 if let Some(bar) = open.get(&stage) {
                     bar.set_style(spinner());
-                    bar.set_message(text);
+                    bar.set_message(printable(&text).into_owned());
                 }
             }
             Event::Advanced { stage, done, total } => {
@@ -107,7 +109,7 @@ fn close(open: &mut HashMap<String, ProgressBar>, all: &MultiProgress, stage: &s
         all.remove(&bar);
     }
     // A terminal that cannot be written to cannot be told so either.
-    let _ = all.println(line);
+    let _ = all.println(printable(line));
 }
 
 fn spinner() -> ProgressStyle {

@@ -16,6 +16,9 @@ use crate::progress::{Outcome, Progress};
 pub(super) struct Args {
     #[command(flatten)]
     deployment: DeploymentFile,
+    /// Take over a state disk that another deployment, or somebody else, has filled
+    #[arg(long)]
+    adopt_state: bool,
     #[command(flatten)]
     timeout: Timeout,
 }
@@ -25,7 +28,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
     let progress = terminal::progress();
     let cloud = Cloud::connect(&deployment.target, &progress).await?;
     ensure_secrets(&deployment, &cloud, &progress).await?;
-    let instance = ensure_running(&deployment, &cloud, &progress).await?;
+    let instance = ensure_running(&deployment, &cloud, args.adopt_state, &progress).await?;
     wait(&cloud, &instance, args.timeout.duration(), &progress).await?;
     announce(&deployment, &cloud, &progress).await
 }
@@ -59,28 +62,29 @@ async fn ensure_secrets(deployment: &Deployment, cloud: &Cloud, progress: &Progr
 async fn ensure_running(
     deployment: &Deployment,
     cloud: &Cloud,
+    adopt_state: bool,
     progress: &Progress,
 ) -> Result<Instance> {
     let instances = cloud.client.instances(&cloud.zone);
     let Some(instance) = fleet::find(deployment, cloud).await? else {
         let image = ensure_image(deployment, cloud, progress).await?;
-        return fleet::launch(deployment, cloud, &image, progress).await;
+        return fleet::launch(deployment, cloud, &image, adopt_state, progress).await;
     };
     fleet::keep(deployment, cloud)?;
     fleet::schedule(deployment, cloud).await?;
-    let failed = fleet::report(cloud, &deployment.name)
+    let failed = fleet::report(cloud, &instance)
         .await?
         .is_some_and(|report| report.phase == Phase::Failed);
     let stage = progress.stage("VM");
     match instance.status.as_deref() {
         Some("TERMINATED") => {
-            fleet::start(cloud, &instance).await?;
+            fleet::start(cloud, &instance, adopt_state).await?;
             stage.finish(Outcome::Done, format!("{} started", deployment.name));
         }
         Some("RUNNING") if failed => {
             stage.note("restarting it: its gateway had failed");
             instances.stop(&deployment.name).await?.wait().await?;
-            fleet::start(cloud, &instance).await?;
+            fleet::start(cloud, &instance, adopt_state).await?;
             stage.finish(Outcome::Done, format!("{} restarted", deployment.name));
         }
         _ => stage.finish(Outcome::Cached, format!("{} runs", deployment.name)),

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use clap::Subcommand;
 
 use super::DeploymentFile;
-use super::output::outln;
+use super::output::{self, outln};
 use crate::cloud::Cloud;
 use crate::document::Findings;
 use crate::progress::Progress;
@@ -40,7 +40,8 @@ pub(super) async fn run(command: Command) -> Result<()> {
                 cloud.client.project_id(),
                 &cloud.secret_manager_in_guest,
             );
-            outln!("{}", userdata::render(&values)?.trim_end());
+            let document = userdata::render(&values)?;
+            output::document(format!("{}\n", document.trim_end()).as_bytes());
         }
         Command::Validate { file, base } => {
             let name = file.display().to_string();

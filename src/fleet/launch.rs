@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail, ensure};
 use gce::{Image, Kind};
 
-use super::plan::Instance;
+use super::plan::{Instance, StateDisk};
 use super::{plan, snapshots};
 use crate::cloud::Cloud;
 use crate::deployment::Deployment;
@@ -12,7 +12,8 @@ use crate::paths;
 use crate::progress::{Outcome, Progress, Stage};
 use crate::userdata;
 
-/// Makes the deployment's VM from an image. Its state disk is made only if there is none.
+/// Makes the deployment's VM from an image. Its state disk is made only if there is none; with
+/// `adopt_state` the guest takes over one that somebody else has filled.
 ///
 /// What was created before a failure is deleted again. Readiness is another matter: see
 /// [`super::watch`].
@@ -20,11 +21,12 @@ pub async fn launch(
     deployment: &Deployment,
     cloud: &Cloud,
     image: &Image,
+    adopt_state: bool,
     progress: &Progress,
 ) -> Result<Instance> {
     let stage = progress.stage("VM");
     let mut journal = Journal::begin(&paths::journal()?, "launch", &cloud.place)?;
-    let created = create(deployment, cloud, image, &mut journal).await;
+    let created = create(deployment, cloud, image, adopt_state, &mut journal).await;
     let instance = journal.settle(&cloud.client, created).await?;
     let name = image.name.as_deref().unwrap_or_default();
     stage.finish(Outcome::Done, format!("{} from {name}", deployment.name));
@@ -36,6 +38,7 @@ pub async fn create(
     deployment: &Deployment,
     cloud: &Cloud,
     image: &Image,
+    adopt_state: bool,
     journal: &mut Journal,
 ) -> Result<Instance> {
     let values = userdata::Values::new(
@@ -72,17 +75,21 @@ pub async fn create(
     let run = journal.label();
     let schedule = snapshots::ensure(cloud, deployment.state.snapshots.as_ref()).await?;
     let disks = client.disks(zone);
-    if let Some(disk) = disks.find(&plan::state_disk_name(deployment)).await? {
+    let found = disks.find(&plan::state_disk_name(deployment)).await?;
+    let state = if let Some(disk) = found {
         plan::ensure_belongs(&state_disk, &disk.labels, deployment)?;
         journal.adopt(&state_disk)?;
         snapshots::follow(cloud, &disk, schedule.as_deref()).await?;
+        StateDisk::found(adopt_state)
     } else {
         let disk = plan::state_disk(deployment, cloud, schedule, &run);
         journal
             .create(client, state_disk, disks.insert(&disk))
             .await?;
-    }
-    let instance = plan::instance(deployment, cloud, image, user_data, &new_nonce(), &run);
+        StateDisk::Made
+    };
+    let nonce = new_nonce();
+    let instance = plan::instance(deployment, cloud, image, user_data, state, &nonce, &run);
     journal.record(boot_disk)?;
     journal
         .create(client, vm, client.instances(zone).insert(&instance))
@@ -140,14 +147,16 @@ pub fn keep(deployment: &Deployment, cloud: &Cloud) -> Result<()> {
     )
 }
 
-/// Starts a stopped VM. Its reports carry a new nonce from now on.
-pub async fn start(cloud: &Cloud, instance: &Instance) -> Result<()> {
+/// Starts a stopped VM. Its reports carry a new nonce from now on; with `adopt_state` it takes over a
+/// state disk that somebody else has filled.
+pub async fn start(cloud: &Cloud, instance: &Instance, adopt_state: bool) -> Result<()> {
     let name = instance
         .name
         .as_deref()
         .context("an instance without a name")?;
     let instances = cloud.client.instances(&cloud.zone);
-    let metadata = plan::with_nonce(instance.metadata.clone().unwrap_or_default(), &new_nonce());
+    let metadata = instance.metadata.clone().unwrap_or_default();
+    let metadata = plan::for_start(metadata, &new_nonce(), StateDisk::found(adopt_state));
     instances
         .set_metadata(name, &metadata)
         .await?

@@ -12,4 +12,4 @@ pub use launch::{Deleted, create, delete, find, keep, launch, schedule, start};
 pub use plan::{Instance, firewall, state_disk_name};
 pub use probe::probe;
 pub use ready::{NotReady, Phase, Report, report, watch};
-pub use secrets::{ACCESSOR, define, generate, grant, missing, random, store};
+pub use secrets::{ACCESSOR, Form, check, define, generate, grant, missing, random, store};

@@ -24,7 +24,29 @@ const TAG: &str = "clawbake";
 /// Where Identity-Aware Proxy connects from (Google's documentation of TCP forwarding).
 const IAP_RANGE: &str = "35.235.240.0/20";
 /// Metadata key of the word that a VM's reports carry: reports of an earlier start do not count.
-pub(super) const NONCE_KEY: &str = "clawbake-nonce";
+const NONCE_KEY: &str = "clawbake-nonce";
+/// Metadata key that vouches for a state disk which the launch made itself; holds the nonce.
+const MADE_KEY: &str = "clawbake-state-made";
+/// Metadata key that lets the guest take over a state disk, whoever filled it; holds the nonce.
+const ADOPT_KEY: &str = "clawbake-adopt-state";
+
+/// What a start tells the guest of its state disk. It holds for this start alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum StateDisk {
+    /// This very launch made it, blank: it may be formatted without reading all of it.
+    Made,
+    /// It was there before: it is the deployment's own, or refused.
+    Own,
+    /// It was there before, and is the deployment's from here on, whoever filled it.
+    Adopted,
+}
+
+impl StateDisk {
+    /// A disk that was there before.
+    pub(super) fn found(adopt: bool) -> Self {
+        if adopt { Self::Adopted } else { Self::Own }
+    }
+}
 
 /// Name of a deployment's state disk.
 #[must_use]
@@ -120,13 +142,18 @@ pub(super) fn instance(
     cloud: &Cloud,
     image: &str,
     user_data: String,
+    state_disk: StateDisk,
     nonce: &str,
     run: &(String, String),
 ) -> Instance {
     let zone = &cloud.zone;
-    let item = |key: &str, value: String| MetadataItem {
-        key: Some(key.into()),
-        value: Some(value),
+    let metadata = Metadata {
+        items: vec![
+            item("user-data", user_data),
+            item("enable-guest-attributes", "TRUE"),
+            item("block-project-ssh-keys", "TRUE"),
+        ],
+        ..Metadata::default()
     };
     Instance {
         name: Some(deployment.name.to_string()),
@@ -170,15 +197,7 @@ pub(super) fn instance(
             access_configs: cloud.external_ip.then(external_nat).into_iter().collect(),
             ..NetworkInterface::default()
         }],
-        metadata: Some(Metadata {
-            items: vec![
-                item("user-data", user_data),
-                item(NONCE_KEY, nonce.to_owned()),
-                item("enable-guest-attributes", "TRUE".into()),
-                item("block-project-ssh-keys", "TRUE".into()),
-            ],
-            ..Metadata::default()
-        }),
+        metadata: Some(for_start(metadata, nonce, state_disk)),
         // The account's IAM roles are the limit; scopes are Google's older, coarser one.
         service_accounts: vec![ServiceAccount {
             email: Some(cloud.service_account.clone()),
@@ -198,18 +217,25 @@ pub(super) fn instance(
     }
 }
 
-/// An instance's metadata with a new nonce.
-pub(super) fn with_nonce(mut metadata: Metadata, nonce: &str) -> Metadata {
-    match metadata
+fn item(key: &str, value: impl Into<String>) -> MetadataItem {
+    MetadataItem {
+        key: Some(key.into()),
+        value: Some(value.into()),
+    }
+}
+
+/// An instance's metadata for a start: a new nonce, and what it vouches for. What an earlier start
+/// vouched for is gone.
+pub(super) fn for_start(mut metadata: Metadata, nonce: &str, state_disk: StateDisk) -> Metadata {
+    let said = [NONCE_KEY, MADE_KEY, ADOPT_KEY];
+    metadata
         .items
-        .iter_mut()
-        .find(|item| item.key.as_deref() == Some(NONCE_KEY))
-    {
-        Some(item) => item.value = Some(nonce.to_owned()),
-        None => metadata.items.push(MetadataItem {
-            key: Some(NONCE_KEY.into()),
-            value: Some(nonce.to_owned()),
-        }),
+        .retain(|item| !said.contains(&item.key.as_deref().unwrap_or_default()));
+    metadata.items.push(item(NONCE_KEY, nonce));
+    match state_disk {
+        StateDisk::Made => metadata.items.push(item(MADE_KEY, nonce)),
+        StateDisk::Own => {}
+        StateDisk::Adopted => metadata.items.push(item(ADOPT_KEY, nonce)),
     }
     metadata
 }
@@ -222,4 +248,44 @@ pub(super) fn nonce(instance: &Instance) -> Option<&str> {
         .find(|item| item.key.as_deref() == Some(NONCE_KEY))?
         .value
         .as_deref()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_start_vouches_for_ends_with_it() {
+        let before = Metadata {
+            items: vec![item("user-data", "u"), item(NONCE_KEY, "0")],
+            ..Metadata::default()
+        };
+        let said = |metadata: &Metadata| {
+            let pair = |item: &MetadataItem| item.key.clone().zip(item.value.clone()).unwrap();
+            metadata.items.iter().map(pair).collect::<Vec<_>>()
+        };
+        let pairs = |pairs: &[(&str, &str)]| {
+            let owned = |&(key, value): &(&str, &str)| (key.to_owned(), value.to_owned());
+            pairs.iter().map(owned).collect::<Vec<_>>()
+        };
+        let made = for_start(before, "1", StateDisk::Made);
+        assert_eq!(
+            said(&made),
+            pairs(&[("user-data", "u"), (NONCE_KEY, "1"), (MADE_KEY, "1")])
+        );
+        let adopted = for_start(made, "2", StateDisk::found(true));
+        assert_eq!(
+            said(&adopted),
+            pairs(&[("user-data", "u"), (NONCE_KEY, "2"), (ADOPT_KEY, "2")])
+        );
+        let again = for_start(adopted, "3", StateDisk::found(false));
+        assert_eq!(said(&again), pairs(&[("user-data", "u"), (NONCE_KEY, "3")]));
+        assert_eq!(
+            nonce(&Instance {
+                metadata: Some(again),
+                ..Instance::default()
+            }),
+            Some("3")
+        );
+    }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use super::plan::nonce;
+use super::plan::{Instance, nonce};
 use crate::cloud::Cloud;
 use crate::progress::Stage;
 use crate::serial;
@@ -124,8 +124,20 @@ fn judge(report: Option<&Report>, status: &str, silent: Duration) -> Verdict {
     }
 }
 
-/// The VM's last report, whatever launch it belongs to.
-pub async fn report(cloud: &Cloud, name: &str) -> Result<Option<Report>> {
+/// The last report of a VM since its last start; another start's says nothing about this one.
+pub async fn report(cloud: &Cloud, instance: &Instance) -> Result<Option<Report>> {
+    let name = instance.name.as_deref().unwrap_or_default();
+    let last = last(cloud, name).await?;
+    Ok(last.filter(|report| is_of(report, instance)))
+}
+
+/// Whether a report belongs to the start whose nonce the instance's metadata hold.
+fn is_of(report: &Report, instance: &Instance) -> bool {
+    report.nonce == nonce(instance).unwrap_or_default()
+}
+
+/// The VM's last report, whatever start it belongs to.
+async fn last(cloud: &Cloud, name: &str) -> Result<Option<Report>> {
     let attributes = cloud
         .client
         .instances(&cloud.zone)
@@ -148,10 +160,7 @@ pub async fn watch(cloud: &Cloud, name: &str, timeout: Duration, stage: &Stage) 
     let (mut seen, mut cursor) = (None, 0);
     loop {
         let instance = instances.get(name).await?;
-        let expected = nonce(&instance).unwrap_or_default();
-        let report = report(cloud, name)
-            .await?
-            .filter(|report| report.nonce == expected);
+        let report = report(cloud, &instance).await?;
         cursor = instances
             .serial_port_output(name, cursor)
             .await?
@@ -203,6 +212,7 @@ pub async fn watch(cloud: &Cloud, name: &str, timeout: Duration, stage: &Stage) 
 
 #[cfg(test)]
 mod tests {
+    use super::super::plan::{StateDisk, for_start};
     use super::*;
 
     fn at(phase: Phase, reason: Option<&str>) -> Report {
@@ -222,6 +232,18 @@ mod tests {
         let failed = at(Phase::Failed, Some("no access to secret s"));
         let verdict = judge(Some(&failed), "RUNNING", Duration::ZERO);
         assert_eq!(verdict, Verdict::Failed("no access to secret s".into()));
+    }
+
+    #[test]
+    fn another_starts_report_is_not_this_ones() {
+        let started = |nonce: &str| Instance {
+            metadata: Some(for_start(gce::Metadata::default(), nonce, StateDisk::Own)),
+            ..Instance::default()
+        };
+        let ready = at(Phase::Ready, None);
+        assert!(is_of(&ready, &started("n")));
+        assert!(!is_of(&ready, &started("of-the-next-start")));
+        assert!(!is_of(&ready, &Instance::default()));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use gce::{Kind, Replication, Secret, SecretBytes};
 
 use crate::cloud::Cloud;
@@ -15,6 +15,45 @@ pub const ACCESSOR: &str = "roles/secretmanager.secretAccessor";
 const BYTES: usize = 32;
 /// Secret Manager's limit of a value, in bytes.
 const MAX_BYTES: usize = 64 * 1024;
+
+/// What a secret is for, which decides what its value may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// The gateway's token: clients send it in an HTTP header.
+    Token,
+    /// One line.
+    Line,
+    /// Several lines, such as a key.
+    Text,
+}
+
+/// Refuses a value that a gateway would stumble over, in words that do not tell it. What no secret at
+/// all may hold is refused by [`store`].
+pub fn check(name: &str, value: &[u8], form: Form) -> Result<()> {
+    let text = std::str::from_utf8(value).unwrap_or_default();
+    let strange = |c: char| form == Form::Token && !c.is_ascii_graphic();
+    let what = match text.chars().find(|&c| strange(c)) {
+        _ if text.starts_with('\u{feff}') => "begins with a byte order mark",
+        _ if form != Form::Text && text.contains('\r') => {
+            "holds a carriage return, as files from Windows do"
+        }
+        _ if form != Form::Text && text.contains('\n') => "has several lines",
+        Some(' ' | '\t') => "holds a blank, which no token may",
+        Some(_) => "holds a character that no HTTP header carries",
+        None => return Ok(()),
+    };
+    let remedy = match form {
+        Form::Token => format!(
+            "a token is one line of visible ASCII, such as `clawbake secrets generate {name}` makes"
+        ),
+        _ if what.starts_with("begins") => "save it as UTF-8 without the mark".to_owned(),
+        _ => "--allow-multiline stores a key as it is".to_owned(),
+    };
+    bail!("the value of secret {name} {what}: nothing was stored; {remedy}")
+}
+
+/// How often a policy is read again that others change at the same time. Each time one of them is done.
+const GRANTS: u32 = 16;
 
 /// Names of the deployment's secrets that do not exist.
 pub async fn missing(deployment: &Deployment, cloud: &Cloud) -> Result<Vec<String>> {
@@ -109,9 +148,84 @@ pub fn random() -> Result<SecretBytes> {
 pub async fn grant(cloud: &Cloud, name: &str) -> Result<()> {
     let member = format!("serviceAccount:{}", cloud.service_account);
     let secrets = cloud.client.secrets();
-    let mut policy = secrets.iam_policy(name).await?;
-    if policy.grant(ACCESSOR, &member, None) {
-        secrets.set_iam_policy(name, &policy).await?;
+    let mut tries = 0;
+    loop {
+        let mut policy = secrets.iam_policy(name).await?;
+        if !policy.grant(ACCESSOR, &member, None) {
+            return Ok(());
+        }
+        match secrets.set_iam_policy(name, &policy).await {
+            Err(error) if changed_meanwhile(&error) && tries < GRANTS => tries += 1,
+            set => return Ok(set.map(drop)?),
+        }
     }
-    Ok(())
+}
+
+/// Whether somebody else has written the policy since it was read.
+fn changed_meanwhile(error: &gce::Error) -> bool {
+    matches!(error.kind, Kind::PreconditionFailed | Kind::Conflict)
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::HeaderValue;
+
+    use super::*;
+
+    fn refusal(value: &str, form: Form) -> String {
+        check("s", value.as_bytes(), form)
+            .err()
+            .map(|error| error.to_string())
+            .unwrap_or_default()
+    }
+
+    #[test]
+    fn a_value_is_refused_for_what_it_would_break_and_never_told() {
+        use Form::{Line, Text, Token};
+        for (value, form, words) in [
+            ("c4n4ry", Token, ""),
+            ("c4n4ry\nline", Token, "has several lines"),
+            ("c4n4ry\r", Token, "carriage return"),
+            ("\u{feff}c4n4ry", Token, "byte order mark"),
+            ("c4n4ry two", Token, "holds a blank"),
+            ("c4n4ry-\u{e9}", Token, "no HTTP header carries"),
+            ("c4n4ry\u{7f}", Token, "no HTTP header carries"),
+            ("c4n4ry \u{e9}\t", Line, ""),
+            ("c4n4ry\nline", Line, "--allow-multiline"),
+            ("c4n4ry\r", Line, "carriage return"),
+            ("\u{feff}c4n4ry", Line, "byte order mark"),
+            ("c4n4ry\r\nline\n", Text, ""),
+            ("\u{feff}c4n4ry", Text, "byte order mark"),
+        ] {
+            let refusal = refusal(value, form);
+            assert_eq!(refusal.is_empty(), words.is_empty(), "{value:?} {form:?}");
+            assert!(refusal.contains(words), "{refusal}");
+            assert!(!refusal.contains("c4n4ry"), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn a_token_that_is_let_through_is_one_that_a_header_carries() {
+        let (mut tries, mut accepted, mut differences) = (0, 0, 0);
+        for code in 0..=0x2fff_u32 {
+            let Some(c) = char::from_u32(code) else {
+                continue;
+            };
+            for token in [
+                format!("{c}"),
+                format!("a{c}"),
+                format!("a{c}b"),
+                format!("{c}b"),
+            ] {
+                tries += 1;
+                if refusal(&token, Form::Token).is_empty() {
+                    accepted += 1;
+                    let header = HeaderValue::from_str(&format!("Bearer {token}"));
+                    let same = |header: HeaderValue| header.to_str().is_ok_and(|h| h[7..] == token);
+                    differences += u32::from(!header.is_ok_and(same));
+                }
+            }
+        }
+        assert_eq!((tries, accepted, differences), (4 * 0x3000, 4 * 94, 0));
+    }
 }

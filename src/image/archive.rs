@@ -27,6 +27,7 @@ pub async fn make(
         let mut command = Command::new("tar");
         command.args([
             "--create",
+            "--force-local",
             "--sparse",
             "--format=oldgnu",
             "--owner=0",

@@ -14,7 +14,7 @@ use super::cache::Cache;
 use super::key::Key;
 use super::{kit, run};
 use crate::progress::{Outcome, Stage};
-use crate::recipe::Recipe;
+use crate::recipe::{Binary, Recipe, Scripts};
 use crate::release::{Package, Registry};
 
 /// The Docker archive within the stage's directory.
@@ -62,6 +62,8 @@ pub fn key(recipe: &Recipe, containerfile: &str, sources: &Sources, archive: &st
         .binaries
         .iter()
         .map(|b| (b.name.as_str(), &*b.sha256));
+    let member = |b: &Binary| format!("{}={}\0", b.name, b.member.as_deref().unwrap_or_default());
+    let members: String = gateway.binaries.iter().map(member).collect();
     Key::new("gateway", 1)
         .with("suite", recipe.base.suite())
         .with("archive", archive)
@@ -73,7 +75,10 @@ pub fn key(recipe: &Recipe, containerfile: &str, sources: &Sources, archive: &st
                 .map(|p| (p.version.as_str(), p.dist.integrity.as_str())),
         )
         .with_all(binaries)
+        .with("members", &members)
         .with("script", kit::CONTAINER)
+        .with("user", kit::NOBODY)
+        .with("scripts", scripts(recipe, containerfile))
         .with(
             "warm",
             if gateway.container.warm {
@@ -158,6 +163,24 @@ pub(crate) fn package_json(recipe: &Recipe) -> serde_json::Value {
     })
 }
 
+/// Whether a Containerfile copies a file of its context: what it does not copy is not made.
+pub(crate) fn copies(containerfile: &str, file: &str) -> bool {
+    containerfile.lines().any(|line| {
+        let mut words = line.split_whitespace();
+        matches!(words.next(), Some("COPY" | "ADD")) && words.any(|word| word == file)
+    })
+}
+
+/// How the install scripts of npm's packages are run; a container without npm has none.
+pub(crate) fn scripts(recipe: &Recipe, containerfile: &str) -> &'static str {
+    let scripts = if copies(containerfile, "npm") {
+        recipe.gateway.container.scripts
+    } else {
+        Scripts::None
+    };
+    scripts.name()
+}
+
 /// Makes the archive, or finds it in the cache. Returns the stage's directory.
 pub async fn make(
     recipe: &Recipe,
@@ -179,7 +202,7 @@ pub async fn make(
             stage,
         };
         build.context(containerfile, sources, registry).await?;
-        build.image().await
+        build.image(scripts(recipe, containerfile)).await
     };
     cache.stage("gateway", key, build).await
 }
@@ -195,13 +218,16 @@ pub(super) struct Build<'a> {
 
 impl Build<'_> {
     /// Builds, warms and saves the image.
-    async fn image(&self) -> Result<()> {
+    async fn image(&self, scripts: &str) -> Result<()> {
         let gateway = &self.recipe.gateway;
         seed(self.recipe, &self.dir.join("seed"))?;
-        let (script, warm) = (self.dir.join("container.sh"), self.dir.join("warm.mjs"));
         kit::write(
             self.dir,
-            [("container.sh", kit::CONTAINER), ("warm.mjs", kit::WARM)],
+            [
+                ("nobody.sh", kit::NOBODY),
+                ("container.sh", kit::CONTAINER),
+                ("warm.mjs", kit::WARM),
+            ],
         )?;
         let mut command = Command::new("unshare");
         command.args([
@@ -212,14 +238,11 @@ impl Build<'_> {
             "--mount-proc",
             "sh",
         ]);
-        command.arg(&script).arg(self.dir);
+        command.arg(self.dir.join("nobody.sh")).arg(self.dir);
+        command.arg(self.cache.shared("npm")?).arg("container.sh");
         command.arg(format!("docker.io/{}", self.recipe.container_image()));
-        command.arg(self.cache.shared("npm")?);
-        command.arg(if gateway.container.warm {
-            warm.as_os_str()
-        } else {
-            "".as_ref()
-        });
+        command.arg(scripts);
+        command.arg(if gateway.container.warm { "1" } else { "" });
         command.arg(format!("http://127.0.0.1:{}/", gateway.ports.inner));
         command.arg(&*gateway.token_env).args(&gateway.command);
         let printed = run::output(
@@ -236,15 +259,16 @@ impl Build<'_> {
         {
             fs::write(self.dir.join(WARM_START), start)?;
         }
-        for leftover in ["context", "storage", "run", "seed", "home"] {
-            let path = self.dir.join(leftover);
-            if path.exists() {
+        for leftover in fs::read_dir(self.dir)? {
+            let path = leftover?.path();
+            let removed = if path.is_dir() {
                 fs::remove_dir_all(&path)
-                    .with_context(|| format!("removing {}", path.display()))?;
-            }
-        }
-        for leftover in ["container.sh", "warm.mjs"] {
-            fs::remove_file(self.dir.join(leftover))?;
+            } else if path.ends_with(ARCHIVE) || path.ends_with(WARM_START) {
+                Ok(())
+            } else {
+                fs::remove_file(&path)
+            };
+            removed.with_context(|| format!("removing {}", path.display()))?;
         }
         Ok(())
     }
@@ -267,10 +291,82 @@ pub(crate) fn seed(recipe: &Recipe, home: &Path) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
 
     #[test]
-    fn variables_survive_the_containerfile() {
-        assert_eq!(quoted(r#"a "b" $HOME \"#), r#""a \"b\" \$HOME \\""#);
+    fn what_a_containerfile_does_not_copy_is_not_made() {
+        let file = "FROM scratch\nADD base.tar /\nCOPY --chown=1 npm /opt/npm\nRUN echo node\n";
+        assert!(copies(file, "base.tar"));
+        assert!(copies(file, "npm"));
+        assert!(!copies(file, "node"));
+        let recipe = Recipe::shipped("clawdbot").unwrap().unwrap();
+        assert_eq!(scripts(&recipe, file), "offline");
+        assert_eq!(scripts(&recipe, "FROM scratch\n"), "none");
+    }
+
+    /// What a parser stumbles over, alone, next to each other and at both ends.
+    fn values() -> Vec<String> {
+        let pieces = [
+            "\"", "'", "\\", "\\\\", "$", "${X}", "${X:-y}", "$X", "$(id)", "`id`", "#", " ", "\t",
+            "=", "\\n", "\\$", "\\\"", "{{ X }}", "%", "[", "]", ",", "é日", "\u{a0}", "\u{2028}",
+            "a", "",
+        ];
+        let mut values: Vec<_> = pieces
+            .iter()
+            .flat_map(|one| pieces.iter().map(move |other| format!("{one}{other}")))
+            .collect();
+        values.extend(
+            pieces
+                .iter()
+                .map(|piece| format!("x{piece}{piece}y {piece}")),
+        );
+        values
+    }
+
+    #[test]
+    #[ignore = "takes root and buildah"]
+    fn variables_are_read_back_by_buildah_as_they_were_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let values = values();
+        let mut file = "FROM scratch\n".to_owned();
+        for (index, value) in values.iter().enumerate() {
+            writeln!(file, "ENV V{index}={}", quoted(value)).unwrap();
+        }
+        fs::write(dir.path().join("Containerfile"), file).unwrap();
+        let buildah = |words: &[&str]| {
+            let mut command = std::process::Command::new("buildah");
+            let dir = |name| dir.path().join(name);
+            command
+                .arg("--root")
+                .arg(dir("storage"))
+                .arg("--runroot")
+                .arg(dir("run"));
+            let output = command
+                .arg("--storage-driver=vfs")
+                .args(words)
+                .output()
+                .unwrap();
+            assert!(
+                output.status.success(),
+                "{}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+            output.stdout
+        };
+        let context = dir.path().to_str().unwrap();
+        buildah(&["build", "--layers=false", "--tag=docker.io/x/x:1", context]);
+        let printed = buildah(&["inspect", "--type=image", "docker.io/x/x:1"]);
+        let image: serde_json::Value = serde_json::from_slice(&printed).unwrap();
+        let read = image["OCIv1"]["config"]["Env"].as_array().unwrap();
+        let expected = values
+            .iter()
+            .enumerate()
+            .map(|(index, value)| format!("V{index}={value}"));
+        let differences: Vec<_> = expected
+            .filter(|variable| !read.iter().any(|read| read == variable))
+            .collect();
+        assert_eq!((values.len(), differences), (756, Vec::new()));
     }
 }

@@ -89,7 +89,7 @@ impl Build<'_> {
     async fn tar(&self, what: &str, file: &Path, to: &Path, options: &[&str]) -> Result<()> {
         let mut command = Command::new("tar");
         command
-            .arg("-xzf")
+            .args(["--force-local", "-xzf"])
             .arg(file)
             .arg("-C")
             .arg(to)

@@ -9,6 +9,10 @@ use crate::recipe::Base;
 pub const ROOT: &str = include_str!("../../recipes/base/root.sh");
 /// Builds the gateway's container.
 pub const CONTAINER: &str = include_str!("../../recipes/base/container.sh");
+/// Runs [`CONTAINER`] as nobody.
+pub const NOBODY: &str = include_str!("../../recipes/base/nobody.sh");
+/// Takes a binary out of an archive.
+pub const MEMBER: &str = include_str!("../../recipes/base/member.sh");
 /// Enters the root and runs [`INSIDE`].
 pub const OFFLINE: &str = include_str!("../../recipes/base/offline.sh");
 /// The bake as seen from inside the image.

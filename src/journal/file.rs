@@ -1,19 +1,25 @@
-//! A journal on disk: one JSON line for everything that happens, the first for the run itself. It is
-//! only ever appended to, and the process that writes it holds a lock on it, so that another one can
-//! tell a run that goes on from a dead one.
+//! A journal on disk. It is only ever appended to, and the process that writes it holds a lock on it,
+//! the kernel's, so that another one can tell a run that goes on from a dead one.
 
+use std::fmt;
 use std::fs::{self, File, TryLockError};
-use std::io::{Read as _, Write as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::io::{ErrorKind, Read as _};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use super::Resource;
+use super::line::{End, Format, Line, Text, Unread};
 use crate::cloud::Place;
 
-const SUFFIX: &str = ".jsonl";
+const SUFFIX: &str = ".journal";
+/// Of journals without checksums. A version that wrote them throws away what it cannot read, so others
+/// have another name.
+const PLAIN_SUFFIX: &str = ".jsonl";
+/// Bytes of a journal at most: a run creates some ten resources, of some hundred bytes each.
+const LIMIT: u64 = 1 << 20;
 
 /// A run of a verb.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,55 +46,37 @@ pub struct Entry {
     pub resource: Resource,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) enum Line {
-    Begin(Run),
-    /// The request that creates it is about to be sent.
-    Create(Entry),
-    /// Every request so far has been answered.
-    Answered,
-    /// It is not this run's, or no longer.
-    Forget(Entry),
-}
-
-/// What a journal says.
-#[derive(Debug, Default)]
-pub(super) struct Text {
-    pub run: Option<Run>,
-    pub entries: Vec<Entry>,
-    /// Whether the last request had an answer.
-    pub answered: bool,
-}
-
-impl Text {
-    /// Reads up to the first line that is not whole: the request after it was not sent.
-    fn read(text: &str) -> Self {
-        let mut read = Self::default();
-        let lines = text
-            .lines()
-            .map_while(|line| serde_json::from_str(line).ok());
-        for line in lines {
-            match line {
-                Line::Begin(run) => read.run = Some(run),
-                Line::Create(entry) => {
-                    read.entries.push(entry);
-                    read.answered = false;
-                }
-                Line::Answered => read.answered = true,
-                Line::Forget(entry) => read.entries.retain(|other| *other != entry),
-            }
-        }
-        read
-    }
-}
-
 /// An open journal, locked until dropped.
 #[derive(Debug)]
 pub(super) struct JournalFile {
     path: PathBuf,
     file: File,
+    end: End,
 }
+
+/// A dead run's journal that cannot be read. It is kept, and so is all that it may name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// The journal.
+    pub path: PathBuf,
+    /// Which line, and why.
+    why: String,
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the journal {} cannot be read: {}. It is kept, and what it names is not touched: clean with the \
+             version that wrote it, or look at the names in it, delete what is left over of them, and then the file",
+            self.path.display(),
+            self.why
+        )
+    }
+}
+
+/// What dead runs have left in a directory.
+pub(super) type Dead = (Vec<(JournalFile, Text)>, Vec<Unreadable>);
 
 impl JournalFile {
     /// A new one, which has its lock and first line before anybody else can see it.
@@ -98,78 +86,103 @@ impl JournalFile {
         let new = tempfile::Builder::new().prefix(".new-").tempfile_in(dir);
         let new = new.with_context(beginning)?;
         new.as_file().lock().with_context(beginning)?;
+        let (first, end) = End::new(Format::Summed).next(&Line::Begin(run.clone()))?;
+        new.as_file()
+            .write_all_at(&first, 0)
+            .and_then(|()| new.as_file().sync_all())
+            .with_context(beginning)?;
         let path = dir.join(format!("{}-{}{SUFFIX}", run.verb, run.id));
         let file = new.persist_noclobber(&path).with_context(beginning)?;
-        let mut journal = Self { path, file };
-        journal.append(&Line::Begin(run.clone()))?;
-        Ok(journal)
+        // The file's name must outlast a power cut as well, and so must a new directory's.
+        for dir in dir.ancestors().take(2) {
+            File::open(dir)
+                .and_then(|dir| dir.sync_all())
+                .with_context(beginning)?;
+        }
+        Ok(Self { path, file, end })
     }
 
-    /// The journals of runs that have ended without settling them.
-    pub fn dead(dir: &Path) -> Result<Vec<(Self, Text)>> {
+    /// The journals of runs that have ended without settling them, and those that cannot be read.
+    pub fn dead(dir: &Path) -> Result<Dead> {
         let reading = || format!("reading the journals in {}", dir.display());
+        let mut dead = Dead::default();
         let entries = match fs::read_dir(dir) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(dead),
             entries => entries.with_context(reading)?,
         };
-        let mut dead = Vec::new();
         for entry in entries {
             let path = entry.with_context(reading)?.path();
-            if !path.to_string_lossy().ends_with(SUFFIX) {
+            let name = path.as_os_str().as_encoded_bytes();
+            let format = if name.ends_with(SUFFIX.as_bytes()) {
+                Format::Summed
+            } else if name.ends_with(PLAIN_SUFFIX.as_bytes()) {
+                Format::Plain
+            } else {
                 continue;
-            }
-            let Ok(mut file) = File::options().read(true).append(true).open(&path) else {
-                continue; // settled meanwhile
             };
-            match file.try_lock() {
-                Err(TryLockError::WouldBlock) => continue,
-                locked => locked.with_context(reading)?,
+            match Self::open(&path, format) {
+                Ok(Some(found)) => dead.0.push(found),
+                Ok(None) => {}
+                Err(why) => dead.1.push(Unreadable { path, why }),
             }
-            // Whoever held the lock before may have removed it.
-            if file.metadata().with_context(reading)?.nlink() == 0 {
-                continue;
-            }
-            let mut text = String::new();
-            file.read_to_string(&mut text).with_context(reading)?;
-            dead.push((Self { path, file }, Text::read(&text)));
         }
         Ok(dead)
     }
 
-    /// Appends a line; on disk when this returns.
+    /// A dead run's; none if its run goes on, or if it is settled meanwhile.
+    fn open(path: &Path, format: Format) -> Result<Option<(Self, Text)>, String> {
+        let plainly = |error: std::io::Error| error.to_string();
+        match fs::symlink_metadata(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            found => {
+                if !found.map_err(plainly)?.is_file() {
+                    return Err("it is no file".into());
+                }
+            }
+        }
+        let mut file = match File::options().read(true).write(true).open(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            file => file.map_err(plainly)?,
+        };
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(plainly(error)),
+            Ok(()) => {}
+        }
+        // Whoever held the lock before may have removed it.
+        if file.metadata().map_err(plainly)?.nlink() == 0 {
+            return Ok(None);
+        }
+        let mut bytes = Vec::new();
+        (&mut file)
+            .take(LIMIT + 1)
+            .read_to_end(&mut bytes)
+            .map_err(plainly)?;
+        if bytes.len() as u64 > LIMIT {
+            return Err(format!("it is larger than {} KiB", LIMIT >> 10));
+        }
+        let text = Text::read(&bytes, format)
+            .map_err(|Unread { line, why }| format!("its line {line} {why}"))?;
+        let (path, end) = (path.to_owned(), text.end);
+        Ok(Some((Self { path, file, end }, text)))
+    }
+
+    /// Appends a line; on disk when this returns. What is behind the last whole line is given up: it is
+    /// of an append that failed.
     pub fn append(&mut self, line: &Line) -> Result<()> {
-        let text = serde_json::to_string(line)? + "\n";
+        let (text, end) = self.end.next(line)?;
         let written = self
             .file
-            .write_all(text.as_bytes())
+            .set_len(self.end.length)
+            .and_then(|()| self.file.write_all_at(&text, self.end.length))
             .and_then(|()| self.file.sync_data());
-        written.with_context(|| format!("writing the journal {}", self.path.display()))
+        written.with_context(|| format!("writing the journal {}", self.path.display()))?;
+        self.end = end;
+        Ok(())
     }
 
     pub fn remove(&self) -> Result<()> {
         fs::remove_file(&self.path)
             .with_context(|| format!("removing the journal {}", self.path.display()))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_torn_line_ends_the_text_and_nothing_before_it_is_lost() {
-        let entry = |name: &str| Entry {
-            run: "r".into(),
-            resource: Resource::Image { name: name.into() },
-        };
-        let line = |line| serde_json::to_string(&line).unwrap() + "\n";
-        let mut text = line(Line::Create(entry("a"))) + &line(Line::Answered);
-        let read = Text::read(&text);
-        assert_eq!((read.entries, read.answered), (vec![entry("a")], true));
-        text += &line(Line::Create(entry("b")));
-        text += &line(Line::Forget(entry("a")));
-        text += &line(Line::Create(entry("c")))[..20];
-        let read = Text::read(&text);
-        assert_eq!((read.entries, read.answered), (vec![entry("b")], false));
     }
 }

@@ -8,7 +8,8 @@ use anyhow::Result;
 use gce::Client;
 use serde::Serialize;
 
-use super::file::{Entry, JournalFile, Line, Run, Text};
+use super::file::{Entry, JournalFile, Run, Unreadable};
+use super::line::{Line, Text};
 use super::{RUN_LABEL, Resource};
 use crate::cloud::Place;
 
@@ -51,22 +52,38 @@ impl fmt::Display for Fate {
 pub struct Leftover {
     /// The run.
     pub run: Run,
-    file: JournalFile,
-    text: Text,
+    pub(super) file: JournalFile,
+    entries: Vec<Entry>,
+    answered: bool,
 }
 
-/// The runs that ended without settling their journals, the oldest first.
+/// The journals of runs that ended without settling them.
+#[derive(Debug)]
+pub struct Dead {
+    /// The oldest first.
+    pub runs: Vec<Leftover>,
+    /// Nobody knows what these runs have left over.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// The journals of dead runs in `dir`.
+pub fn dead(dir: &Path) -> Result<Dead> {
+    let (found, mut unreadable) = JournalFile::dead(dir)?;
+    let leftover = |(file, text): (JournalFile, Text)| Leftover {
+        run: text.run,
+        file,
+        entries: text.entries,
+        answered: text.answered,
+    };
+    let mut runs: Vec<_> = found.into_iter().map(leftover).collect();
+    runs.sort_by_key(|leftover| leftover.run.began);
+    unreadable.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok(Dead { runs, unreadable })
+}
+
+/// The dead runs whose journals can be read, the oldest first.
 pub fn leftovers(dir: &Path) -> Result<Vec<Leftover>> {
-    let mut found = Vec::new();
-    for (file, mut text) in JournalFile::dead(dir)? {
-        match text.run.take() {
-            Some(run) => found.push(Leftover { run, file, text }),
-            // It died before it could write the first line.
-            None => file.remove()?,
-        }
-    }
-    found.sort_by_key(|leftover| leftover.run.began);
-    Ok(found)
+    Ok(dead(dir)?.runs)
 }
 
 /// Strikes what is in use from the journals of dead runs: it is nobody's left-over any more.
@@ -88,13 +105,13 @@ pub(super) fn take(
         if !leftover.run.place.is(place) {
             continue;
         }
-        let entries = leftover.text.entries.clone();
+        let entries = leftover.entries.clone();
         for entry in entries.iter().filter(|entry| entry.resource == *resource) {
             first(entry)?;
             leftover.file.append(&Line::Forget(entry.clone()))?;
-            leftover.text.entries.retain(|other| other != entry);
+            leftover.entries.retain(|other| other != entry);
         }
-        if leftover.text.entries.is_empty() {
+        if leftover.entries.is_empty() {
             leftover.file.remove()?;
         }
     }
@@ -104,13 +121,13 @@ pub(super) fn take(
 impl Leftover {
     /// What it had begun to create, the last first.
     pub fn resources(&self) -> impl Iterator<Item = &Resource> {
-        self.text.entries.iter().rev().map(|entry| &entry.resource)
+        self.entries.iter().rev().map(|entry| &entry.resource)
     }
 
     /// Looks at each resource, the last first, and changes nothing.
     pub async fn look(&self, client: &Client) -> Vec<(Resource, Fate)> {
         let mut looked = Vec::new();
-        for entry in self.text.entries.iter().rev() {
+        for entry in self.entries.iter().rev() {
             let found = owned(client, entry).await;
             looked.push((entry.resource.clone(), found.unwrap_or_else(failed)));
         }
@@ -119,7 +136,7 @@ impl Leftover {
 
     /// Removes what the run had created, the last first. The journal stays where something failed.
     pub async fn clean(self, client: &Client) -> Result<Vec<(Resource, Fate)>> {
-        let fates = remove_all(client, &self.text.entries, self.text.answered).await;
+        let fates = remove_all(client, &self.entries, self.answered).await;
         if !fates
             .iter()
             .any(|(_, fate)| matches!(fate, Fate::Failed { .. }))

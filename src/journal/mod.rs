@@ -6,6 +6,7 @@
 
 mod file;
 mod leftover;
+mod line;
 mod resource;
 
 use std::path::{Path, PathBuf};
@@ -15,11 +16,12 @@ use anyhow::{Result, anyhow};
 use gce::{Client, Kind, Pending};
 
 use crate::cloud::Place;
-use file::{JournalFile, Line};
+use file::JournalFile;
 use leftover::{owned, remove_all, take};
+use line::Line;
 
-pub use file::{Entry, Run};
-pub use leftover::{Fate, Leftover, keep, leftovers};
+pub use file::{Entry, Run, Unreadable};
+pub use leftover::{Dead, Fate, Leftover, dead, keep, leftovers};
 pub use resource::{RUN_LABEL, Resource};
 
 /// Digits of a run's id: with 48 random bits, a million runs share none.

@@ -29,7 +29,14 @@ struct Service {
     volumes: Vec<Volume>,
     cap_drop: [&'static str; 1],
     security_opt: [&'static str; 1],
+    ulimits: Ulimits,
     stop_grace_period: String,
+}
+
+#[derive(Serialize)]
+struct Ulimits {
+    /// Bytes of a core dump, which would hold every secret.
+    core: u64,
 }
 
 #[derive(Serialize)]
@@ -79,6 +86,7 @@ impl Recipe {
             volumes: gateway.state.dirs.iter().map(volume).collect(),
             cap_drop: ["ALL"],
             security_opt: ["no-new-privileges:true"],
+            ulimits: Ulimits { core: 0 },
             stop_grace_period: format!("{}s", gateway.stop_seconds),
         };
         let compose = Compose {

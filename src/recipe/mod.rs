@@ -130,8 +130,22 @@ pub struct Container {
     pub file: RelativePath,
     /// Node's version: `22`, `22.12` or `22.12.0`.
     pub node: String,
+    /// How the install scripts of the gateway's npm packages are run.
+    pub scripts: Scripts,
     /// Whether the gateway is started once while building, to fill its caches.
     pub warm: bool,
+}
+
+/// How install scripts are run, after the packages are fetched and unpacked. They are whatever the
+/// authors of some hundred packages wrote, and run as nobody on the machine that bakes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scripts {
+    /// Not at all.
+    None,
+    /// Without network.
+    Offline,
+    /// With network, for packages that download what they need.
+    Online,
 }
 
 /// The gateway sees loopback clients only: it listens on `inner`, and a proxy hands on what arrives
@@ -256,6 +270,21 @@ impl Default for Builder {
             deadline_minutes: 60,
             service_account: None,
             external_ip: true,
+        }
+    }
+}
+
+impl Scripts {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::None, Self::Offline, Self::Online];
+
+    /// As recipes write it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Offline => "offline",
+            Self::Online => "online",
         }
     }
 }

@@ -24,10 +24,13 @@ macro_rules! unit {
 /// Path, permissions and content of what every VM gets.
 pub(super) const INSTALLED: &[(&str, &str, &str)] = &[
     script!("/usr/local/lib/clawbake", "clawbake-state"),
+    script!("/usr/local/lib/clawbake", "clawbake-disk"),
+    script!("/usr/local/lib/clawbake", "clawbake-writable"),
     script!("/usr/local/lib/clawbake", "clawbake-env"),
     script!("/usr/local/lib/clawbake", "clawbake-failed"),
     script!("/usr/local/lib/clawbake", "clawbake-guard"),
     script!("/usr/local/lib/clawbake", "clawbake-phase"),
+    script!("/usr/local/lib/clawbake", "clawbake-redact"),
     script!("/usr/local/lib/clawbake", "clawbake-ready"),
     script!("/etc/systemd/system-generators", "clawbake-ports"),
     unit!("clawbake-state.service"),

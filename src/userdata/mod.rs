@@ -26,6 +26,8 @@ pub const STATE_DEVICE: &str = "clawbake-state";
 #[derive(Debug, Clone, Serialize)]
 pub struct Values {
     schema: u32,
+    /// The deployment's name: the state disk is marked with it.
+    pub deployment: String,
     /// Project of the secrets.
     pub project: String,
     /// Secret Manager's base URL, as the VM reaches it.
@@ -44,6 +46,7 @@ impl Values {
     pub fn new(deployment: &Deployment, project: &str, secret_manager: &str) -> Self {
         Self {
             schema: 1,
+            deployment: deployment.name.to_string(),
             project: project.to_owned(),
             secret_manager: secret_manager.to_owned(),
             state_device: STATE_DEVICE,

@@ -237,13 +237,25 @@ impl Stage {
         stdout(ps.args(["axww", "-o", "args"]).output().unwrap(), &["ps"])
     }
 
-    /// Ends the engine as a crash would.
+    fn engine_pid(&self) -> u32 {
+        let endpoint = Endpoint::read(&self.engine());
+        endpoint.unwrap().expect("an engine").pid
+    }
+
+    /// Ends the engine as a crash would, and sees that nothing outlives it.
     pub fn kill_engine(&self) {
-        let endpoint = fs::read(self.engine().join("endpoint.json")).unwrap();
-        let endpoint: Value = serde_json::from_slice(&endpoint).unwrap();
-        let pid = endpoint["pid"].to_string();
+        let pid = self.engine_pid().to_string();
         let status = self.command("kill").args(["-9", &pid]).status();
         assert!(status.unwrap().success());
+        let outlived = orphans::outlived(&self.engine(), Duration::from_secs(1));
+        assert_eq!(outlived, [], "outlives the engine");
+    }
+
+    /// Every file, row and process of the engine has an owner.
+    pub fn expect_no_orphans(&self) {
+        let patience = Duration::from_secs(10);
+        let found = orphans::settle(&self.engine(), self.engine_pid(), patience);
+        assert_eq!(found, [], "nobody owns it");
     }
 
     /// Waits until this engine has so many QEMU processes.

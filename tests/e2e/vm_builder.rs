@@ -3,8 +3,6 @@
 //! latter by an account that may do what `setup` lets a deployer do.
 
 use std::fs;
-use std::io::{self, BufRead as _, BufReader, Write as _};
-use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -14,12 +12,11 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::disk::Disk;
+use crate::neighbour::{ADDRESS, Neighbour};
 use crate::stage::{Stage, stdout};
 
 const RECIPE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/stand-in");
 const BAKE: [&str; 4] = ["bake", "--builder=vm", "--no-promote", "--json"];
-/// This machine, as a VM of the engine's reaches it.
-const HOST: &str = "169.254.10.2";
 /// How long after the script's end the bake may still run: a look at the VM and the clean-up.
 const REACTION: Duration = Duration::from_mins(1);
 
@@ -27,7 +24,8 @@ const REACTION: Duration = Duration::from_mins(1);
 #[ignore = "boots VMs for 10 to 20 minutes; `make e2e`"]
 fn a_vm_makes_the_image_and_a_failing_script_ends_the_bake_at_once() {
     let stage = Stage::open("vm-builder");
-    let busybox = busybox(&stage);
+    let (_neighbour, url, digest) = busybox(&stage);
+    let busybox = (url, digest);
 
     stage.chapter("a recipe asks for a package that does not exist");
     let broken = deployment(&stage, "broken", "local", &busybox);
@@ -83,47 +81,21 @@ fn a_vm_makes_the_image_and_a_failing_script_ends_the_bake_at_once() {
     stage.chapter("the end");
 }
 
-/// The URL at which this machine serves Debian's static busybox to VMs, and its digest.
-fn busybox(stage: &Stage) -> (String, String) {
+/// Where a neighbour serves Debian's static busybox to VMs, and its digest.
+fn busybox(stage: &Stage) -> (Neighbour, String, String) {
     let script = "apt-get download busybox-static >&2 \
                   || { apt-get update -qq && apt-get download busybox-static; } >&2; \
-                  dpkg-deb --fsys-tarfile busybox-static_*.deb | tar -xO ./bin/busybox";
+                  dpkg-deb --fsys-tarfile busybox-static_*.deb | tar -x ./bin/busybox";
     let mut command = stage.command("sh");
     let output = command.args(["-euc", script]).output().unwrap();
-    let message = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success() && !output.stdout.is_empty(),
-        "{message}"
-    );
-    let content = output.stdout;
-    let digest = Sha256::digest(&content);
+    stdout(output, &["busybox-static"]);
+    let program = stage.path("bin/busybox");
+    let digest = Sha256::digest(fs::read(&program).unwrap());
     let digest = digest
         .iter()
         .fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || {
-        for client in listener.incoming().map_while(Result::ok) {
-            answer(client, &content).ok();
-        }
-    });
-    (format!("http://{HOST}:{port}/busybox"), digest)
-}
-
-/// Whatever is asked for.
-fn answer(mut client: TcpStream, content: &[u8]) -> io::Result<()> {
-    let mut request = BufReader::new(client.try_clone()?).lines();
-    while request
-        .next()
-        .transpose()?
-        .is_some_and(|line| !line.is_empty())
-    {}
-    let length = content.len();
-    write!(
-        client,
-        "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
-    )?;
-    client.write_all(content)
+    let neighbour = Neighbour::serve(&program, &stage.path("bin"));
+    (neighbour, format!("http://{ADDRESS}/busybox"), digest)
 }
 
 /// The engine as a project of Google's: its owner's, and a deployer's who comes from somewhere else.

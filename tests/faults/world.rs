@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use clawbake::recipe::Recipe;
+use orphans::Finding;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use wire::{Asked, Fault, Proxy};
@@ -23,6 +25,8 @@ const CLAWBAKE: &str = env!("CARGO_BIN_EXE_clawbake");
 pub const NAME: &str = "clawdbot-gateway";
 pub const FAMILY: &str = "clawdbot-gateway";
 const STATE: &str = "clawdbot-gateway-state";
+/// What an engine gets to end what a verb has begun.
+const SETTLED: Duration = Duration::from_secs(10);
 
 pub struct World {
     dir: TempDir,
@@ -280,6 +284,11 @@ impl World {
     /// Runs the verb, and nothing goes wrong.
     pub fn again(&self) -> Output {
         self.verb(&self.arguments()).output().unwrap()
+    }
+
+    /// What nobody owns in the engine's directory.
+    pub fn orphans(&self) -> Vec<Finding> {
+        orphans::settle(&self.dir.path().join("engine"), self.engine.id(), SETTLED)
     }
 
     /// Cleans up after it.

@@ -5,6 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use rustix::fs::{FlockOperation, flock};
@@ -44,14 +45,8 @@ impl Endpoint {
     /// # Errors
     /// When what is in `dir` cannot be read.
     pub fn read(dir: &Path) -> Result<Option<Self>> {
-        // Without an engine the lock is free, whatever an engine that died has left behind.
-        match File::open(dir.join(LOCK)) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error).with_context(|| format!("reading {}", dir.display())),
-            Ok(lock) if flock(&lock, FlockOperation::NonBlockingLockShared).is_ok() => {
-                return Ok(None);
-            }
-            Ok(_) => {}
+        if !Self::is_taken(dir)? {
+            return Ok(None);
         }
         let path = dir.join(FILE);
         match std::fs::read(&path) {
@@ -61,6 +56,19 @@ impl Endpoint {
                 .and_then(|text| Ok(serde_json::from_slice(&text)?))
                 .map(Some)
                 .with_context(|| format!("reading {}", path.display())),
+        }
+    }
+
+    /// Whether an engine has taken `dir`, be it one that does not listen yet.
+    ///
+    /// # Errors
+    /// When what is in `dir` cannot be read.
+    pub fn is_taken(dir: &Path) -> Result<bool> {
+        // Without an engine the lock is free, whatever an engine that died has left behind.
+        match File::open(dir.join(LOCK)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error).with_context(|| format!("reading {}", dir.display())),
+            Ok(lock) => Ok(flock(&lock, FlockOperation::NonBlockingLockShared).is_err()),
         }
     }
 
@@ -85,6 +93,9 @@ impl Endpoint {
 const FILE: &str = "endpoint.json";
 const LOCK: &str = "lock";
 const TOKEN: &str = "token";
+/// How often the lock may be found in the hands of somebody who looks.
+const LOOKS: u32 = 500;
+const LOOK: Duration = Duration::from_millis(3);
 
 /// Writes a file whole or not at all, for its owner alone.
 fn write_private(path: &Path, content: &[u8]) -> Result<()> {
@@ -99,7 +110,7 @@ fn write_private(path: &Path, content: &[u8]) -> Result<()> {
 }
 
 /// Makes this process the only engine of `dir`, for as long as the file is open.
-pub(crate) fn lock(dir: &Path) -> Result<File> {
+pub(crate) async fn lock(dir: &Path) -> Result<File> {
     let path = dir.join(LOCK);
     let lock = OpenOptions::new()
         .write(true)
@@ -108,11 +119,19 @@ pub(crate) fn lock(dir: &Path) -> Result<File> {
         .mode(0o600)
         .open(&path);
     let lock = lock.with_context(|| format!("opening {}", path.display()))?;
-    if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
-        bail!(
-            "another engine serves {}; stop it first, or use another directory",
-            dir.display()
-        );
+    let mut looks = 0;
+    while flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+        // Who looks whether there is an engine holds the lock as well, shared and for an instant.
+        let looked_at = flock(&lock, FlockOperation::NonBlockingLockShared).is_ok();
+        if !looked_at || looks == LOOKS {
+            bail!(
+                "another engine serves {}; stop it first, or use another directory",
+                dir.display()
+            );
+        }
+        looks += 1;
+        flock(&lock, FlockOperation::Unlock).context("letting go of the lock")?;
+        tokio::time::sleep(LOOK).await;
     }
     Ok(lock)
 }

@@ -34,6 +34,7 @@ mod engine;
 mod error;
 mod key;
 mod log;
+mod mark;
 pub mod metadata;
 mod private;
 mod room;
@@ -47,6 +48,7 @@ use std::time::Duration;
 
 pub use connect::connect;
 pub use endpoint::Endpoint;
+pub use mark::delete;
 pub use room::explain;
 pub use serve::serve;
 

@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::engine::{Engine, Stop};
 use crate::vm::Hypervisor;
-use crate::{Config, Endpoint, api, catalog, endpoint, private, room};
+use crate::{Config, Endpoint, api, catalog, endpoint, mark, private, room};
 
 /// Serves until SIGTERM or SIGINT, then powers the VMs off. The next engine on the same directory
 /// boots them again. A second signal pulls
@@ -39,7 +39,8 @@ async fn run(config: Config) -> Result<()> {
     );
     private::enter(&dir)?;
     let dir = std::path::absolute(&dir).context("finding the engine's directory")?;
-    let _lock = endpoint::lock(&dir)?;
+    let _lock = endpoint::lock(&dir).await?;
+    mark::set(&dir)?;
     // An engine that was killed has left its own.
     Endpoint::remove(&dir);
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
@@ -70,6 +71,7 @@ async fn run(config: Config) -> Result<()> {
     )?);
     api::publish(&engine).context("publishing the images of debian-cloud")?;
     engine.resume()?;
+    engine.retire_hourly();
     let router = api::router(&engine);
     let server = tokio::spawn(async move { axum::serve(listener, router).await });
     endpoint.write(&dir)?;

@@ -49,6 +49,8 @@ fn lay_out(recipe: &Recipe, plan: &Plan, dir: &Path) -> Result<()> {
             ("clawbake-phase", kit::PHASE),
             ("builder.sh", kit::BUILDER),
             ("gateway.sh", kit::GATEWAY),
+            ("member.sh", kit::MEMBER),
+            ("nobody.sh", kit::NOBODY),
             ("container.sh", kit::CONTAINER),
             ("warm.mjs", kit::WARM),
             ("packages", &packages(recipe)),
@@ -80,25 +82,18 @@ fn packages(recipe: &Recipe) -> String {
         .fold(String::new(), |list, package| list + &package + "\n")
 }
 
-/// Whether the Containerfile copies a file of its context: what it does not copy is not made.
-fn copies(containerfile: &str, file: &str) -> bool {
-    containerfile.lines().any(|line| {
-        let mut words = line.split_whitespace();
-        matches!(words.next(), Some("COPY" | "ADD")) && words.any(|word| word == file)
-    })
-}
-
 /// Variables of the shell. Every value is of an alphabet that needs no quotes.
 fn settings(recipe: &Recipe, containerfile: &str) -> String {
     let gateway = &recipe.gateway;
-    let suite = if copies(containerfile, "base.tar") {
+    let suite = if container::copies(containerfile, "base.tar") {
         recipe.base.suite()
     } else {
         ""
     };
+    let scripts = container::scripts(recipe, containerfile);
     let warm = if gateway.container.warm { "1" } else { "" };
     format!(
-        "image=docker.io/{}\nsuite={suite}\npackages={}\nwarm={warm}\nhealth_url=http://127.0.0.1:{}/\ntoken_variable={}\n",
+        "image=docker.io/{}\nsuite={suite}\npackages={}\nscripts={scripts}\nwarm={warm}\nhealth_url=http://127.0.0.1:{}/\ntoken_variable={}\n",
         recipe.container_image(),
         gateway.container.packages(),
         gateway.ports.inner,
@@ -124,7 +119,7 @@ fn downloads(recipe: &Recipe, plan: &Plan) -> Result<String> {
     let sources = [("npm", &plan.sources.npm), ("node", &plan.sources.node)];
     for (name, package) in sources
         .into_iter()
-        .filter(|(name, _)| copies(&plan.containerfile, name))
+        .filter(|(name, _)| container::copies(&plan.containerfile, name))
     {
         let (digest, url) = (sha512(package)?, &package.dist.tarball);
         writeln!(lines, "{name}\tsha512\t{digest}\t{url}")?;
@@ -165,19 +160,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_containerfile_does_not_copy_is_not_made() {
-        let file = "FROM scratch\nADD base.tar /\nCOPY --chown=1 npm /opt/npm\nRUN echo node\n";
-        assert!(copies(file, "base.tar"));
-        assert!(copies(file, "npm"));
-        assert!(!copies(file, "node"));
-    }
-
-    #[test]
     fn settings_are_read_by_the_shell_as_they_were_meant() {
         let recipe = Recipe::shipped("clawdbot").unwrap().unwrap();
         let text = settings(&recipe, "ADD base.tar /");
         let script = format!(
-            "{text}printf '%s,' \"$image\" \"$suite\" \"$packages\" \"$warm\" \"$health_url\" \"$token_variable\""
+            "{text}printf '%s,' \"$image\" \"$suite\" \"$packages\" \"$scripts\" \"$warm\" \"$health_url\" \"$token_variable\""
         );
         let output = std::process::Command::new("sh")
             .args(["-euc", &script])
@@ -185,7 +172,7 @@ mod tests {
             .unwrap();
         assert_eq!(
             String::from_utf8(output.stdout).unwrap(),
-            "docker.io/clawbake/clawdbot:2026.1.24-3,trixie,ca-certificates,curl,git,jq,procps,1,http://127.0.0.1:28789/,CLAWDBOT_GATEWAY_TOKEN,"
+            "docker.io/clawbake/clawdbot:2026.1.24-3,trixie,ca-certificates,curl,git,jq,procps,none,1,http://127.0.0.1:28789/,CLAWDBOT_GATEWAY_TOKEN,"
         );
     }
 }

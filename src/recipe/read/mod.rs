@@ -149,10 +149,16 @@ fn gateway(at: &Cursor, files: &Files) -> Option<Gateway> {
     let stop_seconds = keys.or("stop_seconds", 30, |c| {
         c.number(1..=3600, "a number of seconds")
     });
-    let env = keys
-        .optional("env")
-        .map(|c| environment(&c))
-        .unwrap_or_default();
+    let env = keys.optional("env").map(|at| {
+        let env = environment(&at);
+        if env.values().any(|value| value.contains(['\n', '\r'])) {
+            at.report(
+                "a value has more than one line",
+                "a Containerfile cannot carry it; the deployment's `env` can",
+            );
+        }
+        env
+    });
     let mut names = BTreeMap::new();
     let binaries = keys.list("binaries", |c| release::binary(&c, &mut names));
     Some(Gateway {
@@ -162,7 +168,7 @@ fn gateway(at: &Cursor, files: &Files) -> Option<Gateway> {
         env_prefix: env_prefix?,
         token_env: token_env?,
         ports: ports?,
-        env,
+        env: env.unwrap_or_default(),
         state: state?,
         health: health?,
         stop_seconds: stop_seconds?,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::existing;
 use crate::document::Cursor;
-use crate::recipe::{Binary, Container, Files, Release};
+use crate::recipe::{Binary, Container, Files, Release, Scripts};
 use crate::release::Channel;
 
 pub(super) fn release(at: &Cursor) -> Option<Release> {
@@ -46,7 +46,7 @@ pub(super) fn release(at: &Cursor) -> Option<Release> {
 const PACKAGES: [&str; 5] = ["ca-certificates", "curl", "git", "jq", "procps"];
 
 pub(super) fn container(at: &Cursor, files: &Files) -> Option<Container> {
-    let keys = at.fields(&["base", "file", "node", "packages", "warm"])?;
+    let keys = at.fields(&["base", "file", "node", "packages", "scripts", "warm"])?;
     let file = keys
         .required("file", "such as `Containerfile.tera`")
         .and_then(|c| existing(&c, files));
@@ -54,6 +54,7 @@ pub(super) fn container(at: &Cursor, files: &Files) -> Option<Container> {
         .required("node", "such as \"22\"")
         .and_then(|c| node_version(&c));
     let warm = keys.or("warm", true, |c| c.flag());
+    let scripts = keys.or("scripts", Scripts::Offline, |c| scripts(&c));
     let base = keys.or("base", None, |c| c.parse().map(Some));
     let packages = match keys.optional("packages") {
         Some(_) => keys.list("packages", |c| c.parse()),
@@ -67,8 +68,21 @@ pub(super) fn container(at: &Cursor, files: &Files) -> Option<Container> {
         base: base?,
         file: file?,
         node: node?,
+        scripts: scripts?,
         warm: warm?,
     })
+}
+
+fn scripts(at: &Cursor) -> Option<Scripts> {
+    let text = at.text()?;
+    let found = Scripts::ALL.into_iter().find(|it| it.name() == text);
+    if found.is_none() {
+        at.report(
+            format!("`{text}` is no way to run install scripts"),
+            "none, offline or online",
+        );
+    }
+    found
 }
 
 fn node_version(at: &Cursor) -> Option<String> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use rusqlite::Connection;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use super::disks::text;
 use super::{Engine, Stop};
@@ -45,14 +46,24 @@ impl Engine {
         doomed.iter().try_for_each(|disk| self.remove_disk(disk))
     }
 
-    /// Stops or deletes a running instance when its time is up, as its scheduling says.
-    pub(super) fn end_in_time(self: &Arc<Self>, key: &Key) -> Result<()> {
+    /// Stops or deletes a running instance when its time is up, as its scheduling says, unless its machine
+    /// is `gone` before.
+    pub(super) fn end_in_time(
+        self: &Arc<Self>,
+        key: &Key,
+        mut gone: watch::Receiver<bool>,
+    ) -> Result<()> {
         let Some((body, left)) = self.store.transaction(|tx| time_left(tx, key))? else {
             return Ok(());
         };
         let (engine, key) = (Arc::clone(self), key.clone());
         tokio::spawn(async move {
-            tokio::time::sleep(left).await;
+            if tokio::time::timeout(left, gone.wait_for(|gone| *gone))
+                .await
+                .is_ok()
+            {
+                return;
+            }
             if let Err(error) = engine.end(&key, &body).await {
                 crate::log::line(format_args!("ending {} in time: {error:#}", key.name));
             }

@@ -30,7 +30,7 @@ use crate::catalog::MACHINE_TYPES;
 use crate::clock;
 use crate::key::{Key, Kind, Scope, last, relative};
 use crate::metadata::MetadataServer;
-use crate::store::{files, objects, resources};
+use crate::store::{files, resources};
 use crate::vm::{Acceleration, Drive, Exit, Forward, Machine, Vm};
 
 /// What a guest gets to power itself off, as on Google; an emulated one is that much slower.
@@ -40,10 +40,6 @@ pub(super) const fn patience(acceleration: Acceleration) -> Duration {
         Acceleration::Tcg => Duration::from_mins(5),
     }
 }
-
-/// How long a resumable upload may take, in seconds: a week, as on Google
-/// (<https://cloud.google.com/storage/docs/resumable-uploads>).
-const SESSION: u64 = 7 * 24 * 3600;
 
 /// How long after a press of the power button the next one follows.
 const PRESS_AGAIN: Duration = Duration::from_secs(10);
@@ -147,7 +143,7 @@ impl Engine {
         let running = Running {
             vm: vm.clone(),
             tree,
-            gone,
+            gone: gone.clone(),
             _metadata: metadata,
             api,
         };
@@ -157,7 +153,7 @@ impl Engine {
             body["lastStartTimestamp"] = clock::now().into();
             set_deadline(body);
         })?;
-        self.end_in_time(key)?;
+        self.end_in_time(key, gone)?;
         let (engine, key) = (Arc::clone(self), key.clone());
         tokio::spawn(async move {
             let exit = vm.wait().await;
@@ -225,11 +221,13 @@ impl Engine {
         let to_boot = self.store.transaction(|tx| {
             Self::end_interrupted(tx)?;
             files::abandon(tx)?;
-            objects::expire_uploads(tx, SESSION)?;
             for kind in [Kind::Disk, Kind::Image, Kind::Snapshot] {
                 for (key, body) in resources::all(tx, kind)? {
                     if ["CREATING", "PENDING"].contains(&text(&body, "status")) {
                         resources::update(tx, &key, |body| body["status"] = "FAILED".into())?;
+                    }
+                    if body["status"] == "DELETING" {
+                        resources::remove(tx, &key)?;
                     }
                 }
             }

@@ -11,6 +11,7 @@ mod machines;
 mod operations;
 pub mod projects;
 mod published;
+mod retention;
 mod serial;
 mod sessions;
 mod sweep;

@@ -191,3 +191,12 @@ pub fn expire_uploads(connection: &Connection, age: u64) -> Result<()> {
         .collect::<Result<_>>()?;
     old.iter().try_for_each(|id| remove_upload(connection, id))
 }
+
+/// Ends the uploads to a bucket.
+pub fn remove_uploads_to(connection: &Connection, bucket: &str) -> Result<()> {
+    let all: Vec<String> = connection
+        .prepare("SELECT id FROM upload WHERE bucket = ?")?
+        .query_map([bucket], |row| row.get(0))?
+        .collect::<Result<_>>()?;
+    all.iter().try_for_each(|id| remove_upload(connection, id))
+}

@@ -37,3 +37,19 @@ pub fn remember(connection: &Connection, request_id: &str, served: &Served) -> R
     )?;
     Ok(())
 }
+
+/// Forgets the operations that ended more than `age` seconds ago, and the requests of operations that are
+/// not there.
+pub fn forget_after(connection: &Connection, age: u64) -> Result<()> {
+    connection.execute(
+        "DELETE FROM resource WHERE parent LIKE '%/operations'
+         AND unixepoch(body ->> 'endTime') < unixepoch() - ?",
+        [age],
+    )?;
+    connection.execute(
+        "DELETE FROM request WHERE operation NOT IN
+         (SELECT name FROM resource WHERE parent LIKE '%/operations')",
+        [],
+    )?;
+    Ok(())
+}

@@ -141,7 +141,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_detected_runs_guests() {
-        let connect = ["true".into()];
+        let connect = ["/bin/true".into()];
         let acceleration = detect(&connect).await.expect("QEMU is installed");
         probe(acceleration, &connect).await.expect("the guest runs");
     }

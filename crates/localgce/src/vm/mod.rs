@@ -13,7 +13,9 @@
 
 mod acceleration;
 pub mod backing;
+mod connect_command;
 pub mod disk;
+mod network;
 mod qemu;
 mod qmp;
 
@@ -34,7 +36,9 @@ use tokio::sync::{Mutex, watch};
 
 use crate::child;
 pub use acceleration::Acceleration;
-pub use qemu::{INTERNAL_ADDRESS, MAC_ADDRESS};
+use connect_command::ConnectCommand;
+pub use network::INTERNAL_ADDRESS;
+pub use qemu::MAC_ADDRESS;
 use qmp::Qmp;
 
 /// What QEMU gets to write its disks' last blocks when it is told to end at once.
@@ -42,6 +46,14 @@ const FLUSH: Duration = Duration::from_secs(5);
 
 /// How often a copy is looked after.
 const POLL: Duration = Duration::from_millis(100);
+
+/// QEMU as root has none of root's powers over other users' files, the network or the kernel.
+/// Nobody else may ask for this, nor needs to.
+const WITHOUT_CAPABILITIES: [&str; 3] = [
+    "--bounding-set=-all",
+    "--inh-caps=-all",
+    "--ambient-caps=-all",
+];
 
 /// A machine as it is to be started.
 #[derive(Clone, Debug)]
@@ -97,19 +109,20 @@ pub enum Exit {
 #[derive(Clone, Debug)]
 pub struct Hypervisor {
     acceleration: Acceleration,
-    connect_command: Vec<String>,
+    connect_command: Arc<ConnectCommand>,
 }
 
 impl Hypervisor {
     /// Finds out how this host runs guests: KVM only if a guest really ran under it.
     ///
     /// # Errors
-    /// When QEMU is not installed.
+    /// When QEMU is not installed, or there is no program to carry connections.
     pub async fn detect(connect_command: Vec<String>) -> Result<Self> {
-        let acceleration = acceleration::detect(&connect_command).await?;
+        let connect_command = ConnectCommand::open(connect_command)?;
+        let acceleration = acceleration::detect(connect_command.words()).await?;
         Ok(Self {
             acceleration,
-            connect_command,
+            connect_command: Arc::new(connect_command),
         })
     }
 
@@ -124,7 +137,7 @@ impl Hypervisor {
     /// # Errors
     /// When QEMU refuses: no memory, a port or a disk in use, ...; its own words are in the error.
     pub async fn start(&self, machine: &Machine) -> Result<Vm> {
-        start(machine, self.acceleration, &self.connect_command)
+        start(machine, self.acceleration, self.connect_command.words())
             .await
             .with_context(|| format!("starting the virtual machine of {}", machine.name))
     }
@@ -224,9 +237,12 @@ impl Process {
     /// Starts QEMU with `arguments`, its output going to `log`.
     async fn spawn(arguments: Vec<String>, log: PathBuf) -> Result<Self> {
         let output = File::create(&log).with_context(|| format!("creating {}", log.display()))?;
+        let root = rustix::process::geteuid().is_root();
         let mut command = Command::new("setpriv");
         command
-            .args(["--no-new-privs", "--pdeathsig", "KILL", "--", qemu::PROGRAM])
+            .args(["--no-new-privs", "--pdeathsig", "KILL"])
+            .args(WITHOUT_CAPABILITIES.iter().filter(|_| root))
+            .args(["--", qemu::PROGRAM])
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
@@ -286,14 +302,21 @@ async fn start(
     // QEMU dials in to us, so that there is no time at which its socket is not yet there.
     let socket = qemu::qmp_socket(&machine.dir);
     let listener = listen(&socket)?;
+    let network = network::Listener::new(&machine.dir)?;
+    let served = machine.forwards.iter().map(|forward| forward.guest_port);
+    let served = served.collect();
     let arguments = qemu::command_line(machine, acceleration, connect_command);
     let process = Process::spawn(arguments, machine.dir.join("qemu.log")).await?;
     let ended = |exit| match exit {
         Exit::Failed(reason) => anyhow!(reason),
         Exit::PoweredOff => anyhow!("QEMU ended before it ran the guest"),
     };
+    let connected = async {
+        network.filter(served).await?;
+        Qmp::accept(&listener).await
+    };
     let qmp = tokio::select! {
-        qmp = Qmp::accept(&listener) => qmp,
+        qmp = connected => qmp,
         exit = process.wait() => Err(ended(exit)),
     };
     let qmp = match qmp {
@@ -327,7 +350,15 @@ fn last_words(log: &Path) -> String {
     text.lines()
         .rev()
         .find(|line| !line.is_empty())
-        .map_or_else(String::new, |line| format!(": {line}"))
+        .map_or_else(String::new, |line| {
+            let hint = if line.contains("Permission denied") {
+                "; QEMU has not root's powers, so the engine's directory and those above it must be \
+                 open to this user by their modes (CLAWBAKE_ENGINE names another)"
+            } else {
+                ""
+            };
+            format!(": {line}{hint}")
+        })
 }
 
 #[cfg(test)]

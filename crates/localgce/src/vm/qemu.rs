@@ -2,27 +2,21 @@
 //! one of Compute Engine's: SMBIOS, disk names, the metadata server at its address.
 
 use std::fmt::Write;
-use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use super::network::{self, GATEWAY, INTERNAL_ADDRESS, RESOLVER, SERVERS};
 use super::{Acceleration, Drive, Machine};
 
 pub(super) const PROGRAM: &str = "qemu-system-x86_64";
-
-/// The address of every machine, on a network that it has for itself.
-pub const INTERNAL_ADDRESS: Ipv4Addr = Ipv4Addr::new(169, 254, 10, 15);
 
 /// The network card's address, made of [`INTERNAL_ADDRESS`] as Google makes it. The guest agent
 /// finds the card by this, so the metadata must have it too.
 pub const MAC_ADDRESS: &str = "42:01:a9:fe:0a:0f";
 
-/// Where guests reach the metadata server and the engine's APIs, and the servers' sockets.
-const SERVERS: [(&str, &str); 2] = [
-    ("169.254.169.254:80", "metadata.sock"),
-    ("169.254.169.253:80", "api.sock"),
-];
+/// The sockets of [`SERVERS`].
+const SERVER_SOCKETS: [&str; 2] = ["metadata.sock", "api.sock"];
 
 /// OVMF's code, and the template of the variables that each machine has for itself (Debian's
 /// package ovmf).
@@ -66,7 +60,8 @@ pub(super) fn command_line(
     connect_command: &[String],
 ) -> Vec<String> {
     let dir = &machine.dir;
-    let mut options: Vec<(&str, String)> = vec![
+    let mut options: Vec<(&str, String)> =
+        vec![
         ("-name", escape(&machine.name)),
         ("-machine", "q35".into()),
         ("-accel", accel(acceleration).into()),
@@ -87,6 +82,20 @@ pub(super) fn command_line(
         ("-object", "rng-builtin,id=rng0".into()),
         ("-device", "virtio-rng-pci,rng=rng0".into()),
         ("-netdev", netdev(machine, connect_command)),
+        (
+            "-chardev",
+            format!("socket,id=from-guest,path={}", file(&network::from_guest(dir))),
+        ),
+        (
+            "-chardev",
+            format!("socket,id=to-network,path={}", file(&network::to_network(dir))),
+        ),
+        // `rx` is what the network receives.
+        (
+            "-object",
+            "filter-redirector,id=filter0,netdev=net0,queue=rx,outdev=from-guest,indev=to-network"
+                .into(),
+        ),
         // No ROM: nothing is booted from this network.
         (
             "-device",
@@ -144,9 +153,9 @@ fn smbios(id: u64) -> String {
 fn netdev(machine: &Machine, connect_command: &[String]) -> String {
     let mut netdev = format!(
         "user,id=net0,ipv6=off,net=169.254.0.0/16,dhcpstart={INTERNAL_ADDRESS},\
-         host=169.254.10.2,dns=169.254.10.3"
+         host={GATEWAY},dns={RESOLVER}"
     );
-    for (address, socket) in SERVERS {
+    for (address, socket) in SERVERS.iter().zip(SERVER_SOCKETS) {
         let socket = machine.dir.join(socket).display().to_string();
         // libslirp takes the command apart as a shell would.
         let words = connect_command
@@ -154,7 +163,7 @@ fn netdev(machine: &Machine, connect_command: &[String]) -> String {
             .chain([&socket])
             .map(|word| quote(word));
         let command = escape(&words.collect::<Vec<_>>().join(" "));
-        write!(netdev, ",guestfwd=tcp:{address}-cmd:{command}").ok();
+        write!(netdev, ",guestfwd=tcp:{address}:80-cmd:{command}").ok();
     }
     for forward in &machine.forwards {
         let (host, port) = (forward.host, forward.guest_port);
@@ -255,6 +264,9 @@ mod tests {
         -object rng-builtin,id=rng0
         -device virtio-rng-pci,rng=rng0
         -netdev user,id=net0,ipv6=off,net=169.254.0.0/16,dhcpstart=169.254.10.15,host=169.254.10.2,dns=169.254.10.3,guestfwd=tcp:169.254.169.254:80-cmd:/bin/clawbake engine connect '/vms/o'\''ne,, two/metadata.sock',guestfwd=tcp:169.254.169.253:80-cmd:/bin/clawbake engine connect '/vms/o'\''ne,, two/api.sock',hostfwd=tcp:127.18.0.2:18789-169.254.10.15:18789
+        -chardev socket,id=from-guest,path=/vms/o'ne,, two/guest.sock
+        -chardev socket,id=to-network,path=/vms/o'ne,, two/network.sock
+        -object filter-redirector,id=filter0,netdev=net0,queue=rx,outdev=from-guest,indev=to-network
         -device virtio-net-pci,netdev=net0,mac=42:01:a9:fe:0a:0f,romfile=
         -device virtio-scsi-pci,id=scsi0
         -drive if=none,id=drive0,format=qcow2,discard=unmap,file=/d/1.qcow2

@@ -1,7 +1,9 @@
 //! Real machines, emulated, so that the tests run anywhere.
 
+use std::fs::Permissions;
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -11,7 +13,9 @@ use super::*;
 fn hypervisor() -> Hypervisor {
     Hypervisor {
         acceleration: Acceleration::Tcg,
-        connect_command: vec!["true".into()],
+        connect_command: ConnectCommand::open(vec!["/bin/true".into()])
+            .expect("a program")
+            .into(),
     }
 }
 
@@ -166,8 +170,49 @@ fn no_machine_outlives_the_engine() {
 
 /// How many processes have `word` in their command line.
 fn processes(word: &str) -> usize {
-    let commands = std::fs::read_dir("/proc")
-        .expect("/proc")
-        .filter_map(|entry| std::fs::read_to_string(entry.ok()?.path().join("cmdline")).ok());
-    commands.filter(|command| command.contains(word)).count()
+    process_dirs(word).len()
+}
+
+/// The directories in `/proc` of the processes that have `word` in their command line.
+fn process_dirs(word: &str) -> Vec<PathBuf> {
+    let all = std::fs::read_dir("/proc").expect("/proc");
+    let all = all.filter_map(|entry| Some(entry.ok()?.path()));
+    all.filter(|dir| {
+        std::fs::read_to_string(dir.join("cmdline")).is_ok_and(|command| command.contains(word))
+    })
+    .collect()
+}
+
+#[tokio::test]
+async fn a_machine_has_no_capability() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let machine = idle_machine(dir.path()).await;
+    let disk = &machine.drives[0].path;
+    std::fs::set_permissions(disk, Permissions::from_mode(0o600)).expect("a private disk");
+    let vm = hypervisor()
+        .start(&machine)
+        .await
+        .expect("a running machine");
+    let qemu = process_dirs(dir.path().to_str().expect("a name in UTF-8"));
+    assert_eq!(qemu.len(), 1);
+    let status = std::fs::read_to_string(qemu[0].join("status")).expect("its status");
+    let value = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        line.expect("a field").trim_start_matches(':').trim()
+    };
+    for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
+        assert_eq!(value(set), "0000000000000000", "{set}");
+    }
+    // Only root can and must give up what it could get by running a program.
+    if rustix::process::geteuid().is_root() {
+        assert_eq!(value("CapBnd"), "0000000000000000");
+    }
+    assert_eq!((value("NoNewPrivs"), value("Seccomp")), ("1", "2"));
+
+    // What the engine asks of it goes on working.
+    vm.grow(0, 2).await.expect("a larger disk");
+    let copy = dir.path().join("copy.qcow2");
+    vm.copy(0, &copy).await.expect("a copy");
+    assert!(copy.exists());
+    vm.kill().await;
 }

@@ -3,6 +3,7 @@
 mod access;
 mod accounts;
 mod clock;
+mod connections;
 mod database;
 mod engine;
 mod full_device;
@@ -16,6 +17,7 @@ mod operations;
 mod platform;
 mod power_cut;
 mod private;
+mod retention;
 mod secrets;
 mod sessions;
 mod snapshots;

@@ -292,7 +292,9 @@ pub async fn delete(
             ));
         }
         policies::remove(tx, &format!("projects/_/buckets/{}", place.bucket))?;
+        store::remove_uploads_to(tx, &place.bucket)?;
         Ok(store::remove_bucket(tx, &place.bucket)?)
     })?;
+    engine.sweep();
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,0 +1,117 @@
+//! (tests) What nobody owns in an engine's directory: files that no row names, rows whose file or
+//! whose worker is gone, processes that no living engine started, mounts and loop devices.
+//!
+//! It reads the directory, the database and `/proc` itself and knows nothing of the engine's code, so
+//! that an engine which loses count of its own things cannot hide it here. Looked at right after a
+//! kill, no process and no mount may be found; when the next engine has settled, nothing at all:
+//!
+//! ```no_run
+//! # let (dir, pid) = (std::path::Path::new(""), 1);
+//! # use std::time::Duration;
+//! assert_eq!(orphans::outlived(dir, Duration::from_secs(1)), []); // the engine was killed
+//! assert_eq!(orphans::settle(dir, pid, Duration::from_secs(5)), []); // the next one runs
+//! ```
+//!
+//! ```text
+//! files, rows, processes, mounts ──▶ Scene ──▶ findings
+//! ```
+
+mod files;
+mod finding;
+mod judge;
+mod mounts;
+mod processes;
+mod rows;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use files::Files;
+pub use finding::Finding;
+use processes::Process;
+use rows::Rows;
+
+const POLL: Duration = Duration::from_millis(50);
+
+/// All that is to be judged.
+#[derive(Debug, Default)]
+struct Scene {
+    /// The living engine, by its process.
+    engine: Option<u32>,
+    files: Files,
+    rows: Rows,
+    processes: Vec<Process>,
+    /// Mount points below the directory, and loop devices on its files.
+    mounts: Vec<String>,
+}
+
+fn look(dir: &Path, engine: Option<u32>) -> Result<Scene> {
+    Ok(Scene {
+        engine,
+        files: files::list(dir)?,
+        rows: rows::read(&dir.join("localgce.db"))?,
+        processes: processes::of(dir)?,
+        mounts: mounts::below(dir)?,
+    })
+}
+
+/// Processes, mounts and loop devices of an engine that was killed which are still there when `patience`
+/// is over.
+///
+/// # Panics
+/// When the machine cannot be looked at.
+#[must_use]
+pub fn outlived(dir: &Path, patience: Duration) -> Vec<Finding> {
+    until_none(patience, || {
+        let scene = Scene {
+            processes: processes::of(dir)?,
+            mounts: mounts::below(dir)?,
+            ..Scene::default()
+        };
+        Ok(judge::findings(&scene))
+    })
+}
+
+/// What is owned by nobody, `patience` after the engine of process `engine` was started or did
+/// anything.
+///
+/// # Panics
+/// When the directory or the machine cannot be looked at.
+#[must_use]
+pub fn settle(dir: &Path, engine: u32, patience: Duration) -> Vec<Finding> {
+    until_none(patience, || Ok(judge::findings(&look(dir, Some(engine))?)))
+}
+
+/// How many rows an engine's database has.
+#[derive(Clone, Copy, Debug)]
+pub struct Count {
+    /// Those of what is done and is remembered for a time: operations, requests, uploads.
+    pub kept: usize,
+    /// All others.
+    pub others: usize,
+}
+
+/// Counts the rows of an engine's database.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn count(dir: &Path) -> Result<Count> {
+    rows::count(&dir.join("localgce.db"))
+}
+
+/// The findings of the first look that has none, or of the last one in time. A look at what changes
+/// under it may fail: only the last one may not.
+fn until_none(patience: Duration, look: impl Fn() -> Result<Vec<Finding>>) -> Vec<Finding> {
+    let end = Instant::now() + patience;
+    loop {
+        let found = look();
+        let late = Instant::now() >= end;
+        match found {
+            Ok(found) if found.is_empty() || late => return found,
+            Err(error) if late => panic!("looking for orphans: {error:#}"),
+            _ => std::thread::sleep(POLL),
+        }
+    }
+}

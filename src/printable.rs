@@ -1,0 +1,99 @@
+//! Text of others on our terminal. A VM's serial port, its reports and the names of a cloud's resources
+//! can hold what a terminal takes for commands: to move about, to rename itself, to type for its user.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+/// The text with nothing in it that a terminal obeys but line breaks and tabs. Colours are left out;
+/// every other control character is shown as JSON writes it, `\u001b`, so that JSON stays what it is.
+#[must_use]
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if !text.contains(obeyed) {
+        return text.into();
+    }
+    let (mut shown, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(at) = rest.find(obeyed) {
+        shown.push_str(&rest[..at]);
+        rest = &rest[at..];
+        if let Some(length) = colour(rest).or_else(|| rest.starts_with("\r\n").then_some(1)) {
+            rest = &rest[length..];
+            continue;
+        }
+        let mut chars = rest.chars();
+        for unit in chars.next().unwrap_or_default().encode_utf16(&mut [0; 2]) {
+            let _ = write!(shown, "\\u{unit:04x}");
+        }
+        rest = chars.as_str();
+    }
+    shown.push_str(rest);
+    shown.into()
+}
+
+/// C0, DEL and C1 but for line breaks and tabs, what turns the direction of writing around, and what is
+/// there and takes no room: Unicode's format characters that no terminal needs.
+fn obeyed(c: char) -> bool {
+    matches!(c,
+        '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+        || c.is_control() && !matches!(c, '\n' | '\t')
+}
+
+/// Bytes of the sequence at the beginning that sets a colour, if it is one: `ESC [ 1 ; 31 m`.
+fn colour(text: &str) -> Option<usize> {
+    let parameters = text.strip_prefix("\x1b[")?;
+    let end = parameters.find(|c: char| !(c.is_ascii_digit() || c == ';'))?;
+    parameters[end..]
+        .starts_with('m')
+        .then_some("\x1b[".len() + end + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_a_terminal_obeys_gets_through() {
+        let all: String = ('\0'..='\u{10ffff}').collect();
+        // Each also where a sequence could hide it.
+        let hidden: String = ('\0'..='\u{3000}')
+            .flat_map(|c| ['\x1b', '[', c, '1', c, 'm', '\r', c])
+            .collect();
+        for text in [all, hidden] {
+            let shown = printable(&text);
+            assert_eq!(shown.find(obeyed), None);
+            assert_eq!(printable(&shown), shown);
+        }
+        for bytes in 0..=u16::MAX {
+            let text = String::from_utf8_lossy(&bytes.to_be_bytes()).into_owned();
+            assert_eq!(printable(&text).find(obeyed), None);
+        }
+    }
+
+    #[test]
+    fn text_stays_and_commands_are_shown() {
+        for (text, shown) in [
+            ("plain\tünïcode 日本 🦀\n", "plain\tünïcode 日本 🦀\n"),
+            (
+                "[\x1b[0;32m  OK  \x1b[0m] Started\r\n",
+                "[  OK  ] Started\n",
+            ),
+            ("\x1b]0;title\x07", "\\u001b]0;title\\u0007"),
+            ("\x1b[2J\x1b[1;1Hfake", "\\u001b[2J\\u001b[1;1Hfake"),
+            ("\x1b[31", "\\u001b[31"),
+            ("50%\r100%", "50%\\u000d100%"),
+            ("\u{9b}31m \u{7f} \u{202e}", "\\u009b31m \\u007f \\u202e"),
+            ("\u{e0041}", "\\udb40\\udc41"),
+        ] {
+            assert_eq!(printable(text), shown);
+        }
+    }
+
+    #[test]
+    fn json_says_the_same_before_and_after() {
+        let all: String = ('\0'..='\u{10ffff}').collect();
+        let json = serde_json::to_string(&all).unwrap();
+        let shown = printable(&json);
+        assert_eq!(shown.find(obeyed), None);
+        assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), all);
+    }
+}
