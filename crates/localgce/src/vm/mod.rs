@@ -9,12 +9,19 @@
 //!  error                Exit::Failed
 //! ```
 //!
+//! One that does not run under KVM is restarted under emulation, and stays the same [`Vm`].
+//!
 //! No machine outlives the engine, however the engine dies.
 
 mod acceleration;
 pub mod disk;
+mod distrust;
+mod fallback;
+mod hypervisor;
+mod probe;
 mod qemu;
 mod qmp;
+mod run;
 
 use std::fs::File;
 use std::net::SocketAddr;
@@ -31,9 +38,14 @@ use serde_json::{Value, json};
 use tokio::net::UnixListener;
 use tokio::sync::{Mutex, oneshot, watch};
 
-pub use acceleration::Acceleration;
+use acceleration::Accelerator;
+pub use acceleration::{Accel, Acceleration};
+pub use hypervisor::Hypervisor;
+#[cfg(test)]
+pub(crate) use hypervisor::tests as suspect;
 pub use qemu::{INTERNAL_ADDRESS, MAC_ADDRESS};
 use qmp::Qmp;
+use run::Run;
 
 /// What QEMU gets to write its disks' last blocks when it is told to end at once.
 const FLUSH: Duration = Duration::from_secs(5);
@@ -91,51 +103,35 @@ pub enum Exit {
     Failed(String),
 }
 
-/// Starts machines.
-#[derive(Clone, Debug)]
-pub struct Hypervisor {
-    acceleration: Acceleration,
-    connect_command: Vec<String>,
-}
-
-impl Hypervisor {
-    /// Finds out how this host runs guests: KVM only if a guest really ran under it.
-    ///
-    /// # Errors
-    /// When QEMU is not installed.
-    pub async fn detect(connect_command: Vec<String>) -> Result<Self> {
-        let acceleration = acceleration::detect(&connect_command).await?;
-        Ok(Self {
-            acceleration,
-            connect_command,
-        })
-    }
-
-    /// How guests are run here.
-    #[must_use]
-    pub fn acceleration(&self) -> Acceleration {
-        self.acceleration
-    }
-
-    /// Starts a machine, and returns when QEMU runs it.
-    ///
-    /// # Errors
-    /// When QEMU refuses: no memory, a port or a disk in use, ...; its own words are in the error.
-    pub async fn start(&self, machine: &Machine) -> Result<Vm> {
-        start(machine, self.acceleration, &self.connect_command)
-            .await
-            .with_context(|| format!("starting the virtual machine of {}", machine.name))
-    }
-}
-
 /// A running machine.
 #[derive(Clone, Debug)]
 pub struct Vm {
-    qmp: Arc<Mutex<Qmp>>,
-    process: Arc<Process>,
+    /// Another one after a restart under emulation.
+    current: watch::Receiver<Run>,
+    exit: watch::Receiver<Option<Exit>>,
+    killed: Arc<AtomicBool>,
 }
 
 impl Vm {
+    /// How it is run at this moment.
+    #[must_use]
+    pub fn acceleration(&self) -> Acceleration {
+        self.current.borrow().accelerator.acceleration
+    }
+
+    /// Waits until it is restarted under emulation, and says why; for ever if it is not.
+    pub async fn falls_back(&self) -> String {
+        let mut current = self.current.clone();
+        let why = match current.wait_for(|run| run.why.is_some()).await {
+            Ok(run) => run.why.clone(),
+            Err(_) => None,
+        };
+        match why {
+            Some(why) => why,
+            None => std::future::pending().await,
+        }
+    }
+
     /// Presses the ACPI power button; whether the guest obeys is the guest's affair.
     ///
     /// # Errors
@@ -190,24 +186,35 @@ impl Vm {
     }
 
     async fn execute(&self, command: &str, arguments: Value) -> Result<Value> {
-        self.qmp.lock().await.execute(command, arguments).await
+        let run = self.run();
+        run.execute(command, arguments).await
+    }
+
+    fn run(&self) -> Run {
+        self.current.borrow().clone()
     }
 
     /// Pulls the plug, and returns when the machine is gone.
     pub async fn kill(&self) {
-        self.process.killed.store(true, Ordering::Relaxed);
-        // SIGTERM first: QEMU then writes what it holds of its disk images.
-        self.process.signal(Signal::TERM);
-        if tokio::time::timeout(FLUSH, self.wait()).await.is_err() {
-            self.process.signal(Signal::KILL);
-            self.wait().await;
-        }
+        // A machine that is being restarted is not, then.
+        self.killed.store(true, Ordering::Relaxed);
+        self.run().kill().await;
+        self.wait().await;
     }
 
     /// Waits until the machine has ended, and says how.
     pub async fn wait(&self) -> Exit {
-        self.process.wait().await
+        ended(&self.exit).await
     }
+}
+
+async fn ended(exit: &watch::Receiver<Option<Exit>>) -> Exit {
+    let mut exit = exit.clone();
+    let ended = exit.wait_for(Option::is_some).await;
+    ended
+        .ok()
+        .and_then(|exit| exit.clone())
+        .unwrap_or(Exit::Failed("QEMU was lost".into()))
 }
 
 /// The QEMU process.
@@ -278,12 +285,7 @@ impl Process {
     }
 
     async fn wait(&self) -> Exit {
-        let mut exit = self.exit.clone();
-        let ended = exit.wait_for(Option::is_some).await;
-        ended
-            .ok()
-            .and_then(|exit| exit.clone())
-            .unwrap_or(Exit::Failed("QEMU was lost".into()))
+        ended(&self.exit).await
     }
 }
 
@@ -296,9 +298,9 @@ impl Drop for Process {
 
 async fn start(
     machine: &Machine,
-    acceleration: Acceleration,
+    accelerator: Accelerator,
     connect_command: &[String],
-) -> Result<Vm> {
+) -> Result<Run> {
     std::fs::create_dir_all(&machine.dir)
         .with_context(|| format!("creating {}", machine.dir.display()))?;
     if machine.uefi {
@@ -307,8 +309,9 @@ async fn start(
     // QEMU dials in to us, so that there is no time at which its socket is not yet there.
     let socket = qemu::qmp_socket(&machine.dir);
     let listener = listen(&socket)?;
-    let arguments = qemu::command_line(machine, acceleration, connect_command);
-    let process = Process::spawn(arguments, machine.dir.join("qemu.log")).await?;
+    let arguments = qemu::command_line(machine, accelerator, connect_command);
+    let log = machine.dir.join("qemu.log");
+    let process = Process::spawn(arguments, log.clone()).await?;
     let ended = |exit| match exit {
         Exit::Failed(reason) => anyhow!(reason),
         Exit::PoweredOff => anyhow!("QEMU ended before it ran the guest"),
@@ -326,9 +329,12 @@ async fn start(
         },
     };
     std::fs::remove_file(&socket).ok();
-    Ok(Vm {
+    Ok(Run {
         qmp: Arc::new(Mutex::new(qmp)),
         process: Arc::new(process),
+        accelerator,
+        why: None,
+        log,
     })
 }
 
