@@ -21,7 +21,7 @@ pub async fn ensure(dir: &Path) -> Result<(Endpoint, Started)> {
     start(dir, None).await
 }
 
-/// [`ensure`], with guests run as `accel` says. An engine that runs otherwise is an error.
+/// [`ensure()`], with guests run as `accel` says. An engine that runs otherwise is an error.
 pub async fn start(dir: &Path, accel: Option<Accel>) -> Result<(Endpoint, Started)> {
     if let Some(endpoint) = Endpoint::read(dir)? {
         ensure!(
@@ -95,7 +95,7 @@ pub fn describe(endpoint: &Endpoint) -> String {
     format!("{url} process {pid}, {acceleration}{why}")
 }
 
-/// Whether [`ensure`] found an engine or started one.
+/// Whether [`ensure()`] found an engine or started one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Started {
     /// It ran already.
