@@ -6,8 +6,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
-use localgce::Endpoint;
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use localgce::{Accel, Endpoint};
+
+use crate::serial;
 
 /// How long an engine takes to listen, at most: it may try out KVM first.
 const START: Duration = Duration::from_mins(1);
@@ -17,7 +19,17 @@ const POLL: Duration = Duration::from_millis(100);
 
 /// The engine that serves `dir`; started if none does.
 pub async fn ensure(dir: &Path) -> Result<(Endpoint, Started)> {
+    start(dir, None).await
+}
+
+/// [`ensure()`], with guests run as `accel` says. An engine that runs otherwise is an error.
+pub async fn start(dir: &Path, accel: Option<Accel>) -> Result<(Endpoint, Started)> {
     if let Some(endpoint) = Endpoint::read(dir)? {
+        ensure!(
+            accel.is_none_or(|accel| runs_so(&endpoint, accel)),
+            "an engine runs already, and runs guests by {}: `clawbake engine stop` first",
+            endpoint.acceleration
+        );
         return Ok((endpoint, Started::Before));
     }
     DirBuilder::new()
@@ -37,6 +49,7 @@ pub async fn ensure(dir: &Path) -> Result<(Endpoint, Started)> {
         .arg(std::env::current_exe()?)
         .args(["engine", "serve", "--dir"])
         .arg(dir)
+        .args(accel.map(|accel| format!("--accel={accel}")))
         .stdin(Stdio::null())
         .stdout(file.try_clone()?)
         .stderr(file)
@@ -52,7 +65,8 @@ pub async fn ensure(dir: &Path) -> Result<(Endpoint, Started)> {
             && !Endpoint::is_taken(dir)?
         {
             let ended = anyhow!(
-                "the engine ended with {status} before it listened; see {}",
+                "the engine ended with {status} before it listened: {}; see {}",
+                last_line(&log),
                 log.display()
             );
             // The log may have had no room.
@@ -71,7 +85,32 @@ pub async fn ensure(dir: &Path) -> Result<(Endpoint, Started)> {
     }
 }
 
-/// Whether [`ensure`] found an engine or started one.
+/// Whether guests are run as is asked for.
+fn runs_so(endpoint: &Endpoint, accel: Accel) -> bool {
+    accel == Accel::Auto || endpoint.acceleration == accel.to_string()
+}
+
+/// The end of a log, where an engine that gives up says why.
+fn last_line(log: &Path) -> String {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    serial::last_words(&text).unwrap_or_else(|| "without a word".into())
+}
+
+/// Where an engine is and how it runs guests, in one line.
+#[must_use]
+pub fn describe(endpoint: &Endpoint) -> String {
+    let Endpoint {
+        url,
+        pid,
+        acceleration,
+        ..
+    } = endpoint;
+    let why = endpoint.emulated.as_ref();
+    let why = why.map_or_else(String::new, |why| format!(", no KVM: {why}"));
+    format!("{url} process {pid}, {acceleration}{why}")
+}
+
+/// Whether [`ensure()`] found an engine or started one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Started {
     /// It ran already.
@@ -109,4 +148,31 @@ pub async fn stop(dir: &Path) -> Result<bool> {
 pub async fn reset(dir: &Path) -> Result<()> {
     stop(dir).await?;
     localgce::delete(dir).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_engine_says_how_it_runs_guests_and_why_not_by_kvm() {
+        let mut endpoint = Endpoint {
+            url: "http://127.0.0.1:1".into(),
+            token: String::new(),
+            project: "p".into(),
+            zone: "z".into(),
+            pid: 2,
+            acceleration: "kvm".into(),
+            emulated: None,
+        };
+        assert_eq!(describe(&endpoint), "http://127.0.0.1:1 process 2, kvm");
+        assert!(runs_so(&endpoint, Accel::Auto) && runs_so(&endpoint, Accel::Kvm));
+        endpoint.acceleration = "tcg".into();
+        endpoint.emulated = Some("there is no /dev/kvm".into());
+        assert_eq!(
+            describe(&endpoint),
+            "http://127.0.0.1:1 process 2, tcg, no KVM: there is no /dev/kvm"
+        );
+        assert!(runs_so(&endpoint, Accel::Auto) && !runs_so(&endpoint, Accel::Kvm));
+    }
 }

@@ -28,6 +28,13 @@ pub enum Event {
         /// One line.
         text: String,
     },
+    /// The last words of the VM that the stage waits for, again and again.
+    Heard {
+        /// The stage.
+        stage: String,
+        /// One line; empty if there are none.
+        text: String,
+    },
     /// How far the stage is, in units of its own (bytes, mostly).
     Advanced {
         /// The stage.
@@ -108,6 +115,14 @@ impl Stage {
     /// Says what the stage is doing.
     pub fn note(&self, text: impl Into<String>) {
         (self.progress.0)(Event::Note {
+            stage: self.name.clone(),
+            text: text.into(),
+        });
+    }
+
+    /// Says what the VM that it waits for said last.
+    pub fn heard(&self, text: impl Into<String>) {
+        (self.progress.0)(Event::Heard {
             stage: self.name.clone(),
             text: text.into(),
         });

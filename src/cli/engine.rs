@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use clap::Subcommand;
-use localgce::Endpoint;
+use localgce::{Accel, Endpoint};
 
 use super::output::{self, outln};
 use crate::{engine, paths};
@@ -15,10 +15,14 @@ use crate::{engine, paths};
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Start the engine, and its VMs that ran when it stopped
-    Start,
+    Start {
+        /// How guests are run
+        #[arg(long, env = "CLAWBAKE_ACCEL", value_enum)]
+        accel: Option<Accel>,
+    },
     /// Power its VMs off and stop it; everything is kept
     Stop,
-    /// Where it listens
+    /// Where it listens, and how it runs guests
     Status,
     /// Stop it and delete all that it holds: VMs, disks, images, secrets
     Reset {
@@ -37,6 +41,9 @@ pub(super) enum Command {
         /// where guests are emulated]
         #[arg(long, value_name = "SECONDS", env = "CLAWBAKE_POWER_OFF")]
         power_off: Option<u64>,
+        /// How guests are run
+        #[arg(long, env = "CLAWBAKE_ACCEL", value_enum, default_value_t)]
+        accel: Accel,
     },
     /// Join stdin and stdout to a unix socket, for QEMU
     #[command(hide = true)]
@@ -45,8 +52,8 @@ pub(super) enum Command {
 
 pub(super) async fn run(command: Command) -> Result<()> {
     match command {
-        Command::Start => {
-            let (endpoint, _) = engine::ensure(&paths::engine()?).await?;
+        Command::Start { accel } => {
+            let (endpoint, _) = engine::start(&paths::engine()?, accel).await?;
             outln!("{}", endpoint.url);
         }
         Command::Stop => {
@@ -55,14 +62,7 @@ pub(super) async fn run(command: Command) -> Result<()> {
             }
         }
         Command::Status => match Endpoint::read(&paths::engine()?)? {
-            Some(endpoint) => {
-                outln!(
-                    "{} process {}, {}",
-                    endpoint.url,
-                    endpoint.pid,
-                    endpoint.acceleration
-                );
-            }
+            Some(endpoint) => outln!("{}", engine::describe(&endpoint)),
             None => outln!("no engine runs"),
         },
         Command::Reset { yes } => {
@@ -79,7 +79,11 @@ pub(super) async fn run(command: Command) -> Result<()> {
             let token = endpoint.token_file(&paths::engine()?);
             output::document(&environment(&endpoint, &token)?);
         }
-        Command::Serve { dir, power_off } => {
+        Command::Serve {
+            dir,
+            power_off,
+            accel,
+        } => {
             let program = std::env::current_exe()?.display().to_string();
             let connect_command = [program, "engine".into(), "connect".into()].to_vec();
             let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -89,6 +93,7 @@ pub(super) async fn run(command: Command) -> Result<()> {
                 listen,
                 connect_command,
                 power_off: power_off.map(Duration::from_secs),
+                accel,
             })
             .await?;
         }
@@ -189,6 +194,7 @@ mod tests {
             zone: "z".into(),
             pid: 1,
             acceleration: "tcg".into(),
+            emulated: None,
         };
         let print = b"printf '%s\\0' \"$CLOUDSDK_AUTH_ACCESS_TOKEN_FILE\"\n";
         let (mut script, mut expected) = (Vec::new(), Vec::new());

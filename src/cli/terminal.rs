@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::IsTerminal as _;
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -14,28 +14,75 @@ use crate::progress::{Event, Outcome, Progress};
 /// Columns of a stage's name.
 const NAME: usize = 14;
 
+/// How often a long stage says a line where there is no bar to look at.
+const A_LINE: Duration = Duration::from_mins(1);
+
 /// Progress as this terminal, or this log, can show it.
 pub fn progress() -> Progress {
     if std::io::stderr().is_terminal() {
         bars()
     } else {
-        Progress::new(plain)
+        let open: Mutex<HashMap<String, Pace>> = Mutex::default();
+        Progress::new(move |event| {
+            let mut open = open.lock().expect("no panic while a line is printed");
+            if let Some(line) = plain(event, &mut open, Instant::now()) {
+                errln!("{line}");
+            }
+        })
     }
 }
 
-fn plain(event: Event) {
+/// When a stage began, and when it last said a line.
+struct Pace {
+    began: Instant,
+    said: Instant,
+}
+
+/// The line for an event, if it is due one.
+fn plain(event: Event, open: &mut HashMap<String, Pace>, now: Instant) -> Option<String> {
     match event {
-        Event::Started { .. } | Event::Advanced { .. } => {}
-        Event::Note { stage, text } => errln!("{stage:<NAME$} ... {text}"),
+        Event::Started { stage } => {
+            let pace = Pace {
+                began: now,
+                said: now,
+            };
+            open.insert(stage, pace);
+            None
+        }
+        Event::Advanced { .. } => None,
+        Event::Note { stage, text } => {
+            if let Some(pace) = open.get_mut(&stage) {
+                pace.said = now;
+            }
+            Some(format!("{stage:<NAME$} ... {text}"))
+        }
+        Event::Heard { stage, text } => {
+            let pace = open.get_mut(&stage)?;
+            if now - pace.said < A_LINE {
+                return None;
+            }
+            pace.said = now;
+            let minutes = (now - pace.began).as_secs() / 60;
+            let words = if text.is_empty() {
+                "its serial port has said nothing yet"
+            } else {
+                &text
+            };
+            Some(format!("{stage:<NAME$} ... {minutes} min: {words}"))
+        }
         Event::Finished {
             stage,
             outcome,
             result,
             elapsed,
         } => {
-            errln!("{}", finished(&stage, outcome, &result, elapsed));
+            open.remove(&stage);
+            Some(finished(&stage, outcome, &result, elapsed))
         }
-        Event::Failed { stage, elapsed } => errln!("{}", failed(&stage, elapsed)),
+        Event::Failed { stage, elapsed } => {
+            open.remove(&stage);
+            Some(failed(&stage, elapsed))
+        }
     }
 }
 
@@ -76,6 +123,8 @@ fn bars() -> Progress {
                     bar.set_message(printable(&text).into_owned());
                 }
             }
+            // A spinner moves without it.
+            Event::Heard { .. } => {}
             Event::Advanced { stage, done, total } => {
                 if let Some(bar) = open.get(&stage) {
                     bar.set_style(bytes());
@@ -120,4 +169,44 @@ fn spinner() -> ProgressStyle {
 fn bytes() -> ProgressStyle {
     ProgressStyle::with_template("{prefix} {bar:30} {bytes}/{total_bytes} {elapsed}")
         .expect("a valid template")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_stage_says_a_line_a_minute_off_a_terminal() {
+        let (mut open, start) = (HashMap::new(), Instant::now());
+        let mut at = |seconds, event| plain(event, &mut open, start + Duration::from_secs(seconds));
+        let stage = || "gateway".to_owned();
+        let heard = |text: &str| Event::Heard {
+            stage: stage(),
+            text: text.into(),
+        };
+        assert_eq!(at(0, Event::Started { stage: stage() }), None);
+        // As the watch polls.
+        let polls = (3..=240).step_by(3).filter_map(|second| {
+            let words = if second < 100 {
+                ""
+            } else {
+                "[ 9.1] systemd[1]: Started x"
+            };
+            at(second, heard(words))
+        });
+        let lines: Vec<_> = polls.collect();
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        gateway        ... 1 min: its serial port has said nothing yet
+        gateway        ... 2 min: [ 9.1] systemd[1]: Started x
+        gateway        ... 3 min: [ 9.1] systemd[1]: Started x
+        gateway        ... 4 min: [ 9.1] systemd[1]: Started x
+        ");
+        let note = Event::Note {
+            stage: stage(),
+            text: "phase gateway".into(),
+        };
+        assert!(at(270, note).is_some());
+        assert_eq!(at(329, heard("x")), None, "the note was a line too");
+        assert!(at(330, heard("x")).is_some());
+    }
 }

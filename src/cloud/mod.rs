@@ -58,6 +58,8 @@ pub struct Engine {
     pub dir: PathBuf,
     /// How guests are run: `kvm` or `tcg`.
     pub acceleration: String,
+    /// Why they are emulated, where KVM was wanted.
+    pub emulated: Option<String>,
 }
 
 impl Cloud {
@@ -82,7 +84,7 @@ impl Cloud {
             outcome,
             format!("{} ({})", endpoint.url, endpoint.acceleration),
         );
-        let acceleration = endpoint.acceleration.clone();
+        let (acceleration, emulated) = (endpoint.acceleration.clone(), endpoint.emulated.clone());
         Ok(Self {
             network: "global/networks/default".into(),
             subnetwork: None,
@@ -97,7 +99,11 @@ impl Cloud {
             place: Place::Local {
                 engine: dir.clone(),
             },
-            engine: Some(Engine { dir, acceleration }),
+            engine: Some(Engine {
+                dir,
+                acceleration,
+                emulated,
+            }),
             local: true,
         })
     }

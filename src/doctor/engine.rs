@@ -16,6 +16,8 @@ const DISK_MB: u64 = 6 * 1024;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Seen {
     acceleration: String,
+    /// Why VMs are emulated, where KVM was wanted.
+    emulated: Option<String>,
     dir: PathBuf,
     free_disk_mb: u64,
     free_memory_mb: u64,
@@ -35,6 +37,7 @@ pub(super) async fn look(deployment: &Deployment, cloud: &Cloud, engine: &Engine
     let runs = running.is_some_and(|vm| vm.status.as_deref() == Some("RUNNING"));
     Ok(Seen {
         acceleration: engine.acceleration.clone(),
+        emulated: engine.emulated.clone(),
         dir: engine.dir.clone(),
         free_disk_mb: stat.f_bavail * stat.f_frsize / 1024 / 1024,
         free_memory_mb: available_mb(&memory),
@@ -63,10 +66,15 @@ pub(super) fn judge(seen: &Seen) -> Vec<Finding> {
     let acceleration = if seen.acceleration == "kvm" {
         Finding::ok("engine", "VMs run under KVM")
     } else {
+        let why = seen
+            .emulated
+            .as_deref()
+            .unwrap_or("--accel tcg is asked for");
         Finding::warning(
             "engine",
-            "VMs are emulated, as no guest runs under KVM here: a gateway takes minutes to be ready",
-            "a machine with a /dev/kvm that works is ten times as fast",
+            format!("VMs are emulated, and a gateway takes minutes to be ready: {why}"),
+            "a KVM that works is ten times as fast; once it does, `clawbake engine stop` and \
+             `clawbake engine start --accel kvm`",
         )
     };
     let dir = seen.dir.display();
@@ -116,13 +124,16 @@ mod tests {
     fn a_machine_that_is_too_small_is_told_so() {
         let seen = Seen {
             acceleration: "tcg".into(),
+            emulated: Some("a guest did not get past a timer interrupt: it hangs".into()),
             free_disk_mb: 100,
             free_memory_mb: available_mb("MemTotal: 9 kB\nMemAvailable:     1048576 kB\n"),
             machine_mb: 2048,
             ..Seen::default()
         };
         assert_eq!(seen.free_memory_mb, 1024);
-        let levels: Vec<_> = judge(&seen).iter().map(|finding| finding.level).collect();
+        let findings = judge(&seen);
+        assert!(findings[0].message.ends_with("timer interrupt: it hangs"));
+        let levels: Vec<_> = findings.iter().map(|finding| finding.level).collect();
         assert_eq!(levels, [Level::Warning, Level::Problem, Level::Problem]);
     }
 }

@@ -7,6 +7,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::plan::{Instance, nonce};
+use super::silence::silence;
 use crate::cloud::Cloud;
 use crate::progress::Stage;
 use crate::serial;
@@ -15,9 +16,6 @@ use crate::serial;
 const ATTRIBUTE: &str = "clawbake/phase";
 /// Guest attributes may be read about ten times a minute; the engine is not so strict, Google is.
 const POLL: Duration = Duration::from_secs(3);
-/// A VM that neither reports nor prints for so long is stuck. Under full emulation a gateway needs
-/// over three minutes of silence to start.
-const SILENCE: Duration = Duration::from_mins(15);
 
 /// How far a VM is, in this order; or failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,9 +102,9 @@ enum Verdict {
     Failed(String),
 }
 
-/// Judges one look: the last report of this launch, the instance's status, and how long nothing has
-/// changed.
-fn judge(report: Option<&Report>, status: &str, silent: Duration) -> Verdict {
+/// Judges one look: the last report of this launch, the instance's status, whether its serial port has
+/// ever said anything, and how long nothing has changed.
+fn judge(report: Option<&Report>, status: &str, spoken: bool, silent: Duration) -> Verdict {
     match (report.map(|report| report.phase), status) {
         (Some(Phase::Ready), _) => Verdict::Ready,
         (Some(Phase::Failed), _) => {
@@ -116,11 +114,7 @@ fn judge(report: Option<&Report>, status: &str, silent: Duration) -> Verdict {
         (_, "STOPPING" | "TERMINATED" | "SUSPENDED") => {
             Verdict::Failed(format!("the VM is {status}"))
         }
-        _ if silent > SILENCE => Verdict::Failed(format!(
-            "nothing was heard from it for {} minutes",
-            SILENCE.as_secs() / 60
-        )),
-        _ => Verdict::Wait,
+        _ => silence(status, spoken, silent).map_or(Verdict::Wait, Verdict::Failed),
     }
 }
 
@@ -158,27 +152,39 @@ pub async fn watch(cloud: &Cloud, name: &str, timeout: Duration, stage: &Stage) 
     let instances = cloud.client.instances(&cloud.zone);
     let (started, mut changed) = (Instant::now(), Instant::now());
     let (mut seen, mut cursor) = (None, 0);
+    let (mut told, mut words) = (None, String::new());
     loop {
         let instance = instances.get(name).await?;
         let report = report(cloud, &instance).await?;
-        cursor = instances
-            .serial_port_output(name, cursor)
-            .await?
-            .next
-            .unwrap_or(cursor);
-        let now = (report.as_ref().map(|report| report.phase), cursor);
+        let serial = instances.serial_port_output(name, cursor).await?;
+        cursor = serial.next.unwrap_or(cursor);
+        if let Some(last) = serial::last_words(&serial.contents.unwrap_or_default()) {
+            words = last;
+        }
+        if instance.status_message != told {
+            told.clone_from(&instance.status_message);
+            if let Some(message) = &told {
+                stage.note(message);
+            }
+        }
+        let status = instance.status.unwrap_or_default();
+        let now = (
+            report.as_ref().map(|report| report.phase),
+            cursor,
+            status.clone(),
+        );
         if seen.as_ref() != Some(&now) {
             if let Some(phase) = now
                 .0
-                .filter(|_| seen.as_ref().is_none_or(|(phase, _)| *phase != now.0))
+                .filter(|_| seen.as_ref().is_none_or(|(phase, ..)| *phase != now.0))
             {
                 stage.note(format!("phase {phase}"));
             }
             changed = Instant::now();
             seen = Some(now);
         }
-        let status = instance.status.as_deref().unwrap_or_default();
-        let verdict = match judge(report.as_ref(), status, changed.elapsed()) {
+        stage.heard(&words);
+        let verdict = match judge(report.as_ref(), &status, cursor > 0, changed.elapsed()) {
             Verdict::Wait if started.elapsed() > timeout => {
                 let phase = report
                     .as_ref()
@@ -230,7 +236,7 @@ mod tests {
     #[test]
     fn a_report_of_failure_ends_the_wait_with_its_reason() {
         let failed = at(Phase::Failed, Some("no access to secret s"));
-        let verdict = judge(Some(&failed), "RUNNING", Duration::ZERO);
+        let verdict = judge(Some(&failed), "RUNNING", true, Duration::ZERO);
         assert_eq!(verdict, Verdict::Failed("no access to secret s".into()));
     }
 
@@ -249,16 +255,21 @@ mod tests {
     #[test]
     fn readiness_counts_and_everything_before_it_waits() {
         assert_eq!(
-            judge(Some(&at(Phase::Ready, None)), "RUNNING", Duration::ZERO),
+            judge(
+                Some(&at(Phase::Ready, None)),
+                "RUNNING",
+                true,
+                Duration::ZERO
+            ),
             Verdict::Ready
         );
         for phase in [Phase::State, Phase::Secrets, Phase::Gateway] {
             assert_eq!(
-                judge(Some(&at(phase, None)), "RUNNING", Duration::ZERO),
+                judge(Some(&at(phase, None)), "RUNNING", true, Duration::ZERO),
                 Verdict::Wait
             );
         }
-        assert_eq!(judge(None, "STAGING", Duration::ZERO), Verdict::Wait);
+        assert_eq!(judge(None, "STAGING", false, Duration::ZERO), Verdict::Wait);
     }
 
     #[test]
@@ -266,13 +277,17 @@ mod tests {
         let stopped = judge(
             Some(&at(Phase::Gateway, None)),
             "TERMINATED",
+            true,
             Duration::ZERO,
         );
         assert_eq!(stopped, Verdict::Failed("the VM is TERMINATED".into()));
-        let silent = judge(None, "RUNNING", SILENCE + Duration::from_secs(1));
-        assert_eq!(
-            silent,
-            Verdict::Failed("nothing was heard from it for 15 minutes".into())
-        );
+        let hour = Duration::from_hours(1);
+        let told = |spoken, silent| match judge(None, "RUNNING", spoken, silent) {
+            Verdict::Failed(why) => why,
+            other => panic!("{other:?}"),
+        };
+        assert!(told(true, hour).starts_with("nothing was heard from it"));
+        let after = Duration::from_secs(181);
+        assert!(told(false, after).starts_with("the machine itself does not run"));
     }
 }

@@ -25,8 +25,11 @@ pub struct Endpoint {
     pub zone: String,
     /// The engine's process.
     pub pid: u32,
-    /// How guests are run: `kvm` or `tcg`.
+    /// How guests are run from now on: `kvm` or `tcg`.
     pub acceleration: String,
+    /// Why they are emulated, where KVM was wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emulated: Option<String>,
 }
 
 /// Without the token.

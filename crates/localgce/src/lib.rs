@@ -9,6 +9,7 @@
 //!     listen: ([127, 0, 0, 1], 0).into(),
 //!     connect_command: vec!["/usr/bin/localgce".into(), "connect".into()],
 //!     power_off: None,
+//!     accel: localgce::Accel::Auto,
 //! })
 //! .await?;
 //! // In another:
@@ -51,6 +52,7 @@ pub use endpoint::Endpoint;
 pub use mark::delete;
 pub use room::explain;
 pub use serve::serve;
+pub use vm::Accel;
 
 /// How to serve.
 #[derive(Clone, Debug)]
@@ -68,4 +70,6 @@ pub struct Config {
     /// How long a guest gets to power itself off before its plug is pulled. By default 90 s, as on
     /// Google, and 5 min where guests are emulated.
     pub power_off: Option<Duration>,
+    /// How guests are run, as far as this host can.
+    pub accel: Accel,
 }

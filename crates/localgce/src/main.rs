@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use localgce::Accel;
 
 /// Compute Engine, Secret Manager and Cloud Storage on this machine, with real VMs
 #[derive(Parser)]
@@ -26,6 +27,9 @@ enum Arguments {
         /// where guests are emulated]
         #[arg(long, value_name = "SECONDS")]
         power_off: Option<u64>,
+        /// How guests are run
+        #[arg(long, env = "CLAWBAKE_ACCEL", value_enum, default_value_t)]
+        accel: Accel,
     },
     /// Carry one connection between stdio and a unix socket; QEMU runs this
     Connect {
@@ -41,9 +45,11 @@ fn main() -> Result<()> {
             cache,
             listen,
             power_off,
+            accel,
         } => {
             let cache = cache.unwrap_or_else(|| dir.join("cache"));
-            serve(dir, cache, listen, power_off.map(Duration::from_secs))
+            let power_off = power_off.map(Duration::from_secs);
+            serve(dir, cache, listen, power_off, accel)
         }
         Arguments::Connect { socket } => localgce::connect(&socket)
             .with_context(|| format!("carrying a connection to {}", socket.display())),
@@ -56,6 +62,7 @@ async fn serve(
     cache: PathBuf,
     listen: SocketAddr,
     power_off: Option<Duration>,
+    accel: Accel,
 ) -> Result<()> {
     let program = std::env::current_exe().context("finding this program")?;
     let program = program.into_os_string().into_string().ok();
@@ -67,6 +74,7 @@ async fn serve(
         listen,
         connect_command,
         power_off,
+        accel,
     })
     .await
 }

@@ -1,5 +1,6 @@
 //! An engine's life, from start to end.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
@@ -31,6 +32,7 @@ async fn run(config: Config) -> Result<()> {
         listen,
         connect_command,
         power_off,
+        accel,
     } = config;
     ensure!(
         listen.ip().is_loopback(),
@@ -46,7 +48,8 @@ async fn run(config: Config) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
 
-    let hypervisor = Hypervisor::detect(connect_command).await?;
+    let hypervisor = Hypervisor::detect(accel, &dir, connect_command).await?;
+    let (acceleration, emulated) = hypervisor.acceleration();
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("listening on {listen}"))?;
@@ -59,13 +62,14 @@ async fn run(config: Config) -> Result<()> {
         project: catalog::PROJECTS[0].id.into(),
         zone: catalog::ZONES[0].into(),
         pid: std::process::id(),
-        acceleration: hypervisor.acceleration().to_string(),
+        acceleration: acceleration.to_string(),
+        emulated,
     };
     let engine = Arc::new(Engine::open(
         &dir,
         &cache,
         endpoint.token.clone(),
-        hypervisor,
+        hypervisor.clone(),
         power_off,
         api::router,
     )?);
@@ -75,6 +79,12 @@ async fn run(config: Config) -> Result<()> {
     let router = api::router(&engine);
     let server = tokio::spawn(async move { axum::serve(listener, router).await });
     endpoint.write(&dir)?;
+    let told = dir.clone();
+    let tell = tokio::spawn(async move {
+        if let Err(error) = tell_of_emulation(&hypervisor, endpoint, &told).await {
+            crate::log::line(format_args!("{error:#}"));
+        }
+    });
 
     let mut signals = async || {
         tokio::select! {
@@ -88,6 +98,23 @@ async fn run(config: Config) -> Result<()> {
         () = engine.close(Stop::Gracefully) => {}
         () = signals() => engine.close(Stop::Now).await,
     }
+    tell.abort();
+    tell.await.ok();
     Endpoint::remove(&dir);
     Ok(())
 }
+
+/// Writes down that guests are emulated from now on, when KVM turns out to fail.
+async fn tell_of_emulation(hypervisor: &Hypervisor, endpoint: Endpoint, dir: &Path) -> Result<()> {
+    hypervisor.emulates().await;
+    let (acceleration, emulated) = hypervisor.acceleration();
+    let endpoint = Endpoint {
+        acceleration: acceleration.to_string(),
+        emulated,
+        ..endpoint
+    };
+    endpoint.write(dir)
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-/// A VM that neither reports nor prints for so long is stuck: under full emulation a single step can
-/// take minutes.
-pub(super) const SILENCE: Duration = Duration::from_mins(15);
+use crate::fleet;
 
 /// How far a bake is, in this order; or failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -51,6 +49,8 @@ pub(super) struct Look<'a> {
     pub report: Option<&'a Report>,
     /// The instance's status; none if there is no such instance any more.
     pub status: Option<&'a str>,
+    /// Whether its serial port has ever said anything.
+    pub spoken: bool,
     /// How long nothing has changed.
     pub silent: Duration,
     /// How long the bake has taken.
@@ -94,11 +94,10 @@ impl Look<'_> {
                 "not done within {} minutes, the recipe's builder.deadline_minutes; {last}",
                 deadline.as_secs() / 60
             )),
-            _ if self.silent > SILENCE => Verdict::Lost(format!(
-                "nothing was heard from it for {} minutes; {last}",
-                SILENCE.as_secs() / 60
-            )),
-            _ => Verdict::Wait,
+            (_, Some(status)) => match fleet::silence(status, self.spoken, self.silent) {
+                Some(why) => Verdict::Lost(format!("{why}; {last}")),
+                None => Verdict::Wait,
+            },
         }
     }
 }
@@ -159,11 +158,17 @@ mod tests {
         };
         let running = Look {
             status: Some("RUNNING"),
+            spoken: true,
             ..Look::default()
         };
         let over = Duration::from_secs(1);
         let silent = Look {
-            silent: SILENCE + over,
+            silent: Duration::from_mins(15) + over,
+            ..running
+        };
+        let dead = Look {
+            spoken: false,
+            silent: Duration::from_mins(3) + over,
             ..running
         };
         let late = Look {
@@ -175,6 +180,7 @@ mod tests {
                 lost(judge(None, Some("TERMINATED"))),
                 lost(judge(Some("provisioning"), None)),
                 lost(silent.judge(DEADLINE)),
+                lost(dead.judge(DEADLINE)),
                 lost(late.judge(DEADLINE)),
             ]
             .join("\n"),
@@ -182,6 +188,7 @@ mod tests {
         it is TERMINATED without having sealed the image; it never reported a phase
         it is gone: somebody deleted it, or its maxRunDuration did; its last phase was `provisioning`
         nothing was heard from it for 15 minutes; it never reported a phase
+        the machine itself does not run: its serial port has said nothing in the 3 minutes since power-on; its image does not boot, or its host cannot run it (`clawbake doctor`); it never reported a phase
         not done within 60 minutes, the recipe's builder.deadline_minutes; it never reported a phase
         "
         );

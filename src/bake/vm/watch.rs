@@ -40,11 +40,27 @@ struct Heard {
     report: Option<Report>,
     /// Where the serial output goes on.
     cursor: u64,
+    /// The last line of it.
+    words: String,
+    /// The instance's status, and what explains it.
+    status: (Option<String>, Option<String>),
     /// When anything was new.
     changed: Instant,
 }
 
 impl Heard {
+    /// Takes note of the instance's status, and shows what explains it.
+    fn see(&mut self, status: Option<String>, message: Option<String>, stage: &Stage) {
+        let seen = (status, message);
+        if seen.0 != self.status.0 {
+            self.changed = Instant::now();
+        }
+        if let Some(message) = seen.1.as_ref().filter(|_| seen.1 != self.status.1) {
+            stage.note(message);
+        }
+        self.status = seen;
+    }
+
     /// Asks for the VM's report and for its serial output, and shows what is new.
     async fn listen(
         &mut self,
@@ -70,10 +86,15 @@ impl Heard {
         if let Some(next) = serial.next.filter(|next| *next != self.cursor) {
             self.cursor = next;
             self.changed = Instant::now();
-            if let Some(headline) = headline(&serial.contents.unwrap_or_default()) {
+            let contents = serial.contents.unwrap_or_default();
+            if let Some(headline) = headline(&contents) {
                 stage.note(headline);
             }
+            if let Some(words) = serial::last_words(&contents) {
+                self.words = words;
+            }
         }
+        stage.heard(&self.words);
         Ok(())
     }
 }
@@ -91,11 +112,15 @@ pub(super) async fn until_sealed(
     let mut heard = Heard {
         report: None,
         cursor: 0,
+        words: String::new(),
+        status: (None, None),
         changed: started,
     };
     loop {
         // Before its reports: a VM that is off says no more.
-        let status = instances.find(name).await?.and_then(|it| it.status);
+        let instance = instances.find(name).await?.unwrap_or_default();
+        heard.see(instance.status, instance.status_message, stage);
+        let status = heard.status.0.clone();
         if let Some(status) = &status {
             let listened = heard.listen(cloud, name, nonce, stage).await;
             // One that is off need not answer: what was heard before holds.
@@ -106,6 +131,7 @@ pub(super) async fn until_sealed(
         let look = Look {
             report: heard.report.as_ref(),
             status: status.as_deref(),
+            spoken: heard.cursor > 0,
             silent: heard.changed.elapsed(),
             elapsed: started.elapsed(),
         };

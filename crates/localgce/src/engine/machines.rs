@@ -13,7 +13,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::DirBuilderExt;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use rusqlite::Connection;
@@ -25,24 +24,14 @@ use tokio::task::{AbortHandle, JoinSet};
 use super::addresses::{admitted, strings};
 use super::disks::text;
 use super::instances::set_deadline;
-use super::{Engine, guest, tree};
+use super::power_off::{patience, power_off};
+use super::{Engine, guest, operations, tree};
 use crate::catalog::MACHINE_TYPES;
 use crate::clock;
 use crate::key::{Key, Kind, Scope, last, relative};
 use crate::metadata::MetadataServer;
 use crate::store::{files, resources};
-use crate::vm::{Acceleration, Drive, Exit, Forward, Machine, Vm};
-
-/// What a guest gets to power itself off, as on Google; an emulated one is that much slower.
-pub(super) const fn patience(acceleration: Acceleration) -> Duration {
-    match acceleration {
-        Acceleration::Kvm => Duration::from_secs(90),
-        Acceleration::Tcg => Duration::from_mins(5),
-    }
-}
-
-/// How long after a press of the power button the next one follows.
-const PRESS_AGAIN: Duration = Duration::from_secs(10);
+use crate::vm::{Drive, Exit, Forward, Machine, Vm};
 
 /// The machines that run, by their instance's path.
 #[derive(Default)]
@@ -75,20 +64,6 @@ pub enum Stop {
     Gracefully,
     /// At once.
     Now,
-}
-
-/// Presses the power button until the machine is gone: a guest that still boots does not hear it.
-async fn power_off(vm: &Vm, gone: &mut watch::Receiver<bool>) {
-    loop {
-        // An error means that it is going already.
-        vm.press_power_button().await.ok();
-        if tokio::time::timeout(PRESS_AGAIN, gone.wait_for(|gone| *gone))
-            .await
-            .is_ok()
-        {
-            return;
-        }
-    }
 }
 
 impl Engine {
@@ -151,12 +126,22 @@ impl Engine {
         self.change(key, |body| {
             body["status"] = "RUNNING".into();
             body["lastStartTimestamp"] = clock::now().into();
+            // An earlier end's, or an earlier fallback's.
+            if let Some(fields) = body.as_object_mut() {
+                fields.shift_remove("statusMessage");
+            }
             set_deadline(body);
         })?;
         self.end_in_time(key, gone)?;
         let (engine, key) = (Arc::clone(self), key.clone());
         tokio::spawn(async move {
-            let exit = vm.wait().await;
+            let exit = tokio::select! {
+                exit = vm.wait() => exit,
+                why = vm.falls_back() => {
+                    engine.tell_of_fallback(&key, &why);
+                    vm.wait().await
+                }
+            };
             engine.machines.lock().remove(&key.path());
             if let Err(error) = engine.ended(&key, &exit) {
                 crate::log::line(format_args!("recording the end of {}: {error:#}", key.name));
@@ -183,11 +168,8 @@ impl Engine {
         let Some((vm, mut gone)) = running else {
             return self.set_status(key, "TERMINATED");
         };
-        let off = how == Stop::Gracefully && {
-            tokio::time::timeout(self.power_off, power_off(&vm, &mut gone))
-                .await
-                .is_ok()
-        };
+        let time = |acceleration| self.power_off.unwrap_or(patience(acceleration));
+        let off = how == Stop::Gracefully && power_off(&vm, &mut gone, time).await;
         if !off {
             vm.kill().await;
             gone.wait_for(|gone| *gone).await.ok();
@@ -291,6 +273,23 @@ impl Engine {
                 body["statusMessage"] = reason.clone().into();
             }
         })
+    }
+
+    /// Tells, in the instance and in the operation that started it, that it is emulated, and why.
+    fn tell_of_fallback(&self, key: &Key, why: &str) {
+        let message = format!("restarted under emulation, as it did not run under KVM: {why}");
+        let told = self.store.transaction(|tx| {
+            resources::update(tx, key, |body| {
+                body["statusMessage"] = message.clone().into();
+            })?;
+            operations::warn_of(tx, key, &message)
+        });
+        if let Err(error) = told {
+            crate::log::line(format_args!(
+                "recording the restart of {}: {error}",
+                key.name
+            ));
+        }
     }
 
     fn set_status(&self, key: &Key, status: &str) -> Result<()> {

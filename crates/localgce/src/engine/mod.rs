@@ -9,6 +9,7 @@ mod guest;
 mod instances;
 mod machines;
 mod operations;
+mod power_off;
 pub mod projects;
 mod published;
 mod retention;
@@ -51,7 +52,7 @@ pub struct Engine {
     dir: PathBuf,
     published: published::Published,
     hypervisor: Hypervisor,
-    power_off: Duration,
+    power_off: Option<Duration>,
     guest_api: fn(&Arc<Self>) -> Router,
     machines: machines::Machines,
     operation_done: Notify,
@@ -88,7 +89,7 @@ impl Engine {
             sessions: sessions::Sessions::default(),
             dir: dir.to_owned(),
             published: published::Published::in_cache(cache),
-            power_off: power_off.unwrap_or_else(|| machines::patience(hypervisor.acceleration())),
+            power_off,
             hypervisor,
             guest_api,
             machines: machines::Machines::default(),

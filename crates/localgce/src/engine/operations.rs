@@ -175,6 +175,22 @@ impl Engine {
     }
 }
 
+/// Adds a warning to the operation that changed a resource last. Its client may have seen it done
+/// already.
+pub(super) fn warn_of(tx: &Connection, target: &Key, message: &str) -> rusqlite::Result<()> {
+    let operations = resources::all(tx, Kind::Operation)?;
+    let last = operations
+        .into_iter()
+        .filter(|(_, operation)| operation["targetLink"] == target.link().as_str())
+        .max_by(|(_, a), (_, b)| a["insertTime"].as_str().cmp(&b["insertTime"].as_str()));
+    let Some((key, _)) = last else {
+        return Ok(());
+    };
+    resources::update(tx, &key, |operation| {
+        operation["warnings"] = json!([{"code": "NOT_CRITICAL_ERROR", "message": message}]);
+    })
+}
+
 fn replay(tx: &Connection, mutation: &Mutation) -> Result<Option<Value>, Error> {
     let Some(id) = &mutation.request_id else {
         return Ok(None);

@@ -1,13 +1,13 @@
-//! Whether this host's KVM can run a guest, found out by running one.
+//! How this host runs guests: by KVM, where one really ran under it, else by emulation.
 
 use std::fmt;
+use std::io::{self, ErrorKind};
 use std::path::Path;
-use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use tokio::process::Command;
 
-use super::{Drive, Exit, Machine, disk, qemu};
+use super::{distrust, probe, qemu};
 
 /// How QEMU runs a guest's instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,122 +27,158 @@ impl fmt::Display for Acceleration {
     }
 }
 
-/// The probe is through in well under a second where KVM works; where it only seems to, the guest
-/// hangs for good.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Which acceleration the user wants.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Accel {
+    /// KVM where a guest really runs under it, else emulation; a machine that does not run under KVM
+    /// is restarted under emulation
+    #[default]
+    Auto,
+    /// KVM, with a warning where it fails its probe; no machine is ever restarted under emulation
+    Kvm,
+    /// Emulation
+    Tcg,
+}
 
-/// What the probe's guest writes to its serial port.
-pub(super) const MESSAGE: &str = "a guest runs";
+/// As on the command line.
+impl fmt::Display for Accel {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::Kvm => "kvm",
+            Self::Tcg => "tcg",
+        })
+    }
+}
 
-/// Tries KVM, else TCG; says on stderr why.
-pub(super) async fn detect(connect_command: &[String]) -> Result<Acceleration> {
+/// An acceleration in QEMU's words.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Accelerator {
+    pub acceleration: Acceleration,
+    /// The value of `-accel`.
+    pub accel: &'static str,
+    /// The value of `-cpu`.
+    pub cpu: &'static str,
+}
+
+pub(super) const KVM: Accelerator = Accelerator {
+    acceleration: Acceleration::Kvm,
+    accel: "kvm",
+    cpu: "max",
+};
+
+pub(super) const TCG: Accelerator = Accelerator {
+    acceleration: Acceleration::Tcg,
+    // A cache of translations in MiB that holds what a whole boot executes.
+    accel: "tcg,thread=multi,tb-size=1024",
+    // Told that `rep movsb` is fast, kernel and C library copy with it, and the emulator takes one
+    // byte at a time: a quarter of the processor time of unpacking packages.
+    cpu: "max,-erms,-fsrm",
+};
+
+/// How guests are run from now on.
+#[derive(Clone, Debug)]
+pub(super) struct Outlook {
+    pub accelerator: Accelerator,
+    /// Why it is not KVM, where KVM was wanted.
+    pub why: Option<String>,
+}
+
+impl Outlook {
+    pub(super) fn kvm() -> Self {
+        Self {
+            accelerator: KVM,
+            why: None,
+        }
+    }
+
+    pub(super) fn emulated(why: Option<String>) -> Self {
+        Self {
+            accelerator: TCG,
+            why,
+        }
+    }
+}
+
+/// Finds out how guests are to be run, and says on stderr why it is not by KVM. `dir` remembers
+/// whether machines failed under KVM since this host booted.
+///
+/// # Errors
+/// When QEMU is not installed, or KVM is asked for and cannot be opened.
+pub(super) async fn detect(
+    accel: Accel,
+    dir: &Path,
+    connect_command: &[String],
+) -> Result<Outlook> {
     let version = Command::new(qemu::PROGRAM).arg("--version").output().await;
     ensure!(
         version.is_ok_and(|output| output.status.success()),
         "{} does not run: install QEMU (Debian: qemu-system-x86 and qemu-utils)",
         qemu::PROGRAM
     );
-    Ok(match probe(Acceleration::Kvm, connect_command).await {
-        Ok(()) => Acceleration::Kvm,
+    if accel == Accel::Tcg {
+        return Ok(Outlook::emulated(None));
+    }
+    let opened = open(Path::new("/dev/kvm"));
+    if accel == Accel::Kvm {
+        opened.context("KVM is asked for")?;
+        if let Err(error) = probe::run(KVM, connect_command).await {
+            crate::log::line(format_args!(
+                "warning: KVM is asked for and used, but fails its probe: {error:#}"
+            ));
+        }
+        return Ok(Outlook::kvm());
+    }
+    let tried = match (opened, distrust::read(dir)) {
+        (Err(error), _) => Err(error),
+        (Ok(()), Some(why)) => Err(anyhow!(why)),
+        (Ok(()), None) => probe::run(KVM, connect_command).await,
+    };
+    Ok(match tried {
+        Ok(()) => Outlook::kvm(),
         Err(error) => {
             crate::log::line(format_args!(
                 "no KVM, so guests are emulated, which is slow: {error:#}"
             ));
-            Acceleration::Tcg
+            Outlook::emulated(Some(format!("{error:#}")))
         }
     })
 }
 
-/// Runs [`boot_sector`] the way every machine is run.
-async fn probe(acceleration: Acceleration, connect_command: &[String]) -> Result<()> {
-    if acceleration == Acceleration::Kvm {
-        let device = Path::new("/dev/kvm");
-        std::fs::File::options()
-            .read(true)
-            .write(true)
-            .open(device)
-            .context("opening /dev/kvm")?;
-    }
-    let dir = tempfile::tempdir().context("creating a temporary directory")?;
-    let machine = tiny_machine(dir.path()).await?;
-    let run = async {
-        let vm = super::start(&machine, acceleration, connect_command).await?;
-        Ok::<_, anyhow::Error>(vm.wait().await)
-    };
-    match tokio::time::timeout(PATIENCE, run).await {
-        Err(_) => bail!("a guest of 512 bytes hangs"),
-        Ok(Err(error)) => Err(error),
-        Ok(Ok(Exit::Failed(reason))) => bail!("{reason}"),
-        Ok(Ok(Exit::PoweredOff)) => {
-            let said = std::fs::read_to_string(qemu::serial_log(dir.path())).unwrap_or_default();
-            ensure!(
-                said.contains(MESSAGE),
-                "a guest of 512 bytes ended without a word"
-            );
-            Ok(())
-        }
-    }
+/// Whether this process may use KVM at all.
+pub(super) fn open(device: &Path) -> Result<()> {
+    let opened = std::fs::File::options().read(true).write(true).open(device);
+    opened
+        .map(drop)
+        .map_err(|error| anyhow!(lacking(device, &error)))
 }
 
-/// A machine that says [`MESSAGE`] and powers itself off.
-pub(super) async fn tiny_machine(dir: &Path) -> Result<Machine> {
-    let raw = dir.join("boot.raw");
-    std::fs::write(&raw, disk_image()).context("writing a boot disk")?;
-    let path = dir.join("boot.qcow2");
-    disk::convert("raw", &raw, &path).await?;
-    Ok(Machine {
-        id: 1,
-        name: "probe".into(),
-        cpus: 1,
-        memory_mib: 64,
-        drives: vec![Drive {
-            device_name: "boot".into(),
-            path,
-            boot: true,
-        }],
-        forwards: Vec::new(),
-        dir: dir.to_owned(),
-        uefi: false,
-    })
-}
-
-/// The boot sector's code, assembled by hand for 0x7c00 in real mode.
-#[rustfmt::skip]
-const CODE: [u8; 29] = [
-    0x31, 0xc0,       //       xor ax, ax
-    0x8e, 0xd8,       //       mov ds, ax
-    0xbe, 0x1d, 0x7c, //       mov si, message
-    0xfc,             //       cld
-    0xac,             // next: lodsb
-    0x84, 0xc0,       //       test al, al
-    0x74, 0x06,       //       jz off
-    0xba, 0xf8, 0x03, //       mov dx, 0x3f8       ; the first serial port
-    0xee,             //       out dx, al
-    0xeb, 0xf5,       //       jmp next
-    0xba, 0x04, 0x06, // off:  mov dx, 0x604       ; q35's PM1a control register
-    0xb8, 0x00, 0x20, //       mov ax, 0x2000      ; sleep enable, type S5
-    0xef,             //       out dx, ax
-    0xf4,             // halt: hlt
-    0xeb, 0xfd,       //       jmp halt
-];
-
-/// A disk of 1 MiB, because SeaBIOS boots from none that is smaller than a cylinder.
-fn disk_image() -> Vec<u8> {
-    let mut disk = vec![0; 1 << 20];
-    disk[..CODE.len()].copy_from_slice(&CODE);
-    disk[CODE.len()..CODE.len() + MESSAGE.len()].copy_from_slice(MESSAGE.as_bytes());
-    disk[510..512].copy_from_slice(&[0x55, 0xaa]);
-    disk
+/// What keeps a process from a device, and what to do about it.
+fn lacking(device: &Path, error: &io::Error) -> String {
+    let device = device.display();
+    match error.kind() {
+        ErrorKind::NotFound => format!(
+            "there is no {device}: the processor's virtualization is off in the firmware, or this \
+             is a virtual machine without it"
+        ),
+        ErrorKind::PermissionDenied => format!(
+            "{device} is there, but not for this user: `sudo usermod -aG kvm $USER`, and log in \
+             again (in a container, pass the device in)"
+        ),
+        _ => format!("opening {device}: {error}"),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn what_is_detected_runs_guests() {
-        let connect = ["/bin/true".into()];
-        let acceleration = detect(&connect).await.expect("QEMU is installed");
-        probe(acceleration, &connect).await.expect("the guest runs");
+    #[test]
+    fn a_device_without_permission_is_said_as_such() {
+        let lacking = |kind: ErrorKind| lacking(Path::new("/dev/kvm"), &kind.into());
+        let denied = lacking(ErrorKind::PermissionDenied);
+        assert!(denied.contains("usermod -aG kvm"), "{denied}");
+        let missing = lacking(ErrorKind::NotFound);
+        assert!(missing.starts_with("there is no /dev/kvm"), "{missing}");
     }
 }

@@ -9,15 +9,22 @@
 //!  error                Exit::Failed
 //! ```
 //!
+//! One that does not run under KVM is restarted under emulation, and stays the same [`Vm`].
+//!
 //! No machine outlives the engine, however the engine dies.
 
 mod acceleration;
 pub mod backing;
 mod connect_command;
 pub mod disk;
+mod distrust;
+mod fallback;
+mod hypervisor;
 mod network;
+mod probe;
 mod qemu;
 mod qmp;
+mod run;
 
 use std::fs::File;
 use std::net::SocketAddr;
@@ -35,11 +42,15 @@ use tokio::net::UnixListener;
 use tokio::sync::{Mutex, watch};
 
 use crate::child;
-pub use acceleration::Acceleration;
-use connect_command::ConnectCommand;
+use acceleration::Accelerator;
+pub use acceleration::{Accel, Acceleration};
+pub use hypervisor::Hypervisor;
+#[cfg(test)]
+pub(crate) use hypervisor::tests as suspect;
 pub use network::INTERNAL_ADDRESS;
 pub use qemu::MAC_ADDRESS;
 use qmp::Qmp;
+use run::Run;
 
 /// What QEMU gets to write its disks' last blocks when it is told to end at once.
 const FLUSH: Duration = Duration::from_secs(5);
@@ -105,52 +116,35 @@ pub enum Exit {
     Failed(String),
 }
 
-/// Starts machines.
-#[derive(Clone, Debug)]
-pub struct Hypervisor {
-    acceleration: Acceleration,
-    connect_command: Arc<ConnectCommand>,
-}
-
-impl Hypervisor {
-    /// Finds out how this host runs guests: KVM only if a guest really ran under it.
-    ///
-    /// # Errors
-    /// When QEMU is not installed, or there is no program to carry connections.
-    pub async fn detect(connect_command: Vec<String>) -> Result<Self> {
-        let connect_command = ConnectCommand::open(connect_command)?;
-        let acceleration = acceleration::detect(connect_command.words()).await?;
-        Ok(Self {
-            acceleration,
-            connect_command: Arc::new(connect_command),
-        })
-    }
-
-    /// How guests are run here.
-    #[must_use]
-    pub fn acceleration(&self) -> Acceleration {
-        self.acceleration
-    }
-
-    /// Starts a machine, and returns when QEMU runs it.
-    ///
-    /// # Errors
-    /// When QEMU refuses: no memory, a port or a disk in use, ...; its own words are in the error.
-    pub async fn start(&self, machine: &Machine) -> Result<Vm> {
-        start(machine, self.acceleration, self.connect_command.words())
-            .await
-            .with_context(|| format!("starting the virtual machine of {}", machine.name))
-    }
-}
-
 /// A running machine.
 #[derive(Clone, Debug)]
 pub struct Vm {
-    qmp: Arc<Mutex<Qmp>>,
-    process: Arc<Process>,
+    /// Another one after a restart under emulation.
+    current: watch::Receiver<Run>,
+    exit: watch::Receiver<Option<Exit>>,
+    killed: Arc<AtomicBool>,
 }
 
 impl Vm {
+    /// How it is run at this moment.
+    #[must_use]
+    pub fn acceleration(&self) -> Acceleration {
+        self.current.borrow().accelerator.acceleration
+    }
+
+    /// Waits until it is restarted under emulation, and says why; for ever if it is not.
+    pub async fn falls_back(&self) -> String {
+        let mut current = self.current.clone();
+        let why = match current.wait_for(|run| run.why.is_some()).await {
+            Ok(run) => run.why.clone(),
+            Err(_) => None,
+        };
+        match why {
+            Some(why) => why,
+            None => std::future::pending().await,
+        }
+    }
+
     /// Presses the ACPI power button; whether the guest obeys is the guest's affair.
     ///
     /// # Errors
@@ -205,24 +199,35 @@ impl Vm {
     }
 
     async fn execute(&self, command: &str, arguments: Value) -> Result<Value> {
-        self.qmp.lock().await.execute(command, arguments).await
+        let run = self.run();
+        run.execute(command, arguments).await
+    }
+
+    fn run(&self) -> Run {
+        self.current.borrow().clone()
     }
 
     /// Pulls the plug, and returns when the machine is gone.
     pub async fn kill(&self) {
-        self.process.killed.store(true, Ordering::Relaxed);
-        // SIGTERM first: QEMU then writes what it holds of its disk images.
-        self.process.signal(Signal::TERM);
-        if tokio::time::timeout(FLUSH, self.wait()).await.is_err() {
-            self.process.signal(Signal::KILL);
-            self.wait().await;
-        }
+        // A machine that is being restarted is not, then.
+        self.killed.store(true, Ordering::Relaxed);
+        self.run().kill().await;
+        self.wait().await;
     }
 
     /// Waits until the machine has ended, and says how.
     pub async fn wait(&self) -> Exit {
-        self.process.wait().await
+        ended(&self.exit).await
     }
+}
+
+async fn ended(exit: &watch::Receiver<Option<Exit>>) -> Exit {
+    let mut exit = exit.clone();
+    let ended = exit.wait_for(Option::is_some).await;
+    ended
+        .ok()
+        .and_then(|exit| exit.clone())
+        .unwrap_or(Exit::Failed("QEMU was lost".into()))
 }
 
 /// The QEMU process.
@@ -273,12 +278,7 @@ impl Process {
     }
 
     async fn wait(&self) -> Exit {
-        let mut exit = self.exit.clone();
-        let ended = exit.wait_for(Option::is_some).await;
-        ended
-            .ok()
-            .and_then(|exit| exit.clone())
-            .unwrap_or(Exit::Failed("QEMU was lost".into()))
+        ended(&self.exit).await
     }
 }
 
@@ -291,9 +291,9 @@ impl Drop for Process {
 
 async fn start(
     machine: &Machine,
-    acceleration: Acceleration,
+    accelerator: Accelerator,
     connect_command: &[String],
-) -> Result<Vm> {
+) -> Result<Run> {
     std::fs::create_dir_all(&machine.dir)
         .with_context(|| format!("creating {}", machine.dir.display()))?;
     if machine.uefi {
@@ -305,8 +305,9 @@ async fn start(
     let network = network::Listener::new(&machine.dir)?;
     let served = machine.forwards.iter().map(|forward| forward.guest_port);
     let served = served.collect();
-    let arguments = qemu::command_line(machine, acceleration, connect_command);
-    let process = Process::spawn(arguments, machine.dir.join("qemu.log")).await?;
+    let arguments = qemu::command_line(machine, accelerator, connect_command);
+    let log = machine.dir.join("qemu.log");
+    let process = Process::spawn(arguments, log.clone()).await?;
     let ended = |exit| match exit {
         Exit::Failed(reason) => anyhow!(reason),
         Exit::PoweredOff => anyhow!("QEMU ended before it ran the guest"),
@@ -328,9 +329,12 @@ async fn start(
         },
     };
     std::fs::remove_file(&socket).ok();
-    Ok(Vm {
+    Ok(Run {
         qmp: Arc::new(Mutex::new(qmp)),
         process: Arc::new(process),
+        accelerator,
+        why: None,
+        log,
     })
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::network::{self, GATEWAY, INTERNAL_ADDRESS, RESOLVER, SERVERS};
-use super::{Acceleration, Drive, Machine};
+use super::{Accelerator, Drive, Machine};
 
 pub(super) const PROGRAM: &str = "qemu-system-x86_64";
 
@@ -40,6 +40,11 @@ fn uefi_variables(dir: &Path) -> PathBuf {
     dir.join("uefi-variables.fd")
 }
 
+/// Whether machines can boot by UEFI here.
+pub(super) fn has_uefi() -> bool {
+    Path::new(UEFI_CODE).exists()
+}
+
 /// Gives the machine UEFI variables of its own, unless it has them.
 pub(super) fn prepare_uefi(dir: &Path) -> Result<()> {
     let variables = uefi_variables(dir);
@@ -56,7 +61,7 @@ pub(super) fn prepare_uefi(dir: &Path) -> Result<()> {
 /// connection of the guest to that socket.
 pub(super) fn command_line(
     machine: &Machine,
-    acceleration: Acceleration,
+    accelerator: Accelerator,
     connect_command: &[String],
 ) -> Vec<String> {
     let dir = &machine.dir;
@@ -64,8 +69,8 @@ pub(super) fn command_line(
         vec![
         ("-name", escape(&machine.name)),
         ("-machine", "q35".into()),
-        ("-accel", accel(acceleration).into()),
-        ("-cpu", cpu(acceleration).into()),
+        ("-accel", accelerator.accel.into()),
+        ("-cpu", accelerator.cpu.into()),
         ("-smp", machine.cpus.to_string()),
         ("-m", format!("{}M", machine.memory_mib)),
         ("-smbios", smbios(machine.id)),
@@ -127,23 +132,6 @@ pub(super) fn command_line(
         .into_iter()
         .flat_map(|(name, value)| [name.to_owned(), value]);
     flags.into_iter().chain(options).collect()
-}
-
-fn accel(acceleration: Acceleration) -> &'static str {
-    match acceleration {
-        Acceleration::Kvm => "kvm",
-        // A cache of translations in MiB that holds what a whole boot executes.
-        Acceleration::Tcg => "tcg,thread=multi,tb-size=1024",
-    }
-}
-
-fn cpu(acceleration: Acceleration) -> &'static str {
-    match acceleration {
-        Acceleration::Kvm => "max",
-        // Told that `rep movsb` is fast, kernel and C library copy with it, and the emulator takes one
-        // byte at a time: a quarter of the processor time of unpacking packages.
-        Acceleration::Tcg => "max,-erms,-fsrm",
-    }
 }
 
 fn smbios(id: u64) -> String {
@@ -209,6 +197,7 @@ fn quote(word: &str) -> String {
 mod tests {
     use super::*;
     use crate::vm::Forward;
+    use crate::vm::acceleration::TCG;
 
     fn machine() -> Machine {
         Machine {
@@ -245,7 +234,7 @@ mod tests {
     #[test]
     fn the_command_line() {
         let connect = ["/bin/clawbake".into(), "engine".into(), "connect".into()];
-        let arguments = command_line(&machine(), Acceleration::Tcg, &connect);
+        let arguments = command_line(&machine(), TCG, &connect);
         insta::assert_snapshot!(lines(&arguments), @r"
         -no-user-config
         -nodefaults

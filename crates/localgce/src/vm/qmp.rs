@@ -13,6 +13,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(super) struct Qmp {
     stream: BufStream<UnixStream>,
+    /// The number of the last command.
+    last: u64,
+    line: Vec<u8>,
 }
 
 impl Qmp {
@@ -21,6 +24,8 @@ impl Qmp {
         let (stream, _) = listener.accept().await.context("waiting for QEMU")?;
         let mut qmp = Self {
             stream: BufStream::new(stream),
+            last: 0,
+            line: Vec::new(),
         };
         qmp.receive().await?; // the greeting
         qmp.execute("qmp_capabilities", json!({})).await?;
@@ -36,12 +41,18 @@ impl Qmp {
     }
 
     async fn exchange(&mut self, command: &str, arguments: Value) -> Result<Value> {
-        let line = json!({"execute": command, "arguments": arguments}).to_string() + "\n";
+        self.last += 1;
+        let command = json!({"execute": command, "arguments": arguments, "id": self.last});
+        let line = command.to_string() + "\n";
         self.stream.write_all(line.as_bytes()).await?;
         self.stream.flush().await?;
         loop {
-            // Events come in between; nobody here needs them.
+            // Events come in between, which nobody here needs, and the answers to commands that
+            // nobody waits for any more.
             let mut answer = self.receive().await?;
+            if answer["id"] != self.last {
+                continue;
+            }
             if let Some(result) = answer.get_mut("return") {
                 return Ok(result.take());
             }
@@ -52,10 +63,12 @@ impl Qmp {
     }
 
     async fn receive(&mut self) -> Result<Value> {
-        let mut line = String::new();
-        if self.stream.read_line(&mut line).await? == 0 {
+        // A call that is given up leaves its part of a line to the next one.
+        self.stream.read_until(b'\n', &mut self.line).await?;
+        let line = std::mem::take(&mut self.line);
+        if line.is_empty() {
             bail!("QEMU has ended");
         }
-        serde_json::from_str(&line).context("reading QEMU's answer")
+        serde_json::from_slice(&line).context("reading QEMU's answer")
     }
 }

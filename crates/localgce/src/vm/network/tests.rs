@@ -15,8 +15,9 @@ use super::frames::{
 };
 use super::verdict::{Verdict, judge};
 use super::*;
+use crate::vm::acceleration::TCG;
 use crate::vm::connect_command::ConnectCommand;
-use crate::vm::{Acceleration, Forward, Process, acceleration, qemu};
+use crate::vm::{Forward, Process, probe, qemu};
 
 /// What stands between the guest and libslirp.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -41,7 +42,7 @@ struct Guest {
 impl Guest {
     async fn start(between: Between) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let mut machine = acceleration::tiny_machine(dir.path()).await.unwrap();
+        let mut machine = probe::probing_machine(dir.path()).await;
         machine.drives.clear();
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let forwarded = free.local_addr().unwrap();
@@ -51,7 +52,7 @@ impl Guest {
             guest_port: SERVED,
         }];
         let connect = connect_command(dir.path());
-        let line = qemu::command_line(&machine, Acceleration::Tcg, connect.words());
+        let line = qemu::command_line(&machine, TCG, connect.words());
         let [here, there] = ["here.sock", "there.sock"].map(|name| dir.path().join(name));
         let card = UnixDatagram::bind(&here).unwrap();
         card.set_read_timeout(Some(Duration::from_secs(10)))

@@ -1,0 +1,72 @@
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use crate::vm::{Acceleration, Vm};
+
+/// What a guest gets to power itself off, as on Google; an emulated one is that much slower.
+pub(super) const fn patience(acceleration: Acceleration) -> Duration {
+    match acceleration {
+        Acceleration::Kvm => Duration::from_secs(90),
+        Acceleration::Tcg => Duration::from_mins(5),
+    }
+}
+
+/// How long after a press of the power button the next one follows.
+const PRESS_AGAIN: Duration = Duration::from_secs(10);
+
+/// Presses the power button until the machine is gone: a guest that still boots does not hear it.
+/// `false` if it does not go in time; how much time that is can change when it is restarted.
+pub(super) async fn power_off(
+    vm: &Vm,
+    gone: &mut watch::Receiver<bool>,
+    time: impl Fn(Acceleration) -> Duration,
+) -> bool {
+    let start = Instant::now();
+    loop {
+        let left = time(vm.acceleration()).saturating_sub(start.elapsed());
+        if left.is_zero() {
+            return false;
+        }
+        // An error means that it is going already.
+        vm.press_power_button().await.ok();
+        let gone = gone.wait_for(|gone| *gone);
+        if tokio::time::timeout(left.min(PRESS_AGAIN), gone)
+            .await
+            .is_ok()
+        {
+            return true;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vm::suspect;
+
+    /// A machine that was started under KVM and is emulated now gets an emulated one's time.
+    #[tokio::test]
+    async fn the_time_to_power_off_is_that_of_the_acceleration_of_the_moment() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let machine = suspect::machine(dir.path(), &suspect::HANGS_UNDER_SUSPECT).await;
+        let hypervisor = suspect::suspicious(dir.path());
+        let vm = hypervisor.start(&machine).await.expect("it runs");
+        let (_alive, mut gone) = watch::channel(false);
+        let time = |emulated| {
+            move |acceleration| match acceleration {
+                Acceleration::Tcg => emulated,
+                Acceleration::Kvm => Duration::ZERO,
+            }
+        };
+        let (none, hour) = (Duration::ZERO, Duration::from_hours(1));
+        assert!(!power_off(&vm, &mut gone, time(hour)).await);
+        let restart = tokio::time::timeout(Duration::from_secs(20), vm.falls_back());
+        restart.await.expect("a restart");
+        let waits = power_off(&vm, &mut gone, time(hour));
+        let waits = tokio::time::timeout(Duration::from_millis(100), waits);
+        waits.await.expect_err("it has an hour");
+        assert!(!power_off(&vm, &mut gone, time(none)).await);
+        vm.kill().await;
+    }
+}
