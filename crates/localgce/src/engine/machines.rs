@@ -28,6 +28,7 @@ use super::instances::set_deadline;
 use super::{Engine, guest, tree};
 use crate::catalog::MACHINE_TYPES;
 use crate::clock;
+use crate::connections;
 use crate::key::{Key, Kind, Scope, last, relative};
 use crate::metadata::MetadataServer;
 use crate::store::{files, resources};
@@ -40,6 +41,9 @@ pub(super) const fn patience(acceleration: Acceleration) -> Duration {
         Acceleration::Tcg => Duration::from_mins(5),
     }
 }
+
+/// Connections of one guest to the APIs at once.
+const CONNECTIONS: usize = 64;
 
 /// How long after a press of the power button the next one follows.
 const PRESS_AGAIN: Duration = Duration::from_secs(10);
@@ -173,7 +177,7 @@ impl Engine {
         let listener = UnixListener::bind(&socket)
             .with_context(|| format!("listening on {}", socket.display()))?;
         let router = (self.guest_api)(self);
-        let task = tokio::spawn(async move { axum::serve(listener, router).await.ok() });
+        let task = tokio::spawn(connections::serve(listener, router, CONNECTIONS));
         Ok(task.abort_handle())
     }
 
