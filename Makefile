@@ -2,10 +2,10 @@
 
 CARGO := $(shell command -v cargo || echo $(HOME)/.cargo/bin/cargo)
 CLAWBAKE := target/release/clawbake
-SCRIPTS := scripts/deps .ci/run $(wildcard recipes/base/*.sh recipes/base/provision/*.sh tests/start/* \
+SCRIPTS := scripts/deps .ci/run fuzz/run fuzz/rustc $(wildcard recipes/base/*.sh recipes/base/provision/*.sh tests/start/* \
 	crates/localgce/debian-cloud/*.sh tests/e2e/*.sh tests/e2e/stand-in/provision/*.sh)
 
-.PHONY: up test check unit devices guest google bench e2e faults soak clean deps
+.PHONY: up test check unit fuzz devices guest google bench e2e faults soak clean deps
 
 ## up: from nothing to a gateway that answers on a loopback port
 up: deps build
@@ -20,7 +20,7 @@ deps:
 	@scripts/deps build
 
 ## test: everything that CI runs, VMs included
-test: test-deps check unit devices guest google bench faults soak e2e
+test: test-deps check unit fuzz devices guest google bench faults soak e2e
 
 .PHONY: test-deps
 test-deps:
@@ -37,6 +37,10 @@ check:
 unit:
 	$(CARGO) test --workspace --quiet
 	@$(CARGO) run --quiet -p contract gce engine wire journal publish setup
+
+## fuzz: the readers of what somebody else wrote, FUZZ_SECONDS each (15)
+fuzz:
+	fuzz/run
 
 ## devices: the engine after power cuts and on full devices, on file systems of its own
 devices:

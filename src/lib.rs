@@ -39,6 +39,8 @@ pub mod doctor;
 pub mod document;
 pub mod engine;
 pub mod fleet;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod image;
 pub mod journal;
 pub mod names;

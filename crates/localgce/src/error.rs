@@ -176,6 +176,11 @@ impl Error {
         )
     }
 
+    /// 500: the engine's own mistake, of which a client need not know more.
+    pub fn internal() -> Self {
+        Self::new(500, "backendError", "Internal error encountered.")
+    }
+
     /// 503: not now; the same request may succeed later.
     pub fn unavailable(message: impl Into<String>) -> Self {
         Self::new(503, "backendError", message)

@@ -29,6 +29,7 @@ mod catalog;
 mod child;
 mod clock;
 mod connect;
+mod connections;
 mod debian;
 mod endpoint;
 mod engine;
@@ -47,6 +48,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+#[cfg(fuzzing)]
+pub use api::fuzzing;
 pub use connect::connect;
 pub use endpoint::Endpoint;
 pub use mark::delete;

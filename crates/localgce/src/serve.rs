@@ -1,15 +1,24 @@
 //! An engine's life, from start to end.
 
+use std::panic::PanicHookInfo;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::engine::{Engine, Stop};
 use crate::vm::Hypervisor;
-use crate::{Config, Endpoint, api, catalog, endpoint, mark, private, room};
+use crate::{Config, Endpoint, api, catalog, connections, endpoint, mark, private, room};
+
+/// Connections to the loopback port at once: any user of this machine may make some.
+const CONNECTIONS: usize = 512;
+
+/// Descriptors for those, for each VM's own, and for files; a shell's limit is often 1024. Not without
+/// end: programs that the engine starts inherit it, and some close them all one by one.
+const DESCRIPTORS: u64 = 64 << 10;
 
 /// Serves until SIGTERM or SIGINT, then powers the VMs off. The next engine on the same directory
 /// boots them again. A second signal pulls
@@ -45,6 +54,8 @@ async fn run(config: Config) -> Result<()> {
     mark::set(&dir)?;
     // An engine that was killed has left its own.
     Endpoint::remove(&dir);
+    raise_descriptors();
+    std::panic::set_hook(Box::new(report_panic));
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
 
@@ -77,7 +88,7 @@ async fn run(config: Config) -> Result<()> {
     engine.resume()?;
     engine.retire_hourly();
     let router = api::router(&engine);
-    let server = tokio::spawn(async move { axum::serve(listener, router).await });
+    let server = tokio::spawn(connections::serve(listener, router, CONNECTIONS));
     endpoint.write(&dir)?;
     let told = dir.clone();
     let tell = tokio::spawn(async move {
@@ -114,6 +125,33 @@ async fn tell_of_emulation(hypervisor: &Hypervisor, endpoint: Endpoint, dir: &Pa
         ..endpoint
     };
     endpoint.write(dir)
+}
+
+/// Takes as many descriptors as the system gives.
+fn raise_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    let most = limit
+        .maximum
+        .map_or(DESCRIPTORS, |most| most.min(DESCRIPTORS));
+    if limit.current.is_some_and(|current| current < most) {
+        let raised = Rlimit {
+            current: Some(most),
+            ..limit
+        };
+        if let Err(error) = setrlimit(Resource::Nofile, raised) {
+            crate::log::line(format_args!(
+                "raising the limit of open files to {most}: {error}"
+            ));
+        }
+    }
+}
+
+/// Says where. A panic's own words may quote what a client sent.
+fn report_panic(panic: &PanicHookInfo) {
+    match panic.location() {
+        Some(place) => crate::log::line(format_args!("panicked at {place}")),
+        None => crate::log::line(format_args!("panicked")),
+    }
 }
 
 #[cfg(test)]

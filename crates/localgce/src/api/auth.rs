@@ -7,6 +7,7 @@ use axum::http::header::AUTHORIZATION;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use crate::connections::Seat;
 use crate::engine::Engine;
 use crate::error::{Error, Status};
 
@@ -25,6 +26,9 @@ pub async fn authenticate(
         .map(str::trim);
     match token.map(|token| engine.tokens.caller(token)) {
         Some(Some(caller)) => {
+            if let Some(seat) = request.extensions().get::<Seat>() {
+                seat.trust();
+            }
             request.extensions_mut().insert(caller);
             next.run(request).await
         }

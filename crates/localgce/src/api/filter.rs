@@ -4,10 +4,22 @@
 use std::cmp::Ordering;
 use std::iter::Peekable;
 
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 use serde_json::Value;
 
 use crate::error::Error;
+
+/// What the longest filters of Google's own programs are far below, in bytes.
+const LONGEST: usize = 8 << 10;
+
+/// Parentheses and NOTs in each other: each is a call deeper on the stack.
+const DEEPEST: usize = 32;
+
+/// Regular expressions of one filter.
+const MOST_REGEXES: usize = 32;
+
+/// What one of them may weigh compiled, in bytes: a few letters can ask for gigabytes.
+const REGEX_SIZE: usize = 256 << 10;
 
 /// A filter.
 #[derive(Debug)]
@@ -42,10 +54,17 @@ impl Filter {
     /// Reads a filter.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let invalid = || Error::invalid("Invalid list filter expression.");
+        if text.len() > LONGEST {
+            return Err(invalid());
+        }
         let tokens = tokens(text).ok_or_else(invalid)?;
-        let mut parser = Parser(tokens.into_iter().peekable());
+        let mut parser = Parser {
+            tokens: tokens.into_iter().peekable(),
+            levels: DEEPEST,
+            regexes: MOST_REGEXES,
+        };
         let filter = parser.any().ok_or_else(invalid)?;
-        match parser.0.next() {
+        match parser.tokens.next() {
             None => Ok(filter),
             Some(_) => Err(invalid()),
         }
@@ -180,7 +199,13 @@ fn quoted(text: &str, quote: char) -> Option<(String, usize)> {
     None
 }
 
-struct Parser(Peekable<std::vec::IntoIter<Token>>);
+struct Parser {
+    tokens: Peekable<std::vec::IntoIter<Token>>,
+    /// How much deeper it may go.
+    levels: usize,
+    /// How many more regular expressions it takes.
+    regexes: usize,
+}
 
 impl Parser {
     fn any(&mut self) -> Option<Filter> {
@@ -196,7 +221,7 @@ impl Parser {
         let mut all = vec![self.not()?];
         loop {
             if !self.skip("AND") {
-                match self.0.peek() {
+                match self.tokens.peek() {
                     None | Some(Token::Close) => break,
                     Some(Token::Word(word)) if word == "OR" => break,
                     Some(_) => {}
@@ -209,28 +234,35 @@ impl Parser {
 
     fn not(&mut self) -> Option<Filter> {
         if self.skip("NOT") {
-            return Some(Filter::Not(Box::new(self.not()?)));
+            return Some(Filter::Not(Box::new(self.deeper(Self::not)?)));
         }
-        match self.0.next()? {
+        match self.tokens.next()? {
             Token::Open => {
-                let inner = self.any()?;
-                (self.0.next()? == Token::Close).then_some(inner)
+                let inner = self.deeper(Self::any)?;
+                (self.tokens.next()? == Token::Close).then_some(inner)
             }
             Token::Word(field) => self.term(field),
             _ => None,
         }
     }
 
+    fn deeper(&mut self, inner: fn(&mut Self) -> Option<Filter>) -> Option<Filter> {
+        self.levels = self.levels.checked_sub(1)?;
+        let filter = inner(self);
+        self.levels += 1;
+        filter
+    }
+
     fn term(&mut self, field: String) -> Option<Filter> {
-        let Token::Operator(operator) = self.0.next()? else {
+        let Token::Operator(operator) = self.tokens.next()? else {
             return None;
         };
-        let (Token::Word(value) | Token::Quoted(value)) = self.0.next()? else {
+        let (Token::Word(value) | Token::Quoted(value)) = self.tokens.next()? else {
             return None;
         };
         let wanted = match operator {
             "=" | "!=" => Wanted::Equal(value),
-            "eq" | "ne" => Wanted::Like(Regex::new(&format!("(?s)^(?:{value})$")).ok()?),
+            "eq" | "ne" => Wanted::Like(self.regex(&value)?),
             ":" => Wanted::Has(value),
             "<" => Wanted::Ordered(value, Ordering::is_lt),
             "<=" => Wanted::Ordered(value, Ordering::is_le),
@@ -244,8 +276,18 @@ impl Parser {
         })
     }
 
+    /// What matches a whole value.
+    fn regex(&mut self, value: &str) -> Option<Regex> {
+        self.regexes = self.regexes.checked_sub(1)?;
+        RegexBuilder::new(&format!("(?s)^(?:{value})$"))
+            .size_limit(REGEX_SIZE)
+            .dfa_size_limit(REGEX_SIZE)
+            .build()
+            .ok()
+    }
+
     fn skip(&mut self, keyword: &str) -> bool {
-        self.0
+        self.tokens
             .next_if(|token| matches!(token, Token::Word(word) if word == keyword))
             .is_some()
     }
@@ -261,7 +303,7 @@ fn one_or(mut filters: Vec<Filter>, many: fn(Vec<Filter>) -> Filter) -> Option<F
 
 #[cfg(test)]
 mod tests {
-    use super::Filter;
+    use super::{DEEPEST, Filter, LONGEST, MOST_REGEXES};
     use serde_json::json;
 
     #[test]
@@ -302,6 +344,24 @@ mod tests {
         }
         for text in ["nonsense", "a=", "(a=b", "a=b)", "a eq \"(\"", "a=\"b"] {
             assert!(Filter::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_filter_costs_little_whatever_it_is() {
+        let nested = |count: usize| format!("{}a=b{}", "(".repeat(count), ")".repeat(count));
+        assert!(Filter::parse(&nested(DEEPEST)).is_ok());
+        let many = |term: &str, count: usize| vec![term; count].join(" OR ");
+        assert!(Filter::parse(&many("a eq b", MOST_REGEXES)).is_ok());
+        for text in [
+            nested(DEEPEST + 1),
+            "(".repeat(5_000),
+            "NOT ".repeat(DEEPEST + 1) + "a=b",
+            format!("a={}", "b".repeat(LONGEST)),
+            r"a eq (\w{900}){900}".into(),
+            many("a eq b", MOST_REGEXES + 1),
+        ] {
+            assert!(Filter::parse(&text).is_err(), "{}", &text[..20]);
         }
     }
 }

@@ -9,6 +9,8 @@ pub mod body;
 mod compute;
 mod condition;
 mod filter;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod gate;
 mod grants;
 mod iam;
@@ -26,7 +28,9 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, OriginalUri};
 use axum::middleware::from_fn_with_state;
+use axum::response::IntoResponse;
 use axum::routing::post;
+use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::catalog::services::{COMPUTE, IAM, SECRET_MANAGER};
 use crate::engine::Engine;
@@ -49,7 +53,10 @@ pub fn router(engine: &Arc<Engine>) -> Router {
             "/compute/v1/projects/{project}",
             gated(compute::router(engine), engine, COMPUTE),
         )
-        .route("/batch/compute/v1", post(compute::batch))
+        .route(
+            "/batch/compute/v1",
+            post(compute::batch).layer(DefaultBodyLimit::max(compute::BATCH_LIMIT)),
+        )
         .merge(storage::router(engine))
         .nest("/v1/projects/{project}", projects)
         .merge(resourcemanager::router())
@@ -58,8 +65,14 @@ pub fn router(engine: &Arc<Engine>) -> Router {
         .merge(long_operations::router())
         .fallback(|OriginalUri(uri): OriginalUri| async move { Error::not_found(uri.path()) })
         .layer(from_fn_with_state(Arc::clone(engine), auth::authenticate))
-        .layer(DefaultBodyLimit::disable())
+        .layer(DefaultBodyLimit::max(body::LIMIT))
         // Its body says who calls.
-        .route("/v1/token", post(sts::token))
+        .route(
+            "/v1/token",
+            post(sts::token).layer(DefaultBodyLimit::max(sts::LIMIT)),
+        )
+        .layer(CatchPanicLayer::custom(|_| {
+            Error::internal().into_response()
+        }))
         .with_state(Arc::clone(engine))
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::body::{prune, typed};
-use super::condition::is_valid;
+use super::condition::flaw;
 use super::grants::permits;
 use crate::engine::Caller;
 use crate::error::Error;
@@ -223,10 +223,10 @@ fn check(tx: &Connection, policy: &Policy) -> Result<(), Error> {
             )));
         }
         if let Some(condition) = &binding.condition
-            && !is_valid(&condition.expression)
+            && let Some(flaw) = flaw(&condition.expression)
         {
             return Err(Error::invalid(format!(
-                "The condition of role {role} is no expression of CEL."
+                "The condition of role {role} cannot be: {flaw}."
             )));
         }
         if binding.condition.is_some() && policy.version != CONDITIONAL {

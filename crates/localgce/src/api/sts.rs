@@ -24,6 +24,9 @@ pub struct ExchangeTokenRequest {
     requested_token_type: String,
 }
 
+/// Bytes of a request. Anybody may send one.
+pub const LIMIT: usize = 16 << 10;
+
 /// A token of whoever the subject token is of.
 pub async fn token(
     State(engine): State<Arc<Engine>>,

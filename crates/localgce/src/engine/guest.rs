@@ -9,6 +9,14 @@ use super::Engine;
 use crate::metadata::{AccessToken, Guest, Refusal};
 use crate::store::guest_attributes as attributes;
 
+/// Google tells no number but that of one value, and may drop what is written more often than ten times
+/// a minute without a word; real guests write a dozen small ones.
+/// <https://cloud.google.com/compute/docs/metadata/manage-guest-attributes>
+const MOST_ATTRIBUTES: usize = 128;
+
+/// Bytes of all names and values: as many as an instance's own metadata may have.
+const TOTAL: usize = 512 << 10;
+
 /// One machine, to its metadata server.
 pub struct Machine {
     pub(super) engine: Arc<Engine>,
@@ -42,12 +50,23 @@ impl Guest for Machine {
         key: &str,
         value: Option<String>,
     ) -> Result<(), Refusal> {
-        self.engine
-            .store
-            .transaction(|tx| match value {
-                None => attributes::remove(tx, &self.id, namespace, key),
-                Some(value) => attributes::set(tx, &self.id, namespace, key, &value),
-            })
-            .map_err(|error| Refusal(error.to_string()))
+        let full = || Refusal("The guest attributes of this instance are full.".into());
+        self.engine.store.transaction(|tx| {
+            let Some(value) = value else {
+                return Ok(attributes::remove(tx, &self.id, namespace, key)?);
+            };
+            let (count, bytes) = attributes::others(tx, &self.id, namespace, key)?;
+            let bytes = bytes + namespace.len() + key.len() + value.len();
+            if count >= MOST_ATTRIBUTES || bytes > TOTAL {
+                return Err(full());
+            }
+            Ok(attributes::set(tx, &self.id, namespace, key, &value)?)
+        })
+    }
+}
+
+impl From<rusqlite::Error> for Refusal {
+    fn from(error: rusqlite::Error) -> Self {
+        Self(error.to_string())
     }
 }

@@ -28,10 +28,14 @@ use super::power_off::{patience, power_off};
 use super::{Engine, guest, operations, tree};
 use crate::catalog::MACHINE_TYPES;
 use crate::clock;
+use crate::connections;
 use crate::key::{Key, Kind, Scope, last, relative};
 use crate::metadata::MetadataServer;
 use crate::store::{files, resources};
 use crate::vm::{Drive, Exit, Forward, Machine, Vm};
+
+/// Connections of one guest to the APIs at once.
+const CONNECTIONS: usize = 64;
 
 /// The machines that run, by their instance's path.
 #[derive(Default)]
@@ -158,7 +162,7 @@ impl Engine {
         let listener = UnixListener::bind(&socket)
             .with_context(|| format!("listening on {}", socket.display()))?;
         let router = (self.guest_api)(self);
-        let task = tokio::spawn(async move { axum::serve(listener, router).await.ok() });
+        let task = tokio::spawn(connections::serve(listener, router, CONNECTIONS));
         Ok(task.abort_handle())
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 use serde_json::{Value, json};
+use tokio::task::JoinError;
 
 use super::Engine;
 use crate::clock;
@@ -70,6 +71,14 @@ impl Failure {
         }
     }
 
+    fn lost(_: &JoinError) -> Self {
+        Self {
+            status: 500,
+            code: "INTERNAL_ERROR",
+            message: "the engine failed in the middle; its log says where".into(),
+        }
+    }
+
     fn interrupted() -> Self {
         Self {
             status: 503,
@@ -127,8 +136,12 @@ impl Engine {
         if let Some(work) = work {
             let engine = Arc::clone(self);
             tokio::spawn(async move {
-                let result = work.await;
-                engine.finish(&key, result);
+                // In a task of its own: an operation ends, also when its work panics.
+                let result = tokio::spawn(work).await;
+                engine.finish(
+                    &key,
+                    result.unwrap_or_else(|error| Err(Failure::lost(&error))),
+                );
             });
         }
         Ok(operation)

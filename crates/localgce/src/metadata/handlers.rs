@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::{Value, json};
 use tokio::sync::watch;
+use tower_http::catch_panic::CatchPanicLayer;
 
 use super::tree::{Format, Node};
 use super::{Guest, Refusal};
@@ -46,6 +47,9 @@ pub(super) fn router(guest: Arc<dyn Guest>) -> Router {
         )
         .fallback(not_found)
         .layer(DefaultBodyLimit::max(VALUE_LIMIT))
+        .layer(CatchPanicLayer::custom(|_| {
+            error(StatusCode::INTERNAL_SERVER_ERROR, "")
+        }))
         .layer(from_fn(manners))
         .with_state(guest)
 }

@@ -2,6 +2,8 @@
 //!
 //! What it answers is <https://cloud.google.com/compute/docs/metadata/querying-metadata>.
 
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod handlers;
 #[cfg(test)]
 mod tests;
@@ -15,6 +17,11 @@ use serde_json::Value;
 use tokio::net::UnixListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+
+use crate::connections;
+
+/// A guest's own programs need a handful at once, most of them waiting for a change.
+const CONNECTIONS: usize = 64;
 
 /// A short-lived credential. It has no `Debug`, so that no log gets to see it.
 #[derive(Clone)]
@@ -70,7 +77,7 @@ impl MetadataServer {
         })?;
         let listener = UnixListener::bind(socket)?;
         let task = tokio::spawn(async move {
-            axum::serve(listener, handlers::router(guest)).await.ok();
+            connections::serve(listener, handlers::router(guest), CONNECTIONS).await;
         });
         Ok(Self { task })
     }

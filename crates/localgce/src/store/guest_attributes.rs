@@ -45,6 +45,22 @@ pub fn list(connection: &Connection, instance: &str) -> Result<Vec<Attribute>> {
         .collect()
 }
 
+/// How many attributes of an instance there are besides this one, and how many bytes all their names
+/// and values have.
+pub fn others(
+    connection: &Connection,
+    instance: &str,
+    namespace: &str,
+    key: &str,
+) -> Result<(usize, usize)> {
+    connection.query_row(
+        "SELECT count(*), coalesce(sum(octet_length(namespace) + octet_length(key) + octet_length(value)), 0)
+         FROM guest_attribute WHERE instance = ? AND NOT (namespace = ? AND key = ?)",
+        [instance, namespace, key],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
+}
+
 /// Sets an attribute.
 pub fn set(
     connection: &Connection,

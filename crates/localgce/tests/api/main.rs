@@ -2,6 +2,7 @@
 
 mod access;
 mod accounts;
+mod bounds;
 mod clock;
 mod connections;
 mod database;
@@ -12,6 +13,7 @@ mod groups;
 mod images;
 mod instances;
 mod kills;
+mod nonsense;
 mod objects;
 mod operations;
 mod platform;

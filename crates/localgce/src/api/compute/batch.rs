@@ -2,26 +2,36 @@
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, Request};
 use axum::response::{IntoResponse, Response};
+use tokio::io::AsyncWriteExt;
+use tokio_util::io::ReaderStream;
 use tower::ServiceExt;
 
 use super::Error;
 use crate::engine::Engine;
 use crate::store::new_id;
 
-/// Google's limit.
+/// Google's limit: <https://cloud.google.com/compute/docs/api/how-tos/batch>.
 const LARGEST: usize = 1000;
+
+/// Bytes of a batch, as Google has it for Cloud Storage's:
+/// <https://cloud.google.com/storage/docs/batch>.
+pub const LIMIT: usize = 10 << 20;
 
 /// Above what any answer here has.
 const ANSWER_LIMIT: usize = 64 << 20;
 
+/// Bytes of the answer that wait for the client.
+const BUFFER: usize = 64 << 10;
+
 /// One request of a batch.
 #[derive(Debug, PartialEq, Eq)]
-struct Part<'a> {
+pub struct Part<'a> {
     id: Option<&'a str>,
     method: &'a str,
     path: &'a str,
@@ -40,42 +50,66 @@ pub async fn batch(
         Error::malformed("Failed to parse batch request: it is no multipart/mixed with a boundary.")
     })?;
     let text = std::str::from_utf8(&body).ok();
-    let parts = text.and_then(|text| parse(text, boundary)).ok_or_else(|| {
-        Error::malformed("Failed to parse batch request: a part is no HTTP request.")
-    })?;
+    let parts = text
+        .and_then(|text| parse(text, boundary))
+        .ok_or_else(malformed)?;
     if parts.len() > LARGEST {
         return Err(Error::malformed(format!(
             "The batch request has more than {LARGEST} parts."
         )));
     }
+    let caller = headers.get(AUTHORIZATION);
+    let requests: Vec<_> = parts
+        .iter()
+        .map(|part| (part.id.map(str::to_owned), request(part, caller)))
+        .collect();
     let router = crate::api::router(&engine);
     let boundary = format!("batch_{:016x}", new_id());
-    let mut answer = Vec::new();
-    for part in parts {
-        let response = match request(&part, headers.get(AUTHORIZATION)) {
-            Ok(request) => router
-                .clone()
-                .oneshot(request)
-                .await
-                .unwrap_or_else(|never| match never {}),
-            Err(error) => error.into_response(),
-        };
-        let id = part.id.map(|id| format!("Content-ID: <response-{id}>\r\n"));
-        answer.push(format!(
-            "--{boundary}\r\nContent-Type: application/http\r\n{}\r\n{}\r\n",
-            id.unwrap_or_default(),
-            written(response).await?
-        ));
-    }
-    answer.push(format!("--{boundary}--\r\n"));
     let content_type = format!("multipart/mixed; boundary={boundary}");
-    Ok(([(CONTENT_TYPE, content_type)], answer.concat()).into_response())
+    // The whole answer may be a thousand lists: the client takes each before the next one is made.
+    let (reader, mut writer) = tokio::io::duplex(BUFFER);
+    tokio::spawn(async move {
+        for (id, request) in requests {
+            let id = id.map(|id| format!("Content-ID: <response-{id}>\r\n"));
+            let head = format!(
+                "--{boundary}\r\nContent-Type: application/http\r\n{}\r\n",
+                id.unwrap_or_default()
+            );
+            let answer = answer(&router, request).await;
+            // Also for a client that is gone the rest is done.
+            writer.write_all((head + &answer).as_bytes()).await.ok();
+        }
+        let end = format!("--{boundary}--\r\n");
+        writer.write_all(end.as_bytes()).await.ok();
+    });
+    let body = Body::from_stream(ReaderStream::new(reader));
+    Ok(([(CONTENT_TYPE, content_type)], body).into_response())
+}
+
+fn malformed() -> Error {
+    Error::malformed("Failed to parse batch request: a part is no HTTP request.")
+}
+
+/// What a part is answered, as it stands on the wire.
+async fn answer(router: &Router, request: Result<Request<Body>, Error>) -> String {
+    let response = match request {
+        Ok(request) => router
+            .clone()
+            .oneshot(request)
+            .await
+            .unwrap_or_else(|never| match never {}),
+        Err(error) => error.into_response(),
+    };
+    match written(response).await {
+        Ok(answer) => answer,
+        Err(_) => written(Error::internal().into_response())
+            .await
+            .unwrap_or_default(),
+    }
 }
 
 /// A part as a request of its own, by the caller of the batch unless it says otherwise.
-fn request(part: &Part, caller: Option<&HeaderValue>) -> Result<Request<Body>, Error> {
-    let malformed =
-        || Error::malformed("Failed to parse batch request: a part is no HTTP request.");
+pub fn request(part: &Part, caller: Option<&HeaderValue>) -> Result<Request<Body>, Error> {
     // Google's clients write the whole URL.
     let path = match part.path.split_once("://") {
         Some((_, rest)) => rest.find('/').map_or("", |slash| &rest[slash..]),
@@ -112,25 +146,28 @@ async fn written(response: Response) -> Result<String, Error> {
         .map(|(name, value)| format!("{name}: {}\r\n", value.to_str().unwrap_or_default()))
         .collect();
     Ok(format!(
-        "HTTP/1.1 {}\r\n{headers}\r\n{}",
+        "HTTP/1.1 {}\r\n{headers}\r\n{}\r\n",
         parts.status,
         String::from_utf8_lossy(&body)
     ))
 }
 
-fn boundary(content_type: &str) -> Option<&str> {
+pub fn boundary(content_type: &str) -> Option<&str> {
     let rest = content_type.strip_prefix("multipart/mixed")?;
     let (_, boundary) = rest.split_once("boundary=")?;
     let boundary = boundary.split(';').next()?;
-    Some(boundary.trim().trim_matches('"'))
+    let boundary = boundary.trim().trim_matches('"');
+    // RFC 2046.
+    (1..=70).contains(&boundary.len()).then_some(boundary)
 }
 
 /// The parts of a batch; none if one of them is no request.
-fn parse<'a>(text: &'a str, boundary: &str) -> Option<Vec<Part<'a>>> {
+pub fn parse<'a>(text: &'a str, boundary: &str) -> Option<Vec<Part<'a>>> {
     let delimiter = format!("--{boundary}");
     text.split(delimiter.as_str())
         .skip(1)
         .take_while(|part| !part.starts_with("--"))
+        .take(LARGEST + 1)
         .map(parse_part)
         .collect()
 }

@@ -24,8 +24,19 @@ struct SetLabelsRequest {
     label_fingerprint: Option<String>,
 }
 
+/// Google's limit: <https://cloud.google.com/compute/docs/labeling-resources>.
+const MOST: usize = 64;
+
 /// Refuses labels that Google would.
 pub fn check(labels: Option<&Labels>) -> Result<(), Error> {
+    let count = labels.map_or(0, Labels::len);
+    if count > MOST {
+        return Err(Error::field(
+            "resource.labels",
+            &count.to_string(),
+            "A resource has up to 64 labels.",
+        ));
+    }
     let part = |c: char| c.is_lowercase() || c.is_numeric() || c == '_' || c == '-';
     for (key, value) in labels.into_iter().flatten() {
         let good = key.starts_with(char::is_lowercase)

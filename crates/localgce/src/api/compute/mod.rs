@@ -1,7 +1,7 @@
 //! Compute Engine, version 1.
 
 mod access;
-mod batch;
+pub(super) mod batch;
 mod collections;
 mod disks;
 mod firewalls;
@@ -25,7 +25,7 @@ use std::sync::Arc;
 use axum::extract::{Path, Query, State};
 use axum::routing::{MethodRouter, delete as http_delete, get as http_get};
 use axum::{Json, Router};
-pub use batch::batch;
+pub use batch::{LIMIT as BATCH_LIMIT, batch};
 use collections::{aggregate, aggregated_list_of, list_of, listing};
 use rusqlite::Connection;
 use serde::Deserialize;

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::body::Body;
 use super::super::list::ListQuery;
-use super::fields::{merge, settable};
+use super::fields::{Field, Kind, merge, settable};
 use super::preconditions::Preconditions;
 use super::{Answer, Place, no_bucket};
 use crate::clock;
@@ -22,24 +22,24 @@ use crate::key::last;
 use crate::store::{objects as store, policies, projects};
 
 /// What a client may say of a bucket.
-const SETTABLE: [&str; 17] = [
-    "autoclass",
-    "billing",
-    "cors",
-    "customPlacementConfig",
-    "defaultEventBasedHold",
-    "encryption",
-    "hierarchicalNamespace",
-    "iamConfiguration",
-    "labels",
-    "lifecycle",
-    "location",
-    "logging",
-    "name",
-    "rpo",
-    "softDeletePolicy",
-    "storageClass",
-    "website",
+const SETTABLE: [Field; 17] = [
+    ("autoclass", Kind::Map),
+    ("billing", Kind::Map),
+    ("cors", Kind::List),
+    ("customPlacementConfig", Kind::Map),
+    ("defaultEventBasedHold", Kind::Flag),
+    ("encryption", Kind::Map),
+    ("hierarchicalNamespace", Kind::Map),
+    ("iamConfiguration", Kind::Map),
+    ("labels", Kind::Map),
+    ("lifecycle", Kind::Map),
+    ("location", Kind::Text),
+    ("logging", Kind::Map),
+    ("name", Kind::Text),
+    ("rpo", Kind::Text),
+    ("softDeletePolicy", Kind::Map),
+    ("storageClass", Kind::Text),
+    ("website", Kind::Map),
 ];
 
 /// What is the server's to say, or has no effect in this engine: its buckets have no ACLs.
@@ -202,7 +202,7 @@ fn change(
         conditions.check(Some(&body))?;
         if let Some(fields) = body.as_object_mut().filter(|_| whole) {
             fields.retain(|field, _| {
-                FIXED.contains(&field.as_str()) || !SETTABLE.contains(&field.as_str())
+                FIXED.contains(&field.as_str()) || !SETTABLE.iter().any(|(name, _)| name == field)
             });
         }
         merge(&mut body, changes);

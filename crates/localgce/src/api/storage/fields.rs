@@ -4,8 +4,44 @@ use serde_json::{Map, Value};
 
 use crate::error::Error;
 
-/// Those of the fields that a client may set. The server's own are left out, others are refused.
-pub fn settable(body: Value, settable: &[&str], own: &[&str]) -> Result<Map<String, Value>, Error> {
+/// What a field holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `true` or `false`.
+    Flag,
+    /// An array.
+    List,
+    /// An object.
+    Map,
+    /// A string.
+    Text,
+}
+
+impl Kind {
+    /// Whether a value is of this kind; a null takes any field away.
+    fn is_of(self, value: &Value) -> bool {
+        match value {
+            Value::Null => true,
+            Value::Bool(_) => self == Self::Flag,
+            Value::Array(_) => self == Self::List,
+            Value::Object(_) => self == Self::Map,
+            Value::String(_) => self == Self::Text,
+            Value::Number(_) => false,
+        }
+    }
+}
+
+/// A field and what it holds.
+pub type Field = (&'static str, Kind);
+
+/// Those of the fields that a client may set. The server's own are left out, others are refused, and so
+/// is what is of another kind: what is kept is changed in place later.
+pub fn settable(
+    body: Value,
+    settable: &[Field],
+    own: &[&str],
+) -> Result<Map<String, Value>, Error> {
+    let kind = |field: &str| settable.iter().find(|(name, _)| *name == field);
     let Value::Object(mut fields) = body else {
         return Err(Error::malformed(
             "Invalid JSON payload received. Expected an object.",
@@ -13,14 +49,22 @@ pub fn settable(body: Value, settable: &[&str], own: &[&str]) -> Result<Map<Stri
     };
     if let Some(unknown) = fields
         .keys()
-        .find(|field| !settable.contains(&field.as_str()) && !own.contains(&field.as_str()))
+        .find(|field| kind(field).is_none() && !own.contains(&field.as_str()))
     {
         return Err(Error::malformed(format!(
             "Invalid JSON payload received. Unknown name \"{unknown}\": Cannot find field."
         )));
     }
-    fields.retain(|field, _| settable.contains(&field.as_str()));
-    Ok(fields)
+    fields.retain(|field, _| kind(field).is_some());
+    let other = |(field, value): &(&String, &Value)| {
+        kind(field).is_some_and(|(_, kind)| !kind.is_of(value))
+    };
+    match fields.iter().find(other) {
+        None => Ok(fields),
+        Some((field, _)) => Err(Error::malformed(format!(
+            "Invalid JSON payload received. Invalid value at '{field}'."
+        ))),
+    }
 }
 
 /// Changes as a PATCH means them (RFC 7396): a null takes away, an object is merged into the one
@@ -44,7 +88,7 @@ pub fn merge(target: &mut Value, changes: Map<String, Value>) {
 
 #[cfg(test)]
 mod tests {
-    use super::{merge, settable};
+    use super::{Kind, merge, settable};
     use serde_json::{Value, json};
 
     #[test]
@@ -61,8 +105,16 @@ mod tests {
 
     #[test]
     fn only_what_a_client_may_set() {
-        let body = json!({"a": 1, "id": "x"});
-        assert_eq!(settable(body.clone(), &["a"], &["id"]).unwrap().len(), 1);
-        assert!(settable(body, &["a"], &[]).is_err());
+        let body = json!({"a": {}, "id": "x"});
+        assert_eq!(
+            settable(body.clone(), &[("a", Kind::Map)], &["id"])
+                .unwrap()
+                .len(),
+            1
+        );
+        assert!(settable(body.clone(), &[("a", Kind::Map)], &[]).is_err());
+        for other in [Kind::Flag, Kind::List, Kind::Text] {
+            assert!(settable(body.clone(), &[("a", other)], &["id"]).is_err());
+        }
     }
 }

@@ -17,6 +17,8 @@ pub fn boundary(content_type: &str) -> Option<&str> {
         .filter_map(|parameter| parameter.trim().split_once('='))
         .find(|(name, _)| name.eq_ignore_ascii_case("boundary"))
         .map(|(_, value)| value.trim_matches(['"', '\'']))
+        // RFC 2046.
+        .filter(|boundary| (1..=70).contains(&boundary.len()))
 }
 
 /// What a body holds.
@@ -51,7 +53,7 @@ pub fn find(path: &Path, boundary: &str, limit: usize) -> Result<Parts, Error> {
         .ok_or_else(|| Error::malformed("The multipart body has not two parts and an end."))
 }
 
-fn split(head: &[u8], tail: &[u8], tail_start: u64, boundary: &str) -> Option<Parts> {
+pub fn split(head: &[u8], tail: &[u8], tail_start: u64, boundary: &str) -> Option<Parts> {
     let opening = format!("--{boundary}");
     let first = position(head, opening.as_bytes())? + opening.len();
     // gcloud ends lines as Unix does, others as MIME does.
@@ -100,7 +102,11 @@ mod tests {
             boundary("multipart/related; charset=x; boundary='b'"),
             Some("b")
         );
-        assert_eq!(boundary("application/json"), None);
+        for none in ["application/json", "a; boundary=", "a; boundary=''"] {
+            assert_eq!(boundary(none), None);
+        }
+        let long = format!("a; boundary={}", "b".repeat(71));
+        assert_eq!(boundary(&long), None);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::super::body::Body;
 use super::commit::KEPT;
-use super::fields::{merge, settable};
+use super::fields::{Field, Kind, merge, settable};
 use super::listing::{self, ObjectListQuery};
 use super::preconditions::Preconditions;
 use super::{Answer, Place, download, no_bucket};
@@ -21,17 +21,17 @@ use crate::error::Error;
 use crate::store::objects as store;
 
 /// What a client may say of an object.
-pub const SETTABLE: [&str; 10] = [
-    "contentType",
-    "contentEncoding",
-    "contentDisposition",
-    "contentLanguage",
-    "cacheControl",
-    "customTime",
-    "metadata",
-    "storageClass",
-    "crc32c",
-    "md5Hash",
+pub const SETTABLE: [Field; 10] = [
+    ("contentType", Kind::Text),
+    ("contentEncoding", Kind::Text),
+    ("contentDisposition", Kind::Text),
+    ("contentLanguage", Kind::Text),
+    ("cacheControl", Kind::Text),
+    ("customTime", Kind::Text),
+    ("metadata", Kind::Map),
+    ("storageClass", Kind::Text),
+    ("crc32c", Kind::Text),
+    ("md5Hash", Kind::Text),
 ];
 
 /// What is the server's to say, or has no effect in this engine: its buckets have no ACLs.

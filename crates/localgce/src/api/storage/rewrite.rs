@@ -188,7 +188,12 @@ async fn join(engine: &Arc<Engine>, sources: &[store::Object], new: New) -> Resu
     let draft = Draft::begin(engine)?;
     for source in sources {
         let from = engine.content_file(&source.file);
-        content::copy(&from, 0..content::length(&from), &draft.path()).await?;
+        let copied = content::copy(&from, 0..content::length(&from), &draft.path()).await;
+        if copied.is_err() && !from.exists() {
+            let why = "A source object was replaced or deleted while it was copied.";
+            return Err(Error::conflict("conflict", why));
+        }
+        copied?;
     }
     commit(engine, draft, new).await
 }

@@ -13,7 +13,7 @@ use axum::{Extension, Router};
 use rusqlite::Connection;
 use serde_json::Value;
 
-use crate::api::body::LIMIT;
+use crate::api::body::{LIMIT, measure};
 use crate::api::grants::permits;
 use crate::api::policy::of_project;
 use crate::api::storage;
@@ -53,7 +53,10 @@ async fn pass(
         return Error::malformed("The request is too large.").into_response();
     };
     // What is no JSON, the method itself refuses.
-    let body: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    let body: Value = measure(&bytes)
+        .ok()
+        .and_then(|()| serde_json::from_slice(&bytes).ok())
+        .unwrap_or_default();
     let path = uri.path().strip_prefix("/compute/v1/").unwrap_or_default();
     let needs = needed(&parts.method, path, &query, &body);
     // No name has a character that is escaped, and a condition would not see through it.

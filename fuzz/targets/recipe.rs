@@ -1,0 +1,4 @@
+//! `recipe.yaml`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|text: &str| clawbake::fuzzing::recipe(text));
