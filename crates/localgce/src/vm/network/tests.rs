@@ -1,6 +1,7 @@
 //! A hostile guest's frames, in front of the real libslirp: a QEMU whose network has this test in
 //! place of a card.
 
+use std::cell::Cell;
 use std::fs::Permissions;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -151,9 +152,10 @@ impl Guest {
 fn connect_command(dir: &Path) -> ConnectCommand {
     let home = dir.join("home");
     std::fs::create_dir(&home).unwrap();
-    let program = home.join("true");
-    std::fs::copy("/bin/true", &program).unwrap();
-    let command = ConnectCommand::open(vec![program.display().to_string()]).unwrap();
+    let program = home.join("echo");
+    std::fs::copy("/bin/echo", &program).unwrap();
+    let words = vec![program.display().to_string(), "hello".into()];
+    let command = ConnectCommand::open(words).unwrap();
     std::fs::set_permissions(&home, Permissions::from_mode(0o700)).unwrap();
     // Only root may, and only root's engine reaches what QEMU does not.
     if rustix::process::geteuid().is_root() {
@@ -348,10 +350,22 @@ async fn the_two_servers_are_reached_through_the_filter() {
     guest.send(&arp_reply());
     for (from, server) in (3000..).zip(SERVERS) {
         let request = Packet::tcp(server, (from, 80), SYN, (1, 0), b"").frame();
+        let sequence = Cell::new(0);
         guest.expect("a server's answer", &request, |frame| {
-            segment(frame)
-                .is_some_and(|segment| segment.source == (server, 80) && segment.flags == SYN | ACK)
+            segment(frame).is_some_and(|segment| {
+                sequence.set(segment.sequence);
+                segment.source == (server, 80) && segment.flags == SYN | ACK
+            })
         });
+        let numbers = (2, sequence.get() + 1);
+        guest.send(&Packet::tcp(server, (from, 80), ACK, numbers, b"").frame());
+        let said = loop {
+            let segment = guest.receive(from);
+            if !segment.data.is_empty() {
+                break segment.data;
+            }
+        };
+        assert!(said.starts_with(b"hello "), "what QEMU ran: {said:?}");
     }
 }
 
