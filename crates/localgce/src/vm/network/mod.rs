@@ -150,3 +150,5 @@ mod attack;
 mod frames;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod verdict_tests;
