@@ -45,20 +45,17 @@ impl Reserve {
     pub fn keep(&self) {
         let _lock = self.lock.lock();
         let held = self.path.exists();
-        match self.path.parent().map(available) {
-            Some(Ok(available)) => match step(available, held) {
-                Step::Take => {
-                    if take(&self.path).is_err() {
-                        std::fs::remove_file(&self.path).ok();
-                    }
-                }
-                Step::Release => {
-                    std::fs::remove_file(&self.path).ok();
-                }
-                Step::Stay => {}
-            },
-            // Without a look at the device nothing is known to be wrong with it.
-            Some(Err(_)) | None => {}
+        // Without a look at the device nothing is known to be wrong with it.
+        let Some(Ok(available)) = self.path.parent().map(available) else {
+            return;
+        };
+        let give_up = match step(available, held) {
+            Step::Take => take(&self.path).is_err(),
+            Step::Release => true,
+            Step::Stay => false,
+        };
+        if give_up {
+            std::fs::remove_file(&self.path).ok();
         }
     }
 }

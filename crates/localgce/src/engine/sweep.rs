@@ -33,9 +33,10 @@ impl Engine {
                 .store
                 .transaction(|tx| Ok::<_, rusqlite::Error>((files::doomed(tx)?, named(tx)?)))?;
             let base = |path: &str| path.starts_with("images/") || path.starts_with("snapshots/");
-            let needed = match doomed.iter().any(|path| base(path)) {
-                true => self.backing_files(),
-                false => Ok(HashSet::new()),
+            let needed = if doomed.iter().any(|path| base(path)) {
+                self.backing_files()
+            } else {
+                Ok(HashSet::new())
             };
             if let Err(error) = &needed {
                 crate::log::line(format_args!(
@@ -124,8 +125,7 @@ impl Engine {
     }
 }
 
-/// The files that are images' and snapshots' by name or that disks and images which are being made of
-/// them will need.
+/// The files that disks, and images which are being made, need by the ids of what they come from.
 fn named(tx: &Connection) -> rusqlite::Result<HashSet<String>> {
     let mut named = HashSet::new();
     for user in [Kind::Disk, Kind::Image] {

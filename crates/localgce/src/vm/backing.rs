@@ -99,13 +99,13 @@ mod tests {
                         create.args(["create", "-q", "-f", "qcow2", "-o", version]);
                         if let Some(base) = &base {
                             let base: &PathBuf = base;
-                            let named = base.strip_prefix(dir.path()).expect("inside");
-                            let named = if relative && !name.contains('/') {
-                                Path::new(".").join(named)
+                            let inside = base.strip_prefix(dir.path()).expect("inside");
+                            let reference = if relative && !name.contains('/') {
+                                Path::new(".").join(inside)
                             } else {
                                 base.clone()
                             };
-                            create.args(["-F", "qcow2", "-b"]).arg(named);
+                            create.args(["-F", "qcow2", "-b"]).arg(reference);
                         }
                         let made = create.arg(&path).arg("1M").status().expect("qemu-img");
                         assert!(made.success(), "{}", path.display());

@@ -204,7 +204,7 @@ fn parent(path: &Path) -> PathBuf {
 }
 
 /// Whether a file is one that was being made here when the engine was killed.
-pub fn is_part(name: &str) -> bool {
+pub(crate) fn is_part(name: &str) -> bool {
     // As tempfile calls them.
     let random = name
         .strip_prefix(".tmp")
@@ -215,7 +215,7 @@ pub fn is_part(name: &str) -> bool {
 }
 
 /// A directory in `dir` to make something in, removed with the value.
-pub fn part_dir(dir: &Path) -> std::io::Result<TempDir> {
+pub(crate) fn part_dir(dir: &Path) -> std::io::Result<TempDir> {
     tempfile::Builder::new().suffix(PART).tempdir_in(dir)
 }
 

@@ -90,7 +90,7 @@ async fn a_kill_in_an_upload_leaves_what_can_be_gone_on_with_alone() {
     let half = "/upload/storage/v1/b/bucket/o?uploadType=media&name=m";
     for moment in [0, 30, 100] {
         // Once as a part of a session, and once as an upload that is lost with its connection.
-        let stream = begun(&engine, &session, 2_000_000, &[b'r'; 700_000]).await;
+        let stream = begun(&engine, &session, 2_000_000, &vec![b'r'; 700_000]).await;
         let host = engine.direct.strip_prefix("http://").unwrap().to_owned();
         let mut other = tokio::net::TcpStream::connect(&host).await.unwrap();
         let head = format!(
@@ -116,6 +116,6 @@ async fn a_kill_in_an_upload_leaves_what_can_be_gone_on_with_alone() {
         .header("Content-Range", "bytes 0-1999999/2000000");
     let put = put.body(vec![b'r'; 2_000_000]).send().await.unwrap();
     assert_eq!(put.status(), 200);
-    assert_eq!(engine.content("r").await, [b'r'; 2_000_000]);
+    assert_eq!(engine.content("r").await, vec![b'r'; 2_000_000]);
     assert_eq!(files(engine.dir.path()).len(), 1);
 }

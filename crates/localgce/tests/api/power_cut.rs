@@ -123,6 +123,74 @@ impl Acknowledged {
     }
 }
 
+/// Has the engine do something, and notes what it has acknowledged.
+async fn acknowledge(step: u32, engine: &Engine, acknowledged: &mut Acknowledged) {
+    match step {
+        0 => {
+            engine.insert_bucket().await;
+            let content = vec![b'm'; 300_000];
+            assert_eq!(engine.upload("media", content.clone()).await.0, 200);
+            acknowledged.objects.push(("media".into(), content));
+        }
+        1 => {
+            let path = "/storage/v1/b/bucket/o/media/rewriteTo/b/bucket/o/copy";
+            engine.post(path, &json!({})).await;
+            acknowledged
+                .objects
+                .push(("copy".into(), vec![b'm'; 300_000]));
+        }
+        2 => {
+            let session = engine.begin_upload("part").await;
+            let put = engine
+                .request(Method::PUT, &session)
+                .header("Content-Range", "bytes 0-262143/400000");
+            assert_eq!(
+                put.body(vec![b'p'; 262_144]).send().await.unwrap().status(),
+                308
+            );
+            acknowledged.session = Some((session, 262_144));
+        }
+        3 => {
+            assert_eq!(engine.upload("media", "replaced").await.0, 200);
+            acknowledged.objects[0].1 = b"replaced".to_vec();
+        }
+        4 => {
+            let secret = json!({"replication": {"automatic": {}}});
+            let secrets = "/v1/projects/clawbake-local/secrets";
+            engine.post(&format!("{secrets}?secretId=s"), &secret).await;
+            let version = json!({"payload": {"data": "c2VjcmV0"}});
+            engine
+                .post(&format!("{secrets}/s:addVersion"), &version)
+                .await;
+            acknowledged.secret = true;
+        }
+        5 => {
+            engine.insert_image_and_disk().await;
+            for path in [
+                format!("{ZONE}/disks/blank"),
+                format!("{GLOBAL}/images/image"),
+                format!("{ZONE}/disks/disk"),
+            ] {
+                acknowledged.resources.push(path);
+            }
+        }
+        6 => {
+            let copy = json!({"name": "copy", "sourceImage": "global/images/image"});
+            engine
+                .mutate(Method::POST, &format!("{GLOBAL}/images"), &copy)
+                .await;
+            acknowledged.resources.push(format!("{GLOBAL}/images/copy"));
+        }
+        _ => {
+            let snapshot = json!({"name": "s", "sourceDisk": "zones/us-central1-a/disks/disk"});
+            engine
+                .mutate(Method::POST, &format!("{GLOBAL}/snapshots"), &snapshot)
+                .await;
+            acknowledged.resources.push(format!("{GLOBAL}/snapshots/s"));
+        }
+    }
+}
+
 #[tokio::test]
 #[ignore = "takes root: it mounts file systems"]
 async fn what_is_acknowledged_is_there_after_a_power_cut() {
@@ -139,70 +207,7 @@ async fn what_is_acknowledged_is_there_after_a_power_cut() {
     let mut acknowledged = Acknowledged::default();
     let (mut cuts, mut losses) = (0, Vec::new());
     for step in 0..8 {
-        match step {
-            0 => {
-                engine.insert_bucket().await;
-                let content = vec![b'm'; 300_000];
-                assert_eq!(engine.upload("media", content.clone()).await.0, 200);
-                acknowledged.objects.push(("media".into(), content));
-            }
-            1 => {
-                let path = "/storage/v1/b/bucket/o/media/rewriteTo/b/bucket/o/copy";
-                engine.post(path, &json!({})).await;
-                acknowledged
-                    .objects
-                    .push(("copy".into(), vec![b'm'; 300_000]));
-            }
-            2 => {
-                let session = engine.begin_upload("part").await;
-                let put = engine
-                    .request(Method::PUT, &session)
-                    .header("Content-Range", "bytes 0-262143/400000");
-                assert_eq!(
-                    put.body(vec![b'p'; 262_144]).send().await.unwrap().status(),
-                    308
-                );
-                acknowledged.session = Some((session, 262_144));
-            }
-            3 => {
-                assert_eq!(engine.upload("media", "replaced").await.0, 200);
-                acknowledged.objects[0].1 = b"replaced".to_vec();
-            }
-            4 => {
-                let secret = json!({"replication": {"automatic": {}}});
-                let secrets = "/v1/projects/clawbake-local/secrets";
-                engine.post(&format!("{secrets}?secretId=s"), &secret).await;
-                let version = json!({"payload": {"data": "c2VjcmV0"}});
-                engine
-                    .post(&format!("{secrets}/s:addVersion"), &version)
-                    .await;
-                acknowledged.secret = true;
-            }
-            5 => {
-                engine.insert_image_and_disk().await;
-                for path in [
-                    format!("{ZONE}/disks/blank"),
-                    format!("{GLOBAL}/images/image"),
-                    format!("{ZONE}/disks/disk"),
-                ] {
-                    acknowledged.resources.push(path);
-                }
-            }
-            6 => {
-                let copy = json!({"name": "copy", "sourceImage": "global/images/image"});
-                engine
-                    .mutate(Method::POST, &format!("{GLOBAL}/images"), &copy)
-                    .await;
-                acknowledged.resources.push(format!("{GLOBAL}/images/copy"));
-            }
-            _ => {
-                let snapshot = json!({"name": "s", "sourceDisk": "zones/us-central1-a/disks/disk"});
-                engine
-                    .mutate(Method::POST, &format!("{GLOBAL}/snapshots"), &snapshot)
-                    .await;
-                acknowledged.resources.push(format!("{GLOBAL}/snapshots/s"));
-            }
-        }
+        acknowledge(step, &engine, &mut acknowledged).await;
         let copy = images.path().join("copy");
         run(
             "cp",

@@ -35,7 +35,7 @@ async fn a_session_has_one_writer_who_frees_it_by_going_away() {
     let engine = Engine::start().await;
     engine.insert_bucket().await;
     let session = engine.begin_upload("o").await;
-    let first = begun(&engine, &session, 200_000, &[b'a'; 50_000]).await;
+    let first = begun(&engine, &session, 200_000, &vec![b'a'; 50_000]).await;
     tokio::time::sleep(Duration::from_millis(200)).await;
     for (range, body) in [
         ("bytes 0-199999/200000", vec![b'b'; 200_000]),
