@@ -13,11 +13,12 @@ use crate::endpoint;
 const TAG: &str = "engine.tag";
 const TEXT: &str = "This directory and all in it is an engine's of localgce.\n";
 /// What an engine makes in its directory, and the log of who starts it.
-const OWN: [&str; 12] = [
+const OWN: [&str; 13] = [
     "lock",
     "engine.log",
     "endpoint.json",
     "token",
+    "reserve",
     "localgce.db",
     "localgce.db-shm",
     "localgce.db-wal",
