@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
@@ -52,14 +54,21 @@ impl Endpoint {
             return Ok(None);
         }
         let path = dir.join(FILE);
-        match std::fs::read(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        let endpoint: Self = match std::fs::read(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             text => text
                 .map_err(anyhow::Error::from)
                 .and_then(|text| Ok(serde_json::from_slice(&text)?))
-                .map(Some)
-                .with_context(|| format!("reading {}", path.display())),
-        }
+                .with_context(|| format!("reading {}", path.display()))?,
+        };
+        // The next engine has the lock before it removes what one that was killed has left.
+        Ok(endpoint.is_alive().then_some(endpoint))
+    }
+
+    /// Whether its process is there, be it another user's.
+    fn is_alive(&self) -> bool {
+        let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
+        pid.is_some_and(|pid| test_kill_process(pid) != Err(Errno::SRCH))
     }
 
     /// Whether an engine has taken `dir`, be it one that does not listen yet.
@@ -137,4 +146,34 @@ pub(crate) async fn lock(dir: &Path) -> Result<File> {
         tokio::time::sleep(LOOK).await;
     }
     Ok(lock)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_endpoint_of_a_killed_engine_is_none_also_while_the_next_one_starts() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let write = |pid| {
+            let endpoint = Endpoint {
+                url: "http://127.0.0.1:1".into(),
+                token: String::new(),
+                project: "p".into(),
+                zone: "z".into(),
+                pid,
+                acceleration: "tcg".into(),
+                emulated: None,
+            };
+            endpoint.write(dir.path()).expect("an endpoint");
+        };
+        let mut child = std::process::Command::new("true").spawn().expect("true");
+        child.wait().expect("its end");
+        let _next = lock(dir.path()).await.expect("the lock");
+        let read = || Endpoint::read(dir.path()).expect("a look");
+        write(child.id());
+        assert!(read().is_none());
+        write(std::process::id());
+        assert!(read().is_some());
+    }
 }
