@@ -186,3 +186,11 @@ impl JournalFile {
             .with_context(|| format!("removing the journal {}", self.path.display()))
     }
 }
+
+/// Given back by hand: a program that another thread starts at this moment holds the file open too,
+/// until it is that program.
+impl Drop for JournalFile {
+    fn drop(&mut self) {
+        self.file.unlock().ok();
+    }
+}
