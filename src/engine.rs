@@ -1,7 +1,7 @@
 //! The embedded engine: `localgce` as a process of its own, started and stopped on demand.
 
-use std::fs::{DirBuilder, File};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -32,11 +32,7 @@ pub async fn start(dir: &Path, accel: Option<Accel>) -> Result<(Endpoint, Starte
         );
         return Ok((endpoint, Started::Before));
     }
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)
-        .with_context(|| format!("making {}", dir.display()))?;
+    localgce::claim(dir)?;
     let log = dir.join("engine.log");
     let file = File::options()
         .create(true)

@@ -1,7 +1,7 @@
 //! Verbs that meet at one engine, and what `clean` and `engine reset` may delete.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -142,13 +142,14 @@ fn reset_deletes_an_engines_directory_and_no_other() {
     kept(&precious.join("Documents/thesis"), "Not a directory");
     symlink(&precious, home.path("link")).unwrap();
     kept(&home.path("link"), "is a link");
-    // Not even where an engine has run in it.
-    for verb in ["start", "stop"] {
-        let mut command = home.verb(&["engine", verb]);
-        let status = command.env("CLAWBAKE_ENGINE", &precious).status().unwrap();
-        assert!(status.success());
-    }
-    kept(&precious, "holds other files");
+    // No engine makes itself at home there either.
+    let before = (tree(&precious), precious.metadata().unwrap().mode());
+    let mut start = home.verb(&["engine", "start"]);
+    let refused = start.env("CLAWBAKE_ENGINE", &precious).output().unwrap();
+    let why = "holds files that are no engine's";
+    assert!(stderr(&refused).contains(why), "{}", stderr(&refused));
+    let after = (tree(&precious), precious.metadata().unwrap().mode());
+    assert_eq!(after, before);
 
     // An engine's own goes, also while it runs, and links in it lead nowhere.
     let engine = home.path("engine");

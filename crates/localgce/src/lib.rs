@@ -52,7 +52,7 @@ use std::time::Duration;
 pub use api::fuzzing;
 pub use connect::connect;
 pub use endpoint::Endpoint;
-pub use mark::delete;
+pub use mark::{claim, delete};
 pub use room::explain;
 pub use serve::serve;
 pub use vm::Accel;

@@ -7,18 +7,21 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::endpoint;
+use crate::{endpoint, private};
 
 /// The file that says so.
 const TAG: &str = "engine.tag";
 const TEXT: &str = "This directory and all in it is an engine's of localgce.\n";
 /// What an engine makes in its directory, and the log of who starts it.
-const OWN: [&str; 13] = [
+pub(crate) const OWN: [&str; 16] = [
+    TAG,
     "lock",
     "engine.log",
     "endpoint.json",
     "token",
     "reserve",
+    "cache",
+    "kvm-distrust.json",
     "localgce.db",
     "localgce.db-shm",
     "localgce.db-wal",
@@ -29,12 +32,26 @@ const OWN: [&str; 13] = [
     "vms",
 ];
 
-/// Marks an engine's directory, unless it holds anything that is not an engine's.
-pub(crate) fn set(dir: &Path) -> Result<()> {
-    let setting = || format!("marking {} as an engine's", dir.display());
-    if !is_set(dir) && holds_own_alone(dir).with_context(setting)? {
-        fs::write(dir.join(TAG), TEXT).with_context(setting)?;
+/// Makes a directory an engine's, its owner's alone, and marks it, unless it is one already.
+///
+/// # Errors
+/// When it cannot be made, or belongs to somebody or something else: nothing is changed in it.
+pub fn claim(dir: &Path) -> Result<()> {
+    private::make(dir)?;
+    let claiming = || format!("making {} an engine's directory", dir.display());
+    if is_set(dir) {
+        return Ok(());
     }
+    if holds_own_alone(dir).with_context(claiming)? {
+        return fs::write(dir.join(TAG), TEXT).with_context(claiming);
+    }
+    // An engine of a version before the mark, to which somebody has added something, goes on without one.
+    ensure!(
+        is_file(&dir.join("localgce.db")),
+        "{} holds files that are no engine's: name a directory that is empty or not there yet; nothing \
+         was changed",
+        dir.display()
+    );
     Ok(())
 }
 

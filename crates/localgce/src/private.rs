@@ -13,13 +13,16 @@ const OTHERS: u32 = 0o077;
 /// In a directory with this bit everybody may make files.
 const STICKY: u32 = 0o1000;
 
-/// Makes the engine's directory, and nothing in it from now on, by this process or those that it
-/// starts, anybody else's to read. What an earlier engine has left wider is narrowed.
+/// Makes nothing from now on, by this process or those that it starts, anybody else's to read.
+pub fn by_default() {
+    umask(Mode::from_raw_mode(OTHERS));
+}
+
+/// Makes a directory that is this user's own, unless it is there.
 ///
 /// # Errors
-/// When the directory cannot be made, or is somebody else's.
-pub fn enter(dir: &Path) -> Result<()> {
-    umask(Mode::from_raw_mode(OTHERS));
+/// When it cannot be made, or is somebody else's.
+pub fn make(dir: &Path) -> Result<()> {
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -33,7 +36,22 @@ pub fn enter(dir: &Path) -> Result<()> {
         "{} is not this user's own: use another directory",
         dir.display()
     );
-    narrow(dir).with_context(|| format!("keeping others out of {}", dir.display()))
+    Ok(())
+}
+
+/// Keeps others out of a directory and of what is named in it, where an earlier engine has left it wider.
+///
+/// # Errors
+/// When that is refused.
+pub fn close(dir: &Path, names: &[&str]) -> Result<()> {
+    let close = || {
+        set_permissions(dir, Permissions::from_mode(0o700))?;
+        let there = names.iter().map(|name| dir.join(name));
+        there
+            .filter(|path| path.symlink_metadata().is_ok())
+            .try_for_each(|path| narrow(&path))
+    };
+    close().with_context(|| format!("keeping others out of {}", dir.display()))
 }
 
 fn narrow(path: &Path) -> std::io::Result<()> {

@@ -48,10 +48,11 @@ async fn run(config: Config) -> Result<()> {
         "{} is no loopback address; this engine is for one machine, listen on 127.0.0.1",
         listen.ip()
     );
-    private::enter(&dir)?;
+    private::by_default();
+    mark::claim(&dir)?;
+    private::close(&dir, &mark::OWN)?;
     let dir = std::path::absolute(&dir).context("finding the engine's directory")?;
     let _lock = endpoint::lock(&dir).await?;
-    mark::set(&dir)?;
     // An engine that was killed has left its own.
     Endpoint::remove(&dir);
     raise_descriptors();

@@ -36,11 +36,14 @@ impl Draft {
         self.engine.content_file(&self.name)
     }
 
-    /// Notes that an object keeps it, in the object's transaction.
-    pub fn keep(&mut self, tx: &rusqlite::Connection) -> rusqlite::Result<()> {
-        files::forget(tx, &files::content(&self.name))?;
+    /// Notes that an object keeps it, in the object's transaction. See [`Self::kept`].
+    pub fn keep(&self, tx: &rusqlite::Connection) -> rusqlite::Result<()> {
+        files::forget(tx, &files::content(&self.name))
+    }
+
+    /// The transaction has happened: on a full device it may not.
+    pub fn kept(mut self) {
         self.kept = true;
-        Ok(())
     }
 }
 

@@ -68,9 +68,11 @@ impl From<Upload> for New {
 }
 
 /// Makes an object of a draft.
-pub async fn commit(engine: &Arc<Engine>, mut draft: Draft, new: New) -> Result<Value, Error> {
+pub async fn commit(engine: &Arc<Engine>, draft: Draft, new: New) -> Result<Value, Error> {
     let file = draft.name.clone();
-    make(engine, file, &new, |tx, _| draft.keep(tx)).await
+    let body = make(engine, file, &new, |tx, _| draft.keep(tx)).await?;
+    draft.kept();
+    Ok(body)
 }
 
 /// Makes an object of a content's file. In the object's transaction, `settle` settles whose the file was.
