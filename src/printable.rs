@@ -15,7 +15,7 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     while let Some(at) = rest.find(obeyed) {
         shown.push_str(&rest[..at]);
         rest = &rest[at..];
-        if let Some(length) = colour(rest).or_else(|| rest.starts_with("\r\n").then_some(1)) {
+        if let Some(length) = colour(rest).or_else(|| returns(rest)) {
             rest = &rest[length..];
             continue;
         }
@@ -36,6 +36,18 @@ fn obeyed(c: char) -> bool {
         '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
         | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
         || c.is_control() && !matches!(c, '\n' | '\t')
+}
+
+/// Bytes of the carriage returns at the beginning, if they only end a line: a console adds its own to
+/// those that are there.
+fn returns(text: &str) -> Option<usize> {
+    let length = text
+        .bytes()
+        .take(4)
+        .take_while(|byte| *byte == b'\r')
+        .count();
+    let after = &text[length..];
+    (length > 0 && (after.is_empty() || after.starts_with('\n'))).then_some(length)
 }
 
 /// Bytes of the sequence at the beginning that sets a colour, if it is one: `ESC [ 1 ; 31 m`.
@@ -81,6 +93,10 @@ mod tests {
             ("\x1b[2J\x1b[1;1Hfake", "\\u001b[2J\\u001b[1;1Hfake"),
             ("\x1b[31", "\\u001b[31"),
             ("50%\r100%", "50%\\u000d100%"),
+            (
+                "the console's\r\r\nand the last\r",
+                "the console's\nand the last",
+            ),
             ("\u{9b}31m \u{7f} \u{202e}", "\\u009b31m \\u007f \\u202e"),
             ("\u{e0041}", "\\udb40\\udc41"),
         ] {

@@ -22,6 +22,9 @@ mount --bind "$dir" /mnt
 mount --bind "$cache" /mnt/cache
 mount -t tmpfs tmpfs /tmp
 mount -t tmpfs tmpfs /var/tmp
+# buildah keeps locks there, wherever its storage is.
+mkdir -p /run/lock
+mount -t tmpfs tmpfs /run/lock
 
 unshare --user sleep infinity &
 holder=$!
@@ -43,7 +46,7 @@ nsenter --user --target "$holder" -- unshare --mount \
 while kill -KILL -1 2>/dev/null; do
   sleep 0.05
 done
-umount /mnt/cache /mnt /tmp /var/tmp
+umount /mnt/cache /mnt /tmp /var/tmp /run/lock
 odd=$(find "$dir" -maxdepth 1 ! -type f ! -type d)
 [ -z "$odd" ] || {
   echo "left behind, and neither a file nor a directory: $odd" >&2
