@@ -25,6 +25,8 @@ mount -t tmpfs tmpfs /var/tmp
 # buildah keeps locks there, wherever its storage is.
 mkdir -p /run/lock
 mount -t tmpfs tmpfs /run/lock
+# It looks for its settings in there, and is stopped if it may not; nor is it anybody's to read.
+mount -t tmpfs -o mode=755 tmpfs /root
 
 unshare --user sleep infinity &
 holder=$!
@@ -46,7 +48,7 @@ nsenter --user --target "$holder" -- unshare --mount \
 while kill -KILL -1 2>/dev/null; do
   sleep 0.05
 done
-umount /mnt/cache /mnt /tmp /var/tmp /run/lock
+umount /mnt/cache /mnt /tmp /var/tmp /run/lock /root
 odd=$(find "$dir" -maxdepth 1 ! -type f ! -type d)
 [ -z "$odd" ] || {
   echo "left behind, and neither a file nor a directory: $odd" >&2

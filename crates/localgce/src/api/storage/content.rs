@@ -32,9 +32,11 @@ pub async fn append(mut body: Body, path: &Path) -> Result<u64> {
             Ok(None) => break Ok(()),
             Ok(Some(data)) => {
                 length += data.len() as u64;
-                file.write_all(&data)
-                    .await
-                    .with_context(|| format!("writing {}", path.display()))?;
+                let written = file.write_all(&data).await;
+                if let Err(error) = written.with_context(|| format!("writing {}", path.display())) {
+                    discard(body).await;
+                    return Err(error);
+                }
             }
         }
     };
