@@ -21,12 +21,11 @@ const CONNECTIONS: usize = 512;
 const DESCRIPTORS: u64 = 64 << 10;
 
 /// Serves until SIGTERM or SIGINT, then powers the VMs off. The next engine on the same directory
-/// boots them again. A second signal pulls
-/// their plugs.
+/// boots them again. A second signal pulls their plugs.
 ///
 /// # Errors
-/// When another engine serves the directory, the address is no loopback address or in use, QEMU is not
-/// installed, or the database is gone, damaged or a newer engine's.
+/// When another engine serves the directory or something else lives there, the address is no loopback
+/// address or in use, QEMU is not installed, or the database is gone, damaged or a newer engine's.
 pub async fn serve(config: Config) -> Result<()> {
     let dir = config.dir.clone();
     run(config)

@@ -27,11 +27,7 @@ struct World {
 
 impl World {
     async fn begin() -> Self {
-        // Short: the path of a unix socket below it may have 107 bytes.
-        let dir = tempfile::Builder::new()
-            .prefix("soak-")
-            .tempdir_in("/tmp")
-            .unwrap();
+        let dir = crate::directory();
         let engine = Engine::start(dir.path());
         furnish(&engine.api).await.unwrap();
         let world = Self { dir, engine };
