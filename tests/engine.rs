@@ -146,6 +146,9 @@ fn reset_deletes_an_engines_directory_and_no_other() {
     let before = (tree(&precious), precious.metadata().unwrap().mode());
     let mut start = home.verb(&["engine", "start"]);
     let refused = start.env("CLAWBAKE_ENGINE", &precious).output().unwrap();
+    // Should one have started, it is not left behind.
+    let mut stop = home.verb(&["engine", "stop"]);
+    stop.env("CLAWBAKE_ENGINE", &precious).output().unwrap();
     let why = "holds files that are no engine's";
     assert!(stderr(&refused).contains(why), "{}", stderr(&refused));
     let after = (tree(&precious), precious.metadata().unwrap().mode());
