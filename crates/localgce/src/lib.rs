@@ -34,6 +34,7 @@ mod debian;
 mod endpoint;
 mod engine;
 mod error;
+mod json;
 mod key;
 mod log;
 mod mark;

@@ -1,16 +1,15 @@
 //! Request bodies: JSON of exactly the fields that a request has.
 
-use std::collections::BTreeMap;
-
 use axum::body::to_bytes;
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
 use serde::de::{DeserializeOwned, Error as _};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::auth::is_grpc;
 use crate::error::{Error, Status};
+pub use crate::json::{EncryptionKey, Int64, StringMap, prune, typed};
 
 /// Bytes above what any request needs: all metadata of an instance has at most 512 KiB.
 pub const LIMIT: usize = 4 << 20;
@@ -21,9 +20,6 @@ const DEEPEST: usize = 100;
 
 /// Values of a body, above what the longest policy has: each takes many times its one letter in memory.
 const MOST_VALUES: usize = 50_000;
-
-/// Labels, annotations and the like.
-pub type StringMap = BTreeMap<String, String>;
 
 /// A request's JSON body; an empty one counts as `{}`.
 pub struct Body<T>(pub T);
@@ -88,11 +84,6 @@ pub fn measure(text: &[u8]) -> Result<(), Error> {
     Ok(())
 }
 
-/// A body whose type depends on the method, as strictly.
-pub fn typed<T: DeserializeOwned>(value: Value) -> Result<T, Error> {
-    serde_json::from_value(value).map_err(|error| Error::malformed(explain(&error.to_string())))
-}
-
 /// `kind` says what is plain from the request, so it is allowed everywhere, and not kept.
 fn drop_kinds(value: &mut Value) {
     match value {
@@ -108,43 +99,6 @@ fn drop_kinds(value: &mut Value) {
     }
 }
 
-/// Serde's words quote the value, and that may be a secret: only what is known to be none is kept.
-fn explain(error: &str) -> String {
-    let named = |start: &str| {
-        error
-            .strip_prefix(start)?
-            .split_once('`')
-            .map(|(name, _)| name)
-    };
-    let why = if let Some(name) = named("unknown field `") {
-        format!("Unknown name \"{name}\": Cannot find field.")
-    } else if let Some(name) = named("missing field `") {
-        format!("Required field \"{name}\" is missing.")
-    } else {
-        let expected = error
-            .rsplit_once("expected ")
-            .map_or("another type", |(_, rest)| rest);
-        format!("Invalid value, expected {expected}.")
-    };
-    format!("Invalid JSON payload received. {why}")
-}
-
-/// JSON without its nulls, which Google leaves out.
-pub fn prune(mut value: Value) -> Value {
-    fn prune_in_place(value: &mut Value) {
-        match value {
-            Value::Object(fields) => {
-                fields.retain(|_, field| !field.is_null());
-                fields.values_mut().for_each(prune_in_place);
-            }
-            Value::Array(items) => items.iter_mut().for_each(prune_in_place),
-            _ => {}
-        }
-    }
-    prune_in_place(&mut value);
-    value
-}
-
 /// A flag in a query: Google's Python programs write `True`.
 pub fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     let text = String::deserialize(deserializer)?;
@@ -152,37 +106,6 @@ pub fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error
         "true" => Ok(true),
         "false" => Ok(false),
         _ => Err(D::Error::custom("expected true or false")),
-    }
-}
-
-/// A key of the client's that something is encrypted with. It is named, and never seen.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct EncryptionKey {
-    /// `projects/P/locations/L/keyRings/R/cryptoKeys/K`.
-    pub kms_key_name: String,
-    /// Whose permission to use it counts.
-    pub kms_key_service_account: Option<String>,
-}
-
-/// A 64-bit number, which JSON carries as a string; a plain number is accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Int64(pub u64);
-
-impl<'de> Deserialize<'de> for Int64 {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = Value::deserialize(deserializer)?;
-        value
-            .as_u64()
-            .or_else(|| value.as_str().and_then(|text| text.parse().ok()))
-            .map(Self)
-            .ok_or_else(|| D::Error::custom(format!("invalid value {value}, expected an int64")))
-    }
-}
-
-impl Serialize for Int64 {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
     }
 }
 
