@@ -12,8 +12,8 @@ use tokio::io::AsyncWriteExt;
 use tokio_util::io::ReaderStream;
 use tower::ServiceExt;
 
-use super::Error;
 use crate::engine::Engine;
+use crate::error::Error;
 use crate::store::new_id;
 
 /// Google's limit: <https://cloud.google.com/compute/docs/api/how-tos/batch>.

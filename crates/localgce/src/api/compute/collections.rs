@@ -8,10 +8,12 @@ use axum::extract::{Path, Query, State};
 use axum::routing::{MethodRouter, get};
 use serde_json::{Map, Value, json};
 
-use super::{Error, ListQuery, Place};
+use super::place::Place;
+use crate::api::list::ListQuery;
 use crate::api::list::Page;
 use crate::catalog::{REGION, ZONES};
 use crate::engine::Engine;
+use crate::error::Error;
 use crate::key::{Kind, Scope, link, parent, scope_of};
 use crate::store::resources;
 

@@ -9,13 +9,16 @@ use rusqlite::Connection;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::body::{Body, EncryptionKey, Int64};
-use super::labels::{self, Labels};
-use super::{
-    Answer, Error, Place, RequestId, aggregated_list_of, check_new, get, get_of, images, list_of,
-    new_body, resource_policies, snapshots,
-};
+use super::collections::{aggregated_list_of, list_of};
+use super::labels::set_labels_of;
+use super::one::get_of;
+use super::place::{Answer, Place, RequestId};
+use super::{images, resource_policies, snapshots};
+use crate::api::body::{Body, EncryptionKey, Int64};
+use crate::engine::labels::{self, Labels};
+use crate::engine::records::{check_new, get, new_body};
 use crate::engine::{Engine, work};
+use crate::error::Error;
 use crate::key::{Key, Kind, last, relative, zone_link};
 use crate::store::resources;
 
@@ -39,7 +42,7 @@ pub fn router() -> Router<Arc<Engine>> {
         .route("/zones/{zone}/disks/{name}/resize", post(resize))
         .route(
             "/zones/{zone}/disks/{name}/setLabels",
-            labels::setter(Kind::Disk),
+            set_labels_of(Kind::Disk),
         )
 }
 

@@ -8,13 +8,15 @@ use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::super::body::{Body, typed};
-use super::{
-    Answer, Error, Place, RequestId, check_new, delete_of, get, get_of, list_of, networks, never,
-    new_body,
-};
+use super::collections::list_of;
+use super::networks;
+use super::one::{delete_of, get_of, never};
+use super::place::{Answer, Place, RequestId};
+use crate::api::body::{Body, typed};
 use crate::engine::addresses::port_range;
+use crate::engine::records::{check_new, get, new_body};
 use crate::engine::{Engine, nothing};
+use crate::error::Error;
 use crate::key::Kind;
 use crate::store::resources;
 

@@ -11,13 +11,15 @@ use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::super::body::Body;
-use super::{
-    Answer, Error, Place, RequestId, aggregated_list_of, check_new, fingerprint, get, get_of,
-    instances, list_of, listing, new_body,
-};
+use super::collections::{aggregated_list_of, list_of, listing};
+use super::instances;
+use super::one::get_of;
+use super::place::{Answer, Place, RequestId};
+use crate::api::body::Body;
 use crate::api::list::ListQuery;
+use crate::engine::records::{check_new, fingerprint, get, new_body};
 use crate::engine::{Engine, nothing};
+use crate::error::Error;
 use crate::key::{Key, Kind};
 use crate::store::{group_members, resources};
 

@@ -8,8 +8,10 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, Error, Place};
+use super::place::{Answer, Place};
 use crate::engine::Engine;
+use crate::engine::records;
+use crate::error::Error;
 use crate::key::Kind;
 use crate::store::guest_attributes as attributes;
 
@@ -34,7 +36,7 @@ async fn get_attributes(
 ) -> Answer {
     let key = place.key(Kind::Instance)?;
     let all = engine.store.transaction(|tx| {
-        let instance = super::get(tx, &key)?;
+        let instance = records::get(tx, &key)?;
         if !enabled(&instance) {
             return Err(Error::forbidden(
                 "Guest attributes endpoint access is disabled.",

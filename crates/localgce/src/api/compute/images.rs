@@ -14,12 +14,15 @@ use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::super::body::{Body, EncryptionKey, Int64, prune};
-use super::labels::{self, Labels};
-use super::{
-    Answer, Error, Place, RequestId, check_name, check_new, get, get_of, list_of, new_body,
-};
+use super::collections::list_of;
+use super::labels::set_labels_of;
+use super::one::get_of;
+use super::place::{Answer, Place, RequestId};
+use crate::api::body::{Body, EncryptionKey, Int64, prune};
+use crate::engine::labels::{self, Labels};
+use crate::engine::records::{check_name, check_new, get, new_body};
 use crate::engine::{Engine, nothing, work};
+use crate::error::Error;
 use crate::key::{Key, Kind, Scope, relative};
 use crate::store::resources;
 
@@ -37,7 +40,7 @@ pub fn router() -> Router<Arc<Engine>> {
         .route("/global/images/{name}/deprecate", post(deprecate))
         .route(
             "/global/images/{name}/setLabels",
-            labels::setter(Kind::Image),
+            set_labels_of(Kind::Image),
         )
         .route(
             "/zones/{zone}/imageFamilyViews/{name}",

@@ -9,12 +9,14 @@ use rusqlite::Connection;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::super::body::{Body, typed};
-use super::{
-    Answer, Error, Place, RequestId, aggregated_list_of, check_new, delete_of, fingerprint, get,
-    get_of, instances, list_of, new_body,
-};
+use super::collections::{aggregated_list_of, list_of};
+use super::instances;
+use super::one::{delete_of, get_of};
+use super::place::{Answer, Place, RequestId};
+use crate::api::body::{Body, typed};
+use crate::engine::records::{check_new, fingerprint, get, new_body};
 use crate::engine::{Engine, nothing};
+use crate::error::Error;
 use crate::key::{Key, Kind, Scope, relative};
 use crate::store::resources;
 

@@ -14,11 +14,14 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::body::flag;
-use super::{
-    Answer, Error, Place, RequestId, aggregated_list_of, fingerprint, get, get_of, labels, list_of,
-};
+use super::collections::{aggregated_list_of, list_of};
+use super::labels::set_labels_of;
+use super::one::get_of;
+use super::place::{Answer, Place, RequestId};
+use crate::api::body::flag;
+use crate::engine::records::{fingerprint, get};
 use crate::engine::{Engine, Stop, nothing, work};
+use crate::error::Error;
 use crate::key::{Key, Kind};
 use crate::store::resources;
 pub use insert::{build, check_properties, write_down};
@@ -37,7 +40,7 @@ pub fn router() -> Router<Arc<Engine>> {
         .route(&path("/stop"), post(stop))
         .route(&path("/reset"), post(reset))
         .route(&path("/setMetadata"), post(metadata::set_metadata))
-        .route(&path("/setLabels"), labels::setter(Kind::Instance))
+        .route(&path("/setLabels"), set_labels_of(Kind::Instance))
         .route(&path("/suspend"), post(refuse_suspend))
         .route(&path("/resume"), post(refuse_suspend))
         .merge(change::router())

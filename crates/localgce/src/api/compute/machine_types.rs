@@ -7,10 +7,12 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use super::collections::zones;
-use super::{Answer, Error, ListQuery, Place, aggregate, listing};
+use super::collections::{aggregate, listing, zones};
+use super::place::{Answer, Place};
+use crate::api::list::ListQuery;
 use crate::catalog::{MACHINE_TYPES, MachineType, ZONES};
 use crate::engine::Engine;
+use crate::error::Error;
 use crate::key::{last, link};
 
 pub fn router() -> Router<Arc<Engine>> {

@@ -7,9 +7,12 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use super::{Answer, Error, ListQuery, Place, listing};
+use super::collections::listing;
+use super::place::{Answer, Place};
+use crate::api::list::ListQuery;
 use crate::catalog::REGION;
 use crate::engine::Engine;
+use crate::error::Error;
 use crate::key::{last, link};
 
 /// The only network's name.

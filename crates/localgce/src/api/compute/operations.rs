@@ -7,8 +7,12 @@ use axum::http::StatusCode;
 use axum::routing::{delete as http_delete, post};
 use axum::{Json, Router};
 
-use super::{Answer, Error, Place, aggregated_list_of, get, get_of, list_of};
+use super::collections::{aggregated_list_of, list_of};
+use super::one::get_of;
+use super::place::{Answer, Place};
 use crate::engine::Engine;
+use crate::engine::records::get;
+use crate::error::Error;
 use crate::key::Kind;
 use crate::store::resources;
 

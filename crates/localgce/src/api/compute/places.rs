@@ -7,9 +7,13 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use super::{Answer, Error, ListQuery, Place, fingerprint, listing};
+use super::collections::listing;
+use super::place::{Answer, Place};
+use crate::api::list::ListQuery;
 use crate::catalog::{Project, REGION, ZONES};
 use crate::engine::Engine;
+use crate::engine::records::fingerprint;
+use crate::error::Error;
 use crate::key::{link, zone_link};
 
 const CREATED: &str = "2026-01-01T00:00:00.000Z";

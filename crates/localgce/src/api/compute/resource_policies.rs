@@ -10,15 +10,16 @@ use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::super::body::Body;
-use super::labels::Labels;
-use super::{
-    Answer, Error, Place, RequestId, aggregated_list_of, check_new, delete_of, get, get_of,
-    list_of, new_body,
-};
+use super::collections::{aggregated_list_of, list_of};
+use super::one::{delete_of, get_of};
+use super::place::{Answer, Place, RequestId};
+use crate::api::body::Body;
 use crate::catalog::REGION;
 use crate::engine::addresses::strings;
+use crate::engine::labels::Labels;
+use crate::engine::records::{check_new, get, new_body};
 use crate::engine::{Engine, nothing};
+use crate::error::Error;
 use crate::key::{Key, Kind, Scope, relative};
 use crate::store::resources;
 

@@ -8,8 +8,10 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Answer, Error, Place};
+use super::place::{Answer, Place};
+use crate::engine::records;
 use crate::engine::{Engine, Serial};
+use crate::error::Error;
 use crate::key::Kind;
 
 pub fn router() -> Router<Arc<Engine>> {
@@ -29,7 +31,7 @@ async fn get_output(
     Query(query): Query<SerialQuery>,
 ) -> Answer {
     let key = place.key(Kind::Instance)?;
-    let instance = engine.store.transaction(|tx| super::get(tx, &key))?;
+    let instance = engine.store.transaction(|tx| records::get(tx, &key))?;
     let id = instance["id"].as_str().unwrap_or_default();
     let serial = match query.port.unwrap_or(1) {
         1 => engine.serial(id, query.start)?,

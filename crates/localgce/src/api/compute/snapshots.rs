@@ -8,11 +8,16 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::body::{Body, EncryptionKey, Int64};
-use super::labels::{self, Labels};
-use super::{Answer, Error, Place, RequestId, check_new, get, get_of, list_of, new_body};
+use super::collections::list_of;
+use super::labels::set_labels_of;
+use super::one::get_of;
+use super::place::{Answer, Place, RequestId};
+use crate::api::body::{Body, EncryptionKey, Int64};
 use crate::catalog::REGION;
+use crate::engine::labels::{self, Labels};
+use crate::engine::records::{check_new, get, new_body};
 use crate::engine::{Engine, Mutation, work};
+use crate::error::Error;
 use crate::key::{Key, Kind, Scope};
 use crate::store::resources;
 
@@ -28,7 +33,7 @@ pub fn router() -> Router<Arc<Engine>> {
         )
         .route(
             "/global/snapshots/{name}/setLabels",
-            labels::setter(Kind::Snapshot),
+            set_labels_of(Kind::Snapshot),
         )
         .route(
             "/zones/{zone}/disks/{name}/createSnapshot",

@@ -7,9 +7,14 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use super::{Answer, ListQuery, Place, aggregate, listing, networks};
+use super::collections::{aggregate, listing};
+use super::networks;
+use super::place::{Answer, Place};
+use crate::api::list::ListQuery;
 use crate::catalog::REGION;
 use crate::engine::Engine;
+use crate::engine::records::fingerprint;
+use crate::error::Error;
 use crate::key::{Scope, region_link};
 
 pub fn router() -> Router<Arc<Engine>> {
@@ -49,7 +54,7 @@ async fn get_one(Path(place): Path<Place>) -> Answer {
 }
 
 /// Its range and gateway are those that a guest sees.
-fn body(place: &Place) -> Result<Value, super::Error> {
+fn body(place: &Place) -> Result<Value, Error> {
     Ok(json!({
         "kind": "compute#subnetwork",
         "id": "3001",
@@ -62,7 +67,7 @@ fn body(place: &Place) -> Result<Value, super::Error> {
         "privateIpGoogleAccess": false,
         "purpose": "PRIVATE",
         "stackType": "IPV4_ONLY",
-        "fingerprint": super::fingerprint(&json!("default")),
+        "fingerprint": fingerprint(&json!("default")),
         "selfLink": networks::find_subnetwork(place, None)?,
     }))
 }

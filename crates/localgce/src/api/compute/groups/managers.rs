@@ -9,13 +9,16 @@ use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::super::super::body::{Body, typed};
-use super::super::{check_name, instance_templates};
-use super::{
-    Answer, Error, ListQuery, NamedPort, Place, RequestId, aggregated_list_of, check_new,
-    fingerprint, get, get_of, group_of, instances, list_of, listing, members, new_body,
-};
+use super::super::instance_templates;
+use super::{NamedPort, group_of, instances, members};
+use crate::api::body::{Body, typed};
+use crate::api::compute::collections::{aggregated_list_of, list_of, listing};
+use crate::api::compute::one::get_of;
+use crate::api::compute::place::{Answer, Place, RequestId};
+use crate::api::list::ListQuery;
+use crate::engine::records::{check_name, check_new, fingerprint, get, new_body};
 use crate::engine::{Engine, Mutation, Stop, work};
+use crate::error::Error;
 use crate::key::{Key, Kind};
 use crate::store::{new_id, resources};
 

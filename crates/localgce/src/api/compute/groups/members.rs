@@ -10,9 +10,11 @@ use rusqlite::Connection;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::super::super::body::Body;
-use super::super::{Answer, Error, Place, RequestId, get};
+use crate::api::body::Body;
+use crate::api::compute::place::{Answer, Place, RequestId};
+use crate::engine::records::get;
 use crate::engine::{Engine, nothing};
+use crate::error::Error;
 use crate::key::{Key, Kind};
 use crate::store::{group_members, resources};
 

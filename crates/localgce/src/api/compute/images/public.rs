@@ -4,8 +4,9 @@ use axum::extract::{Path, Query, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::super::{ListQuery, Place, listing};
-
+use crate::api::compute::collections::listing;
+use crate::api::compute::place::Place;
+use crate::api::list::ListQuery;
 /// Those that gcloud knows, other than the engine's own; there are no images in them.
 const EMPTY: [&str; 16] = [
     "centos-cloud",

@@ -3,9 +3,10 @@
 use rusqlite::{Connection, Result};
 use serde_json::json;
 
-use crate::api::compute::{labels, new_body};
 use crate::clock;
 use crate::debian::{PROJECT, RELEASES, SIZE_GB};
+use crate::engine::labels;
+use crate::engine::records::new_body;
 use crate::key::{Key, Kind, Scope, link};
 use crate::store::resources;
 

@@ -7,8 +7,10 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use super::{GuestOsFeature, Image, Int64, usable};
-use crate::api::compute::{Error, disks, get};
+use crate::api::compute::disks;
+use crate::engine::records::get;
 use crate::engine::{Engine, Failure, Work};
+use crate::error::Error;
 use crate::key::{Key, Kind};
 use crate::store::{objects, resources};
 use crate::vm::disk;

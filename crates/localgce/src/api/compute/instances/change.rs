@@ -9,13 +9,17 @@ use rusqlite::Connection;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::super::body::Body;
-use super::super::{Answer, Error, Place, RequestId, get, machine_types};
+use super::super::machine_types;
 use super::disks::refuse_unless_stopped;
 use super::insert::service_accounts;
 use super::request::{Scheduling, ServiceAccount, ShieldedInstanceConfig, Tags};
 use super::tags_body;
+use crate::api::body::Body;
+use crate::api::compute::place::{Answer, Place, RequestId};
+use crate::engine::records::get;
 use crate::engine::{Engine, work};
+use crate::error::Error;
+use crate::json::prune;
 use crate::key::{Key, Kind};
 use crate::store::resources;
 
@@ -127,7 +131,7 @@ async fn update_shielded_config(
 ) -> Answer {
     let verb = "updateShieldedInstanceConfig";
     change(&engine, &place, request_id, verb, stopped, |instance| {
-        let config = super::super::prune(json!(config));
+        let config = prune(json!(config));
         for (name, value) in config.as_object().into_iter().flatten() {
             instance["shieldedInstanceConfig"][name] = value.clone();
         }

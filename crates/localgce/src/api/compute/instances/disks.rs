@@ -8,11 +8,13 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::super::super::body::{Body, flag};
-use super::super::{Answer, Error, Place, RequestId, get};
 use super::insert;
 use super::request::AttachedDisk;
+use crate::api::body::{Body, flag};
+use crate::api::compute::place::{Answer, Place, RequestId};
+use crate::engine::records::get;
 use crate::engine::{Engine, nothing, release, source};
+use crate::error::Error;
 use crate::key::{Key, Kind};
 use crate::store::resources;
 

@@ -10,17 +10,18 @@ use rusqlite::Connection;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::super::super::body::{Body, typed};
 use super::super::disks::{self, Disk};
-use super::super::{
-    Answer, Error, Place, RequestId, check_name, check_new, fingerprint, instance_templates,
-    labels, machine_types, networks, new_body,
-};
+use super::super::{instance_templates, machine_types, networks};
 use super::request::{AttachedDisk, Instance, NetworkInterface, ServiceAccount};
 use super::{metadata, tags_body};
+use crate::api::body::{Body, typed};
+use crate::api::compute::place::{Answer, Place, RequestId};
 use crate::clock;
 use crate::engine::addresses::{admitted, choose, strings};
+use crate::engine::labels;
+use crate::engine::records::{check_name, check_new, fingerprint, new_body};
 use crate::engine::{Engine, external_address, source, work};
+use crate::error::Error;
 use crate::key::{Key, Kind, Scope};
 use crate::store::{accounts, resources};
 use crate::vm::INTERNAL_ADDRESS;

@@ -7,10 +7,12 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use serde_json::{Value, json};
 
-use super::super::super::body::Body;
-use super::super::{Answer, Error, Place, RequestId, fingerprint, get};
 use super::request::Metadata;
+use crate::api::body::Body;
+use crate::api::compute::place::{Answer, Place, RequestId};
+use crate::engine::records::{fingerprint, get};
 use crate::engine::{Engine, work};
+use crate::error::Error;
 use crate::key::Kind;
 use crate::store::resources;
 

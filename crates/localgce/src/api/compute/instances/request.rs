@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::super::super::body::{EncryptionKey, Int64, prune};
-use super::super::Error;
-use super::super::labels::Labels;
+use crate::api::body::{EncryptionKey, Int64, prune};
+use crate::engine::labels::Labels;
+use crate::error::Error;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
