@@ -17,16 +17,13 @@
 //!
 //! ```no_run
 //! # async fn example(deployment: clawbake::deployment::Deployment) -> anyhow::Result<()> {
-//! use clawbake::{bake, cloud::Cloud, fleet, image::Offline, paths, progress::Progress};
+//! use clawbake::bake::{self, Builder, Until};
+//! use clawbake::{fleet, progress::Progress, run::Run};
 //!
-//! let progress = Progress::silent();
-//! let cloud = Cloud::connect(&deployment.target, &progress).await?;
-//! let cache = paths::cache()?;
-//! let builder = Offline::new(&deployment.recipe, &cache);
-//! let by = bake::Builder::for_this_machine();
-//! let image = bake::bake(&deployment, &cloud, &builder, by, bake::Until::Promoted, &progress).await?;
+//! let run = Run::connect(deployment, Progress::silent()).await?;
+//! let image = bake::bake(&run, Builder::for_this_machine(), Until::Promoted).await?;
 //! // `launch`, from the image to a VM that is ready without anyone logging in:
-//! let instance = fleet::launch(&deployment, &cloud, &image, false, &progress).await?;
+//! let instance = fleet::launch(&run, &image, false).await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -49,6 +46,7 @@ mod printable;
 pub mod progress;
 pub mod recipe;
 pub mod release;
+pub mod run;
 mod serial;
 pub mod setup;
 pub mod userdata;

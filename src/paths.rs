@@ -4,16 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-use crate::image::cache::Cache;
-
 /// Build stages: `$CLAWBAKE_CACHE`, else `$XDG_CACHE_HOME/clawbake`. May be deleted at any time.
-pub fn cache() -> Result<Cache> {
-    Cache::open(&directory(
-        "CLAWBAKE_CACHE",
-        "XDG_CACHE_HOME",
-        ".cache",
-        "",
-    )?)
+pub fn cache() -> Result<PathBuf> {
+    directory("CLAWBAKE_CACHE", "XDG_CACHE_HOME", ".cache", "")
 }
 
 /// The local engine's resources and disks: `$CLAWBAKE_ENGINE`, else below `$XDG_STATE_HOME`.

@@ -11,14 +11,14 @@ use gce::{Image, Instance, SecretBytes};
 
 use super::image::{self, BOOT_TEST_LABEL, FAILED, NAME_LABEL, PASSED};
 use super::promotion::label;
-use crate::cloud::{Cloud, Reach};
+use crate::cloud::Reach;
 use crate::deployment::{Deployment, Secret};
 use crate::document::Refusal;
 use crate::fleet::{self, NotReady, Report};
 use crate::journal::{Journal, Resource};
 use crate::names::EnvName;
-use crate::paths;
-use crate::progress::{Outcome, Progress, Stage};
+use crate::progress::{Outcome, Stage};
+use crate::run::Run;
 
 /// How long a gateway may take; a failure that the VM reports ends the test at once. Under full
 /// emulation it takes up to ten minutes.
@@ -58,20 +58,16 @@ impl std::error::Error for BootTestFailed {}
 /// # Errors
 /// [`BootTestFailed`] when the gateway does not become ready, accepts a wrong token, or a secret's
 /// value shows where it must not. The image stays, without a family.
-pub async fn boot_test(
-    deployment: &Deployment,
-    cloud: &Cloud,
-    image: Image,
-    progress: &Progress,
-) -> Result<Image> {
+pub async fn boot_test(run: &Run, image: Image) -> Result<Image> {
     let name = image.name.clone().context("an image without a name")?;
-    let stage = progress.stage("boot test");
-    if image::boot_test(&image) == Some(PASSED) {
+    let (cloud, stage) = (&run.cloud, run.progress.stage("boot test"));
+    if image::verdict(&image) == Some(PASSED) {
         stage.finish(Outcome::Cached, format!("{name} has passed"));
         return Ok(image);
     }
-    let mut journal = Journal::begin(&paths::journal()?, "boot-test", &cloud.place)?;
-    let result = run(deployment, cloud, &image, &mut journal, &stage).await;
+    let mut journal = run.journal("boot-test")?;
+    let test = run.with(throw_away(&run.deployment, journal.run())?);
+    let result = boot(&test, &image, &mut journal, &stage).await;
     stage.note("deleting the VM, its disk and secrets");
     let result = journal.undo(&cloud.client, result).await;
     match result {
@@ -93,24 +89,19 @@ pub async fn boot_test(
 }
 
 /// The test itself; what the image is to blame for is a [`BootTestFailed`].
-async fn run(
-    deployment: &Deployment,
-    cloud: &Cloud,
-    image: &Image,
-    journal: &mut Journal,
-    stage: &Stage,
-) -> Result<()> {
+async fn boot(test: &Run, image: &Image, journal: &mut Journal, stage: &Stage) -> Result<()> {
     let failed = |why, serial| BootTestFailed {
         image: image.name.clone().unwrap_or_default(),
         why,
         serial,
     };
-    let test = throw_away(deployment, journal.run())?;
-    let canaries = store(&test, cloud, journal).await?;
-    stage.note(format!("VM {}", test.name));
-    // A large future: off the stack.
-    Box::pin(fleet::create(&test, cloud, image, false, journal)).await?;
-    let report = match fleet::watch(cloud, &test.name, TIMEOUT, stage).await {
+    let (deployment, cloud) = (&test.deployment, &test.cloud);
+    let name = &deployment.name;
+    let canaries = store(test, journal).await?;
+    stage.note(format!("VM {name}"));
+    // Boxed: the future is too large for the stack.
+    Box::pin(fleet::create(test, image, false, journal)).await?;
+    let report = match fleet::watch(cloud, name, TIMEOUT, stage).await {
         Ok(report) => report,
         Err(error) => {
             let NotReady { why, serial, .. } = error.downcast()?;
@@ -118,11 +109,11 @@ async fn run(
         }
     };
     let instances = cloud.client.instances(&cloud.zone);
-    let instance = instances.get(&test.name).await?;
-    let serial = instances.serial_port_output(&test.name, 0).await?;
+    let instance = instances.get(name).await?;
+    let serial = instances.serial_port_output(name, 0).await?;
     let serial = serial.contents.unwrap_or_default();
-    let flaw = match probe(&test, cloud, &instance, &canaries).await {
-        Ok(()) => judge(&report, &test, image, &canaries, &instance, &serial)?,
+    let flaw = match probe(test, &instance, &canaries).await {
+        Ok(()) => judge(&report, deployment, image, &canaries, &instance, &serial)?,
         Err(error) => Some(format!("{error:#}")),
     };
     flaw.map_or(Ok(()), |why| Err(failed(why, String::new()).into()))
@@ -136,7 +127,7 @@ fn throw_away(deployment: &Deployment, run: &str) -> Result<Deployment> {
     test.name = parse(&name)?;
     for (variable, secret) in &mut test.secrets {
         *secret = Secret {
-            secret: parse(&format!("{name}-{variable}"))?,
+            name: parse(&format!("{name}-{variable}"))?,
             version: "latest".into(),
         };
     }
@@ -150,21 +141,18 @@ fn parse<T: FromStr<Err = Refusal>>(name: &str) -> Result<T> {
 }
 
 /// A new random value for every variable, readable by the VM's account.
-async fn store(
-    test: &Deployment,
-    cloud: &Cloud,
-    journal: &mut Journal,
-) -> Result<BTreeMap<EnvName, SecretBytes>> {
+async fn store(test: &Run, journal: &mut Journal) -> Result<BTreeMap<EnvName, SecretBytes>> {
+    let cloud = &test.cloud;
     let mut canaries = BTreeMap::new();
-    for (variable, Secret { secret, .. }) in &test.secrets {
+    for (variable, Secret { name, .. }) in &test.deployment.secrets {
         let value = fleet::random()?;
         journal.record(Resource::Secret {
-            name: secret.to_string(),
+            name: name.to_string(),
         })?;
         let labels = [journal.label()].into();
-        let defined = fleet::define(cloud, secret, labels).await;
+        let defined = fleet::define(cloud, name, labels).await;
         journal.answered(&cloud.client, defined).await?;
-        fleet::store(cloud, secret, value.clone()).await?;
+        fleet::store(cloud, name, value.clone()).await?;
         canaries.insert(variable.clone(), value);
     }
     Ok(canaries)
@@ -172,13 +160,12 @@ async fn store(
 
 /// Asks the gateway from here where it is within reach; elsewhere the VM's own word has to do.
 async fn probe(
-    test: &Deployment,
-    cloud: &Cloud,
+    test: &Run,
     instance: &Instance,
     canaries: &BTreeMap<EnvName, SecretBytes>,
 ) -> Result<()> {
-    let gateway = &test.recipe.gateway;
-    match cloud.reach(instance, gateway.ports.front) {
+    let gateway = &test.deployment.recipe.gateway;
+    match test.cloud.reach(instance, gateway.ports.front) {
         Reach::Url(url) => fleet::probe(&url, &gateway.health, &canaries[&gateway.token_env]).await,
         Reach::Tunnel(_) => Ok(()),
     }
@@ -243,11 +230,7 @@ mod tests {
         );
         assert_eq!(test.state.snapshots, None);
         assert!(test.secrets.keys().eq(real.secrets.keys()));
-        let secrets: Vec<_> = test
-            .secrets
-            .values()
-            .map(|s| s.secret.to_string())
-            .collect();
+        let secrets: Vec<_> = test.secrets.values().map(|s| s.name.to_string()).collect();
         assert_eq!(
             secrets,
             [

@@ -59,9 +59,9 @@ pub enum Deprecated {
     Restored,
 }
 
-/// Why an image does not get in front of its family.
+/// What keeps an image from the front of its family.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Stays {
+pub enum Obstacle {
     /// The family has no image of that name that VMs can be made of.
     Unknown(String),
     /// A newer one is in front.
@@ -81,7 +81,7 @@ pub enum Stays {
     Oldest(Vec<String>),
 }
 
-impl fmt::Display for Stays {
+impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown(image) => write!(f, "the family has no image {image} that is READY"),
@@ -113,7 +113,7 @@ impl fmt::Display for Stays {
     }
 }
 
-impl std::error::Error for Stays {}
+impl std::error::Error for Obstacle {}
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -168,21 +168,21 @@ impl Family {
             .filter(|member| member.entered && member.active)
     }
 
-    fn position(&self, name: &str) -> Result<usize, Stays> {
+    fn position(&self, name: &str) -> Result<usize, Obstacle> {
         let found = self.0.iter().position(|member| member.name == name);
-        found.ok_or_else(|| Stays::Unknown(name.to_owned()))
+        found.ok_or_else(|| Obstacle::Unknown(name.to_owned()))
     }
 
     /// What puts an image in front. The one that was in front before stays as it is, for a rollback;
     /// what is older is deprecated, unless somebody else has made it.
-    pub fn promotion(&self, name: &str, deprecated: Deprecated) -> Result<Vec<Step>, Stays> {
+    pub fn promotion(&self, name: &str, deprecated: Deprecated) -> Result<Vec<Step>, Obstacle> {
         let at = self.position(name)?;
         let (newer, member, older) = (&self.0[..at], &self.0[at], &self.0[at + 1..]);
         if !member.active && deprecated == Deprecated::Stays {
-            return Err(Stays::RolledBack(name.to_owned()));
+            return Err(Obstacle::RolledBack(name.to_owned()));
         }
         if let Some(front) = newer.iter().find(|m| m.entered && m.active) {
-            return Err(Stays::Older {
+            return Err(Obstacle::Older {
                 image: name.to_owned(),
                 front: front.name.clone(),
             });
@@ -201,24 +201,24 @@ impl Family {
     }
 
     /// What a rollback goes back to, unless it is told.
-    pub fn before(&self) -> Result<&Member, Stays> {
+    pub fn before(&self) -> Result<&Member, Obstacle> {
         self.second().ok_or_else(|| {
             let deprecated = self.0.iter().filter(|m| m.entered && !m.active);
             let older = deprecated.filter(|m| self.front().is_none_or(|f| m.created < f.created));
-            Stays::Oldest(older.map(|m| m.name.clone()).collect())
+            Obstacle::Oldest(older.map(|m| m.name.clone()).collect())
         })
     }
 
     /// What puts an older image in front: everything newer is deprecated.
-    pub fn rollback(&self, name: &str) -> Result<Vec<Step>, Stays> {
+    pub fn rollback(&self, name: &str) -> Result<Vec<Step>, Obstacle> {
         let at = self.position(name)?;
         let (member, active) = (&self.0[at], |m: &&Member| m.entered && m.active);
         let newer: Vec<_> = self.0[..at].iter().filter(active).collect();
         if !member.entered {
-            return Err(Stays::Outside(name.to_owned()));
+            return Err(Obstacle::Outside(name.to_owned()));
         }
         if !member.active && newer.is_empty() {
-            return Err(Stays::Ahead(name.to_owned()));
+            return Err(Obstacle::Ahead(name.to_owned()));
         }
         let restore = (!member.active).then(|| Step::Restore(name.to_owned()));
         let deprecations = newer.into_iter().map(|m| deprecate(m, name));

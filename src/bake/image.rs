@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Result, ensure};
 use gce::{CustomerEncryptionKey, GuestOsFeature, Image, RawDisk};
 
-use super::source::{Draft, Source};
+use super::draft::{Draft, Source};
 use crate::cloud::Cloud;
 use crate::recipe::Recipe;
 
@@ -78,12 +78,15 @@ fn labels(recipe: &Recipe, draft: &Draft) -> BTreeMap<String, String> {
         .collect();
     let known = [
         (RECIPE_LABEL, Some(recipe.name.to_string())),
-        (GATEWAY_LABEL, Some(gateway_label(recipe))),
+        (GATEWAY_LABEL, Some(recipe.gateway.release.version.label())),
         (GATEWAY_DIGEST_LABEL, draft.gateway.clone()),
         (NAME_LABEL, draft.sealed.clone()),
         (CONTENT_LABEL, Some(draft.content.clone())),
         ("clawbake-base", Some(recipe.base.to_string())),
-        ("clawbake", Some(label(env!("CARGO_PKG_VERSION")))),
+        (
+            "clawbake",
+            Some(env!("CARGO_PKG_VERSION").replace('.', "-")),
+        ),
     ];
     labels.extend(
         known
@@ -97,7 +100,7 @@ fn labels(recipe: &Recipe, draft: &Draft) -> BTreeMap<String, String> {
 #[must_use]
 pub fn serves(image: &Image, recipe: &Recipe) -> bool {
     image.labels.get(RECIPE_LABEL).map(String::as_str) == Some(&*recipe.name)
-        && image.labels.get(GATEWAY_LABEL) == Some(&gateway_label(recipe))
+        && image.labels.get(GATEWAY_LABEL) == Some(&recipe.gateway.release.version.label())
 }
 
 /// Whether VMs can be made of it.
@@ -124,14 +127,6 @@ pub fn is_own(image: &Image) -> bool {
 
 /// How its boot test ended, if it has had one.
 #[must_use]
-pub fn boot_test(image: &Image) -> Option<&str> {
+pub fn verdict(image: &Image) -> Option<&str> {
     image.labels.get(BOOT_TEST_LABEL).map(String::as_str)
-}
-
-fn gateway_label(recipe: &Recipe) -> String {
-    label(&recipe.gateway.release.version.to_string())
-}
-
-fn label(text: &str) -> String {
-    text.to_lowercase().replace('.', "-")
 }

@@ -1,13 +1,28 @@
-//! From a recipe to an image in its family: build, publish without a family, boot test, promote.
+//! From a recipe to an image in front of its family.
+//!
+//! ```text
+//! plan ──▶ draft ──▶ image ──▶ front
+//!      │         │         └── boot test, then promotion into the family
+//!      │         └── upload and insert, without a family
+//!      └── a builder: on this machine or in a VM
+//! ```
+//!
+//! A [`Plan`] is the recipe with every source resolved. It names the image by what goes into it, so
+//! that an image that exists is not made again. A builder turns the plan into a [`Draft`]: an image's
+//! names, and where the bytes of its disk are. An archive that was built elsewhere is a draft too.
+//! [`publish`] makes the image. It belongs to no family yet, so nothing is launched from it. The
+//! [`boot_test`] launches a throw-away VM from it, and [`promote`] puts it in front of its family,
+//! where `launch` finds it.
 
 mod boot_test;
 mod bucket;
 mod builder;
+mod draft;
 mod family;
 mod image;
 mod promotion;
+mod prune;
 mod publish;
-mod source;
 mod vm;
 
 use std::path::Path;
@@ -15,21 +30,21 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use gce::Image;
 
-use crate::cloud::Cloud;
-use crate::deployment::Deployment;
+use crate::image::cache::Cache;
 use crate::image::{Offline, Plan};
-use crate::journal::{self, Journal, Resource};
+use crate::journal::{Journal, Resource};
 use crate::paths;
-use crate::progress::Progress;
+use crate::run::Run;
 
 pub use boot_test::{BootTestFailed, TEST_PREFIX, boot_test};
 pub use bucket::{bucket, closed, expiry};
 pub use builder::Builder;
-pub use family::{Deprecated, Family, Member, Stays, Step};
-pub use image::{GATEWAY_LABEL, RECIPE_LABEL, boot_test as boot_test_label, is_own, serves};
-pub use promotion::{delete, observe, promote, rollback, used};
+pub use draft::{Draft, Source};
+pub use family::{Deprecated, Family, Member, Obstacle, Step};
+pub use image::{GATEWAY_LABEL, RECIPE_LABEL, is_own, serves, verdict};
+pub use promotion::{observe, promote, rollback};
+pub use prune::{delete, used};
 pub use publish::publish;
-pub use source::{Draft, Source};
 
 /// How far a bake goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,117 +55,82 @@ pub enum Until {
     Promoted,
 }
 
-/// Bakes the deployment's recipe: what exists already is not made again. `by` tells where an image
-/// that does not exist is made.
-pub async fn bake(
-    deployment: &Deployment,
-    cloud: &Cloud,
-    builder: &Offline<'_>,
-    by: Builder,
-    until: Until,
-    progress: &Progress,
-) -> Result<Image> {
-    let plan = builder.plan().await?;
-    let image = match find(cloud, &plan.name, &plan.content()).await? {
+/// Bakes the deployment's recipe: what exists already is not made again.
+pub async fn bake(run: &Run, builder: Builder, until: Until) -> Result<Image> {
+    let plan = Plan::resolve(&run.deployment.recipe).await?;
+    let image = match find(run, &plan.name, &plan.content()).await? {
         Some(image) => image,
-        None => match by {
-            Builder::Offline => {
-                let built = builder.build(&plan, progress).await?;
-                let draft = Draft::planned(&plan, Source::Archive(built.archive));
-                publish_alone(deployment, cloud, &draft, progress).await?
-            }
-            Builder::Vm => {
-                let dir = paths::journal()?;
-                let mut journal = Journal::begin(&dir, "bake", &cloud.place)?;
-                let made = publish_from_vm(deployment, cloud, &plan, &mut journal, progress).await;
-                journal.settle(&cloud.client, made).await?
-            }
-        },
+        None => make(run, &plan, builder).await?,
     };
-    release(deployment, cloud, image, until, progress).await
-}
-
-/// Makes the disk in a VM, the image of the disk, and deletes the disk.
-async fn publish_from_vm(
-    deployment: &Deployment,
-    cloud: &Cloud,
-    plan: &Plan,
-    journal: &mut Journal,
-    progress: &Progress,
-) -> Result<Image> {
-    let disk = vm::build(deployment, cloud, plan, journal, progress).await?;
-    let name = disk.rsplit('/').next().unwrap_or_default().to_owned();
-    let draft = Draft::planned(plan, Source::Disk(disk));
-    let image = publish(deployment, cloud, &draft, journal, progress).await?;
-    // The disk has served: the image holds its bytes.
-    let deleted = cloud.client.disks(&cloud.zone).delete(&name).await?;
-    deleted
-        .wait()
-        .await
-        .with_context(|| format!("deleting the builder's disk {name}"))?;
-    Ok(image)
+    front(run, image, until).await
 }
 
 /// Publishes an archive that [`Offline::build`] made elsewhere, from the deployment's recipe.
-pub async fn bake_archive(
-    deployment: &Deployment,
-    cloud: &Cloud,
-    archive: &Path,
-    until: Until,
-    progress: &Progress,
-) -> Result<Image> {
-    let draft = Draft::archive(&deployment.recipe, archive).await?;
-    let image = match find(cloud, &draft.name, &draft.content).await? {
+pub async fn bake_archive(run: &Run, archive: &Path, until: Until) -> Result<Image> {
+    let draft = Draft::archive(&run.deployment.recipe, archive).await?;
+    let image = match find(run, &draft.name, &draft.content).await? {
         Some(image) => image,
-        None => publish_alone(deployment, cloud, &draft, progress).await?,
+        None => publish_alone(run, &draft).await?,
     };
-    release(deployment, cloud, image, until, progress).await
+    front(run, image, until).await
 }
 
 /// The image of that name, once VMs can be made of it.
-async fn find(cloud: &Cloud, name: &str, content: &str) -> Result<Option<Image>> {
-    let image = cloud.client.images().find(name).await?;
+async fn find(run: &Run, name: &str, content: &str) -> Result<Option<Image>> {
+    let image = run.cloud.client.images().find(name).await?;
     let image = image.filter(image::ready);
     if let Some(image) = &image {
         image::ensure_made_of(image, content)?;
-        // It is used from here on, though the bake that made it may have died before its end.
         let name = name.to_owned();
-        let resource = Resource::Image { name };
-        journal::keep(&paths::journal()?, &cloud.place, &[resource])?;
+        run.keep(&[Resource::Image { name }])?;
     }
     Ok(image)
 }
 
-/// Publishes in a run of its own.
-async fn publish_alone(
-    deployment: &Deployment,
-    cloud: &Cloud,
-    draft: &Draft,
-    progress: &Progress,
-) -> Result<Image> {
-    let mut journal = Journal::begin(&paths::journal()?, "bake", &cloud.place)?;
-    let published = publish(deployment, cloud, draft, &mut journal, progress).await;
-    journal.settle(&cloud.client, published).await
+/// Makes the image of a plan.
+async fn make(run: &Run, plan: &Plan, builder: Builder) -> Result<Image> {
+    match builder {
+        Builder::Offline => {
+            let cache = Cache::open(&paths::cache()?)?;
+            let offline = Offline::new(&run.deployment.recipe, &cache);
+            let built = offline.build(plan, &run.progress).await?;
+            publish_alone(run, &Draft::planned(plan, Source::Archive(built.archive))).await
+        }
+        Builder::Vm => {
+            let mut journal = run.journal("bake")?;
+            let made = make_in_vm(run, plan, &mut journal).await;
+            journal.settle(&run.cloud.client, made).await
+        }
+    }
 }
 
-async fn release(
-    deployment: &Deployment,
-    cloud: &Cloud,
-    image: Image,
-    until: Until,
-    progress: &Progress,
-) -> Result<Image> {
-    let recipe = &deployment.recipe;
-    let name = image.name.clone().context("an image without a name")?;
+async fn make_in_vm(run: &Run, plan: &Plan, journal: &mut Journal) -> Result<Image> {
+    let disk = vm::build(run, plan, journal).await?;
+    publish(run, &Draft::planned(plan, Source::Disk(disk)), journal).await
+}
+
+/// Publishes with a journal of its own.
+async fn publish_alone(run: &Run, draft: &Draft) -> Result<Image> {
+    let mut journal = run.journal("bake")?;
+    let published = publish(run, draft, &mut journal).await;
+    journal.settle(&run.cloud.client, published).await
+}
+
+/// Tests the image and puts it in front of its family, as far as the bake goes.
+async fn front(run: &Run, image: Image, until: Until) -> Result<Image> {
     if until == Until::Published {
         return Ok(image);
     }
+    let name = image.name.clone().context("an image without a name")?;
     // What would not get in front need not be booted.
-    let family = observe(cloud, recipe).await?;
+    let family = observe(&run.cloud, &run.deployment.recipe).await?;
     if family.promotion(&name, Deprecated::Stays).is_ok() {
-        boot_test(deployment, cloud, image, progress).await?;
+        boot_test(run, image).await?;
     }
-    // Another image in front is no failure of this one, and has been said.
-    let _ = promote(cloud, recipe, &name, Deprecated::Stays, progress).await?;
-    Ok(cloud.client.images().get(&name).await?)
+    match promote(run, &name, Deprecated::Stays).await {
+        // Another image in front is no failure of this one, and has been said.
+        Err(error) if error.is::<Obstacle>() => {}
+        promoted => promoted?,
+    }
+    Ok(run.cloud.client.images().get(&name).await?)
 }

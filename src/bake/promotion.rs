@@ -1,15 +1,15 @@
 //! Into the family and out of front: looks at the family, takes one step, looks again.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use gce::{DeprecationStatus, Image, Kind};
 
-use super::family::{Deprecated, Family, Stays, Step};
+use super::family::{Deprecated, Family, Obstacle, Step};
 use crate::cloud::Cloud;
-use crate::progress::{Outcome, Progress};
+use crate::progress::Outcome;
 use crate::recipe::Recipe;
+use crate::run::Run;
 
 /// How often a step is taken that does not show: what was just changed may be read late.
 const ATTEMPTS: u32 = 5;
@@ -21,46 +21,35 @@ pub async fn observe(cloud: &Cloud, recipe: &Recipe) -> Result<Family> {
     Family::among(&images, &recipe.family, &recipe.name)
 }
 
-/// Puts an image in front of its family, unless a newer one is there. What stays in front instead is
-/// no error, and said in `progress`; the result is whether the image is in front.
-pub async fn promote(
-    cloud: &Cloud,
-    recipe: &Recipe,
-    image: &str,
-    deprecated: Deprecated,
-    progress: &Progress,
-) -> Result<Result<(), Stays>> {
-    let stage = progress.stage("family");
-    let plan = |family: &Family| family.promotion(image, deprecated);
-    match carry_out(cloud, recipe, plan).await? {
-        Ok(steps) => {
-            stage.finish(
-                outcome(steps),
-                format!("{image} is in front of {}", recipe.family),
-            );
-            Ok(Ok(()))
-        }
-        Err(stays) => {
-            stage.finish(Outcome::Cached, stays.to_string());
-            Ok(Err(stays))
+/// Puts an image in front of its family.
+///
+/// # Errors
+/// [`Obstacle`] when another image stays in front, which the run's progress has said then.
+pub async fn promote(run: &Run, image: &str, deprecated: Deprecated) -> Result<()> {
+    let stage = run.progress.stage("family");
+    let moved = carry_out(run, |family| family.promotion(image, deprecated)).await;
+    match moved {
+        Ok(steps) => stage.finish(outcome(steps), in_front(run, image)),
+        Err(error) => {
+            if let Some(obstacle) = error.downcast_ref::<Obstacle>() {
+                stage.finish(Outcome::Cached, obstacle.to_string());
+            }
+            return Err(error);
         }
     }
+    Ok(())
 }
 
 /// Puts an older image in front of its family.
-pub async fn rollback(
-    cloud: &Cloud,
-    recipe: &Recipe,
-    image: &str,
-    progress: &Progress,
-) -> Result<()> {
-    let stage = progress.stage("family");
-    let steps = carry_out(cloud, recipe, |family| family.rollback(image)).await??;
-    stage.finish(
-        outcome(steps),
-        format!("{image} is in front of {}", recipe.family),
-    );
+pub async fn rollback(run: &Run, image: &str) -> Result<()> {
+    let stage = run.progress.stage("family");
+    let steps = carry_out(run, |family| family.rollback(image)).await?;
+    stage.finish(outcome(steps), in_front(run, image));
     Ok(())
+}
+
+fn in_front(run: &Run, image: &str) -> String {
+    format!("{image} is in front of {}", run.deployment.recipe.family)
 }
 
 fn outcome(steps: usize) -> Outcome {
@@ -74,18 +63,16 @@ fn outcome(steps: usize) -> Outcome {
 /// Takes the first step of the plan for the family as it is, until there is none; how many there were.
 /// Somebody else may change the family at any time, so that every step is decided anew.
 async fn carry_out(
-    cloud: &Cloud,
-    recipe: &Recipe,
-    plan: impl Fn(&Family) -> Result<Vec<Step>, Stays>,
-) -> Result<Result<usize, Stays>> {
+    run: &Run,
+    plan: impl Fn(&Family) -> Result<Vec<Step>, Obstacle>,
+) -> Result<usize> {
+    let (cloud, recipe) = (&run.cloud, &run.deployment.recipe);
     let (mut taken, mut last, mut attempts) = (0, None, 0);
     loop {
-        let step = match plan(&observe(cloud, recipe).await?) {
-            Ok(steps) => steps.into_iter().next(),
-            Err(stays) => return Ok(Err(stays)),
-        };
+        let steps = plan(&observe(cloud, recipe).await?)?;
+        let step = steps.into_iter().next();
         let Some(step) = step else {
-            return Ok(Ok(taken));
+            return Ok(taken);
         };
         if last.as_ref() == Some(&step) {
             attempts += 1;
@@ -120,27 +107,6 @@ async fn take(cloud: &Cloud, recipe: &Recipe, step: &Step) -> Result<()> {
         }
     };
     pending.wait().await?;
-    Ok(())
-}
-
-/// Names of the project's images that a disk, and so a VM, or an instance template was made from.
-pub async fn used(cloud: &Cloud) -> Result<BTreeSet<String>> {
-    let project = format!("projects/{}/global/images/", cloud.client.project_id());
-    let own = |link: String| Some(link.split_once(&project)?.1.to_owned());
-    let disks = cloud.client.all_disks().await?;
-    let templates = cloud.client.instance_templates().await?;
-    let attached = templates
-        .into_iter()
-        .filter_map(|template| template.properties)
-        .flat_map(|properties| properties.disks)
-        .filter_map(|disk| disk.initialize_params?.source_image);
-    let sources = disks.into_iter().filter_map(|disk| disk.source_image);
-    Ok(sources.chain(attached).filter_map(own).collect())
-}
-
-/// Deletes an image.
-pub async fn delete(cloud: &Cloud, image: &str) -> Result<()> {
-    cloud.client.images().delete(image).await?.wait().await?;
     Ok(())
 }
 

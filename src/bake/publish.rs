@@ -7,49 +7,43 @@ use anyhow::{Context, Result, bail};
 use gce::{Image, Kind, Object};
 
 use super::bucket::{ARCHIVES, bucket};
+use super::draft::{Draft, Source};
 use super::image;
-use super::source::{Draft, Source};
 use crate::cloud::Cloud;
-use crate::deployment::Deployment;
 use crate::journal::{Journal, Resource};
-use crate::progress::{Outcome, Progress};
+use crate::progress::Outcome;
+use crate::run::Run;
 
-/// Makes the image that a draft describes, without a family. What was created on the way is in the
-/// journal, and stays there if this fails.
-pub async fn publish(
-    deployment: &Deployment,
-    cloud: &Cloud,
-    draft: &Draft,
-    journal: &mut Journal,
-    progress: &Progress,
-) -> Result<Image> {
+/// Makes the image that a draft describes, without a family, and deletes what it was made from, which
+/// has served: the image holds its bytes. What was created on the way is in the journal, and stays
+/// there if this fails.
+pub async fn publish(run: &Run, draft: &Draft, journal: &mut Journal) -> Result<Image> {
+    let cloud = &run.cloud;
     match &draft.source {
-        Source::Disk(_) => insert(deployment, cloud, draft, None, journal, progress).await,
+        Source::Disk(url) => {
+            let image = insert(run, draft, None, journal).await?;
+            let name = url.rsplit('/').next().unwrap_or_default();
+            let deleted = cloud.client.disks(&cloud.zone).delete(name).await?;
+            let deleted = deleted.wait().await;
+            deleted.with_context(|| format!("deleting the builder's disk {name}"))?;
+            Ok(image)
+        }
         Source::Archive(file) => {
-            let object = upload(cloud, &draft.name, file, journal, progress).await?;
-            let image = insert(deployment, cloud, draft, Some(&object), journal, progress).await?;
-            // The archive has served: the image holds its bytes.
-            cloud
-                .client
-                .objects(&cloud.bucket)
-                .delete(&object)
-                .await
-                .context("deleting the uploaded archive")?;
+            let object = upload(run, &draft.name, file, journal).await?;
+            let image = insert(run, draft, Some(&object), journal).await?;
+            let objects = cloud.client.objects(&cloud.bucket);
+            let deleted = objects.delete(&object).await;
+            deleted.context("deleting the uploaded archive")?;
             Ok(image)
         }
     }
 }
 
 /// Uploads an archive, and returns the object's name.
-async fn upload(
-    cloud: &Cloud,
-    name: &str,
-    file: &Path,
-    journal: &mut Journal,
-    progress: &Progress,
-) -> Result<String> {
+async fn upload(run: &Run, name: &str, file: &Path, journal: &mut Journal) -> Result<String> {
+    let cloud = &run.cloud;
     ensure_bucket(cloud).await?;
-    let stage = progress.stage("upload");
+    let stage = run.progress.stage("upload");
     let name = format!("{ARCHIVES}{name}-{}.tar.gz", journal.run());
     let object = Object {
         name: Some(name.clone()),
@@ -70,15 +64,13 @@ async fn upload(
 }
 
 async fn insert(
-    deployment: &Deployment,
-    cloud: &Cloud,
+    run: &Run,
     draft: &Draft,
     object: Option<&str>,
     journal: &mut Journal,
-    progress: &Progress,
 ) -> Result<Image> {
-    let stage = progress.stage("image");
-    let mut body = image::of(&deployment.recipe, cloud, draft);
+    let (cloud, stage) = (&run.cloud, run.progress.stage("image"));
+    let mut body = image::of(&run.deployment.recipe, cloud, draft);
     if let Some(object) = object {
         body.raw_disk = Some(image::archive(&cloud.bucket, object));
     }

@@ -5,10 +5,13 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use super::{DeploymentFile, output::outln, terminal};
-use crate::bake::{self, Until};
-use crate::cloud::Cloud;
-use crate::image::Offline;
+use crate::bake::{self, Builder, Until};
+use crate::image::cache::Cache;
+use crate::image::{Offline, Plan};
 use crate::paths;
+use crate::progress::Progress;
+use crate::recipe::Recipe;
+use crate::run::Run;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -24,8 +27,8 @@ pub(super) struct Args {
     #[arg(long)]
     no_promote: bool,
     /// Where to make the image
-    #[arg(long, value_enum, default_value_t = Builder::Auto)]
-    builder: Builder,
+    #[arg(long, value_enum, default_value_t = By::Auto)]
+    builder: By,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -33,7 +36,7 @@ pub(super) struct Args {
 
 /// What `--builder` takes.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum Builder {
+enum By {
     /// Offline on Linux as root with the tools installed, else in a VM
     Auto,
     /// On this machine, without a VM
@@ -42,12 +45,12 @@ enum Builder {
     Vm,
 }
 
-impl From<Builder> for bake::Builder {
-    fn from(builder: Builder) -> Self {
-        match builder {
-            Builder::Auto => Self::for_this_machine(),
-            Builder::Offline => Self::Offline,
-            Builder::Vm => Self::Vm,
+impl By {
+    fn builder(self) -> Builder {
+        match self {
+            Self::Auto => Builder::for_this_machine(),
+            Self::Offline => Builder::Offline,
+            Self::Vm => Builder::Vm,
         }
     }
 }
@@ -55,38 +58,37 @@ impl From<Builder> for bake::Builder {
 pub(super) async fn run(args: Args) -> Result<()> {
     let deployment = args.deployment.load()?;
     let progress = terminal::progress();
-    let cache = paths::cache()?;
-    let builder = Offline::new(&deployment.recipe, &cache);
     if args.no_publish {
-        let plan = builder.plan().await?;
-        let built = builder.build(&plan, &progress).await?;
-        let archive = built.archive.display().to_string();
-        if args.json {
-            outln!("{}", serde_json::to_string(&built)?);
-        } else {
-            outln!("{archive}");
-        }
-        return Ok(());
+        return build(&deployment.recipe, args.json, &progress).await;
     }
-    let cloud = Cloud::connect(&deployment.target, &progress).await?;
+    let run = Run::connect(deployment, progress).await?;
     let until = if args.no_promote {
         Until::Published
     } else {
         Until::Promoted
     };
-    // Large futures: off the stack.
-    let image = if let Some(archive) = &args.archive {
-        let bake = bake::bake_archive(&deployment, &cloud, archive, until, &progress);
-        Box::pin(bake).await?
-    } else {
-        let by = args.builder.into();
-        let bake = bake::bake(&deployment, &cloud, &builder, by, until, &progress);
-        Box::pin(bake).await?
+    // Boxed: the futures are too large for the stack.
+    let image = match &args.archive {
+        Some(archive) => Box::pin(bake::bake_archive(&run, archive, until)).await?,
+        None => Box::pin(bake::bake(&run, args.builder.builder(), until)).await?,
     };
     if args.json {
         outln!("{}", serde_json::to_string_pretty(&image)?);
     } else {
         outln!("{}", image.name.unwrap_or_default());
+    }
+    Ok(())
+}
+
+/// Builds the archive and publishes nothing.
+async fn build(recipe: &Recipe, json: bool, progress: &Progress) -> Result<()> {
+    let cache = Cache::open(&paths::cache()?)?;
+    let plan = Plan::resolve(recipe).await?;
+    let built = Offline::new(recipe, &cache).build(&plan, progress).await?;
+    if json {
+        outln!("{}", serde_json::to_string(&built)?);
+    } else {
+        outln!("{}", built.archive.display());
     }
     Ok(())
 }

@@ -4,8 +4,8 @@ use anyhow::Result;
 
 use super::output::errln;
 use super::{DeploymentFile, terminal};
-use crate::cloud::Cloud;
 use crate::fleet;
+use crate::run::Run;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -17,10 +17,8 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> Result<()> {
-    let deployment = args.deployment.load()?;
-    let progress = terminal::progress();
-    let cloud = Cloud::connect(&deployment.target, &progress).await?;
-    let deleted = fleet::delete(&deployment, &cloud, args.state_disk.as_deref(), &progress).await?;
+    let run = Run::connect(args.deployment.load()?, terminal::progress()).await?;
+    let deleted = fleet::delete(&run, args.state_disk.as_deref()).await?;
     if !deleted.anything {
         errln!("there was nothing to delete");
     }

@@ -10,6 +10,7 @@ use clap::Subcommand;
 use localgce::{Accel, Endpoint};
 
 use super::output::{self, outln};
+use crate::image::cache::Cache;
 use crate::{engine, paths};
 
 #[derive(Debug, Subcommand)]
@@ -89,7 +90,7 @@ pub(super) async fn run(command: Command) -> Result<()> {
             let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
             localgce::serve(localgce::Config {
                 dir,
-                cache: paths::cache()?.shared("debian-cloud")?,
+                cache: Cache::open(&paths::cache()?)?.shared("debian-cloud")?,
                 listen,
                 connect_command,
                 power_off: power_off.map(Duration::from_secs),

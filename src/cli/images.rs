@@ -9,9 +9,8 @@ use gce::Image;
 use super::output::{errln, outln};
 use super::{DeploymentFile, terminal};
 use crate::bake::{self, Deprecated, Family, GATEWAY_LABEL};
-use crate::cloud::Cloud;
-use crate::deployment::Deployment;
 use crate::progress::Progress;
+use crate::run::Run;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -84,7 +83,7 @@ pub(super) async fn run(command: Command) -> Result<()> {
             untested,
             change,
         } => {
-            // A large future: off the stack.
+            // Boxed: the future is too large for the stack.
             Box::pin(promote(&name, untested, &change)).await
         }
         Command::Rollback { to, change } => rollback(to, &change).await,
@@ -93,16 +92,15 @@ pub(super) async fn run(command: Command) -> Result<()> {
 }
 
 impl Common {
-    async fn connect(&self, progress: &Progress) -> Result<(Deployment, Cloud)> {
-        let deployment = self.deployment.load()?;
-        let cloud = Cloud::connect(&deployment.target, progress).await?;
-        Ok((deployment, cloud))
+    async fn connect(&self, progress: Progress) -> Result<Run> {
+        Run::connect(self.deployment.load()?, progress).await
     }
 }
 
 async fn list(common: &Common) -> Result<()> {
-    let (deployment, cloud) = common.connect(&Progress::silent()).await?;
-    let (recipe, images) = (&deployment.recipe, cloud.client.images().list(None).await?);
+    let run = common.connect(Progress::silent()).await?;
+    let images = run.cloud.client.images().list(None).await?;
+    let recipe = &run.deployment.recipe;
     let family = Family::among(&images, &recipe.family, &recipe.name)?;
     let named = |name: &str| images.iter().find(|i| i.name.as_deref() == Some(name));
     let members = family.members().iter();
@@ -123,7 +121,7 @@ fn line(image: &Image, family: &Family) -> String {
         image.name.as_deref().unwrap_or_default(),
         image.labels.get(GATEWAY_LABEL).map_or("", String::as_str),
         place(image, family),
-        bake::boot_test_label(image).unwrap_or("untested"),
+        bake::verdict(image).unwrap_or("untested"),
         image.creation_timestamp.as_deref().unwrap_or_default(),
     )
 }
@@ -142,13 +140,13 @@ fn place(image: &Image, family: &Family) -> &'static str {
 }
 
 async fn show(name: &str, common: &Common) -> Result<()> {
-    let (deployment, cloud) = common.connect(&Progress::silent()).await?;
-    let image = cloud.client.images().get(name).await?;
+    let run = common.connect(Progress::silent()).await?;
+    let image = run.cloud.client.images().get(name).await?;
     if common.json {
         outln!("{}", serde_json::to_string_pretty(&image)?);
         return Ok(());
     }
-    let family = bake::observe(&cloud, &deployment.recipe).await?;
+    let family = bake::observe(&run.cloud, &run.deployment.recipe).await?;
     let replacement = image
         .deprecated
         .as_ref()
@@ -160,10 +158,7 @@ async fn show(name: &str, common: &Common) -> Result<()> {
         ("family", image.family.as_deref()),
         ("place", Some(place(&image, &family))),
         ("replaced by", replacement),
-        (
-            "boot test",
-            bake::boot_test_label(&image).or(Some("untested")),
-        ),
+        ("boot test", bake::verdict(&image).or(Some("untested"))),
         ("status", image.status.as_deref()),
         ("created", image.creation_timestamp.as_deref()),
     ];
@@ -177,27 +172,23 @@ async fn show(name: &str, common: &Common) -> Result<()> {
 }
 
 async fn promote(name: &str, untested: bool, change: &Change) -> Result<()> {
-    let progress = terminal::progress();
-    let (deployment, cloud) = change.common.connect(&progress).await?;
-    let recipe = &deployment.recipe;
-    let family = bake::observe(&cloud, recipe).await?;
+    let run = change.common.connect(terminal::progress()).await?;
+    let family = bake::observe(&run.cloud, &run.deployment.recipe).await?;
     let steps = family.promotion(name, Deprecated::Restored)?;
     if change.dry_run {
         return print(&steps, change.common.json);
     }
     if !untested {
-        let image = cloud.client.images().get(name).await?;
-        bake::boot_test(&deployment, &cloud, image, &progress).await?;
+        let image = run.cloud.client.images().get(name).await?;
+        bake::boot_test(&run, image).await?;
     }
-    bake::promote(&cloud, recipe, name, Deprecated::Restored, &progress).await??;
+    bake::promote(&run, name, Deprecated::Restored).await?;
     print(&steps, change.common.json)
 }
 
 async fn rollback(to: Option<String>, change: &Change) -> Result<()> {
-    let progress = terminal::progress();
-    let (deployment, cloud) = change.common.connect(&progress).await?;
-    let recipe = &deployment.recipe;
-    let family = bake::observe(&cloud, recipe).await?;
+    let run = change.common.connect(terminal::progress()).await?;
+    let family = bake::observe(&run.cloud, &run.deployment.recipe).await?;
     let front = family.front().context("the family has no image in front")?;
     let target = match to {
         Some(name) => name,
@@ -205,7 +196,7 @@ async fn rollback(to: Option<String>, change: &Change) -> Result<()> {
     };
     let steps = family.rollback(&target)?;
     if !change.dry_run {
-        bake::rollback(&cloud, recipe, &target, &progress).await?;
+        bake::rollback(&run, &target).await?;
         errln!(
             "forward again: clawbake images promote {}   (VMs that run keep what they have)",
             front.name
@@ -215,15 +206,14 @@ async fn rollback(to: Option<String>, change: &Change) -> Result<()> {
 }
 
 async fn prune(keep: usize, change: &Change) -> Result<()> {
-    let progress = terminal::progress();
-    let (deployment, cloud) = change.common.connect(&progress).await?;
-    let family = bake::observe(&cloud, &deployment.recipe).await?;
-    let used = bake::used(&cloud).await?;
+    let run = change.common.connect(terminal::progress()).await?;
+    let family = bake::observe(&run.cloud, &run.deployment.recipe).await?;
+    let used = bake::used(&run.cloud).await?;
     let surplus = family.surplus(keep, &used);
     let names: Vec<_> = surplus.iter().map(|member| member.name.as_str()).collect();
     if !change.dry_run {
         for name in &names {
-            bake::delete(&cloud, name).await?;
+            bake::delete(&run.cloud, name).await?;
         }
     }
     print(&names, change.common.json)

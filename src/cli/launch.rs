@@ -4,8 +4,8 @@ use anyhow::{Context, Result, bail};
 
 use super::ready::{Timeout, announce, wait};
 use super::{DeploymentFile, terminal};
-use crate::cloud::Cloud;
 use crate::fleet;
+use crate::run::Run;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -25,28 +25,26 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> Result<()> {
-    let deployment = args.deployment.load()?;
-    let progress = terminal::progress();
-    let cloud = Cloud::connect(&deployment.target, &progress).await?;
-    let missing = fleet::missing(&deployment, &cloud).await?;
+    let run = Run::connect(args.deployment.load()?, terminal::progress()).await?;
+    let missing = fleet::missing(&run.deployment, &run.cloud).await?;
     if !missing.is_empty() {
         bail!(
             "these secrets do not exist: {}; `clawbake secrets set NAME` or `clawbake secrets generate NAME` makes one",
             missing.join(", ")
         );
     }
-    let family = &deployment.recipe.family;
-    let images = cloud.client.images();
+    let family = &run.deployment.recipe.family;
+    let images = run.cloud.client.images();
     let image = match &args.image {
         Some(name) => images.get(name).await?,
         None => images.find_in_family(family).await?.with_context(|| {
             format!("the family {family} has no image: `clawbake bake` makes one")
         })?,
     };
-    let instance = fleet::launch(&deployment, &cloud, &image, args.adopt_state, &progress).await?;
+    let instance = fleet::launch(&run, &image, args.adopt_state).await?;
     if args.no_wait {
         return Ok(());
     }
-    wait(&cloud, &instance, args.timeout.duration(), &progress).await?;
-    announce(&deployment, &cloud, &progress).await
+    wait(&run, &instance, args.timeout.duration()).await?;
+    announce(&run).await
 }

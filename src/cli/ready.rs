@@ -5,10 +5,10 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::output::{errln, outln};
-use crate::cloud::{Cloud, Reach};
-use crate::deployment::Deployment;
+use crate::cloud::Reach;
 use crate::fleet::{self, Instance};
-use crate::progress::{Outcome, Progress};
+use crate::progress::Outcome;
+use crate::run::Run;
 
 /// How long to wait for readiness.
 #[derive(Debug, clap::Args)]
@@ -25,15 +25,10 @@ impl Timeout {
 }
 
 /// Waits for readiness.
-pub(super) async fn wait(
-    cloud: &Cloud,
-    instance: &Instance,
-    timeout: Duration,
-    progress: &Progress,
-) -> Result<()> {
+pub(super) async fn wait(run: &Run, instance: &Instance, timeout: Duration) -> Result<()> {
     let name = instance.name.as_deref().unwrap_or_default();
-    let stage = progress.stage("gateway");
-    let report = fleet::watch(cloud, name, timeout, &stage).await?;
+    let stage = run.progress.stage("gateway");
+    let report = fleet::watch(&run.cloud, name, timeout, &stage).await?;
     stage.finish(
         Outcome::Done,
         format!("{} is {}", report.gateway, report.phase),
@@ -42,11 +37,10 @@ pub(super) async fn wait(
 }
 
 /// Where the gateway is, how to get its token, how to stop it. A gateway within reach is asked first.
-pub(super) async fn announce(
-    deployment: &Deployment,
-    cloud: &Cloud,
-    progress: &Progress,
-) -> Result<()> {
+pub(super) async fn announce(run: &Run) -> Result<()> {
+    let Run {
+        deployment, cloud, ..
+    } = run;
     let gateway = &deployment.recipe.gateway;
     let secret = &deployment.secrets[&gateway.token_env];
     let instance = cloud
@@ -56,11 +50,11 @@ pub(super) async fn announce(
         .await?;
     match cloud.reach(&instance, gateway.ports.front) {
         Reach::Url(url) => {
-            let stage = progress.stage("address");
+            let stage = run.progress.stage("address");
             let token = cloud
                 .client
                 .secrets()
-                .access(&secret.secret, &secret.version)
+                .access(&secret.name, &secret.version)
                 .await?;
             fleet::probe(&url, &gateway.health, &token).await?;
             stage.finish(Outcome::Done, "right token accepted, wrong one refused");
@@ -71,7 +65,7 @@ pub(super) async fn announce(
             errln!("tunnel:  {command}");
         }
     }
-    errln!("token:   clawbake secrets show {}", secret.secret);
+    errln!("token:   clawbake secrets show {}", secret.name);
     errln!("stop:    clawbake delete   (the state disk stays)");
     Ok(())
 }

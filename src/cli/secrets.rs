@@ -87,14 +87,14 @@ pub(super) async fn run(command: Command) -> Result<()> {
             let cloud = Cloud::connect(&deployment.target, &Progress::silent()).await?;
             let missing = fleet::missing(&deployment, &cloud).await?;
             for (variable, secret) in &deployment.secrets {
-                let state = if missing.contains(&secret.secret.to_string()) {
+                let state = if missing.contains(&secret.name.to_string()) {
                     "missing"
                 } else {
                     "exists"
                 };
                 outln!(
                     "{variable:<32} {:<32} {:<8} {state}",
-                    secret.secret,
+                    secret.name,
                     secret.version
                 );
             }
@@ -114,7 +114,7 @@ pub(super) async fn run(command: Command) -> Result<()> {
 
 fn form(deployment: &Deployment, name: &SecretName, allow_multiline: bool) -> Form {
     let token = &deployment.secrets[&deployment.recipe.gateway.token_env];
-    if token.secret == *name {
+    if token.name == *name {
         Form::Token
     } else if allow_multiline {
         Form::Text

@@ -5,12 +5,9 @@ use anyhow::{Context, Result, bail, ensure};
 use super::ready::{Timeout, announce, wait};
 use super::{DeploymentFile, terminal};
 use crate::bake::{self, Builder, Until};
-use crate::cloud::Cloud;
-use crate::deployment::Deployment;
 use crate::fleet::{self, Instance, Phase};
-use crate::image::Offline;
-use crate::paths;
-use crate::progress::{Outcome, Progress};
+use crate::progress::Outcome;
+use crate::run::Run;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -24,19 +21,20 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> Result<()> {
-    let deployment = args.deployment.load()?;
-    let progress = terminal::progress();
-    let cloud = Cloud::connect(&deployment.target, &progress).await?;
-    ensure_secrets(&deployment, &cloud, &progress).await?;
-    let instance = ensure_running(&deployment, &cloud, args.adopt_state, &progress).await?;
-    wait(&cloud, &instance, args.timeout.duration(), &progress).await?;
-    announce(&deployment, &cloud, &progress).await
+    let run = Run::connect(args.deployment.load()?, terminal::progress()).await?;
+    ensure_secrets(&run).await?;
+    let instance = ensure_running(&run, args.adopt_state).await?;
+    wait(&run, &instance, args.timeout.duration()).await?;
+    announce(&run).await
 }
 
 /// The gateway's own token is generated; every other secret is the user's to set.
-async fn ensure_secrets(deployment: &Deployment, cloud: &Cloud, progress: &Progress) -> Result<()> {
-    let stage = progress.stage("secrets");
-    let token = &deployment.secrets[&deployment.recipe.gateway.token_env].secret;
+async fn ensure_secrets(run: &Run) -> Result<()> {
+    let Run {
+        deployment, cloud, ..
+    } = run;
+    let stage = run.progress.stage("secrets");
+    let token = &deployment.secrets[&deployment.recipe.gateway.token_env].name;
     let missing = fleet::missing(deployment, cloud).await?;
     let others: Vec<_> = missing
         .iter()
@@ -59,59 +57,52 @@ async fn ensure_secrets(deployment: &Deployment, cloud: &Cloud, progress: &Progr
 }
 
 /// The deployment's VM, running: as it is, started, or made from the family's image.
-async fn ensure_running(
-    deployment: &Deployment,
-    cloud: &Cloud,
-    adopt_state: bool,
-    progress: &Progress,
-) -> Result<Instance> {
-    let instances = cloud.client.instances(&cloud.zone);
-    let Some(instance) = fleet::find(deployment, cloud).await? else {
-        let image = ensure_image(deployment, cloud, progress).await?;
-        return fleet::launch(deployment, cloud, &image, adopt_state, progress).await;
+async fn ensure_running(run: &Run, adopt_state: bool) -> Result<Instance> {
+    let (cloud, name) = (&run.cloud, &run.deployment.name);
+    let Some(instance) = fleet::find(run).await? else {
+        let image = ensure_image(run).await?;
+        return fleet::launch(run, &image, adopt_state).await;
     };
-    fleet::keep(deployment, cloud)?;
-    fleet::schedule(deployment, cloud).await?;
+    fleet::keep(run)?;
+    fleet::schedule(run).await?;
     let failed = fleet::report(cloud, &instance)
         .await?
         .is_some_and(|report| report.phase == Phase::Failed);
-    let stage = progress.stage("VM");
+    let stage = run.progress.stage("VM");
     match instance.status.as_deref() {
         Some("TERMINATED") => {
             fleet::start(cloud, &instance, adopt_state).await?;
-            stage.finish(Outcome::Done, format!("{} started", deployment.name));
+            stage.finish(Outcome::Done, format!("{name} started"));
         }
         Some("RUNNING") if failed => {
             stage.note("restarting it: its gateway had failed");
-            instances.stop(&deployment.name).await?.wait().await?;
+            let instances = cloud.client.instances(&cloud.zone);
+            instances.stop(name).await?.wait().await?;
             fleet::start(cloud, &instance, adopt_state).await?;
-            stage.finish(Outcome::Done, format!("{} restarted", deployment.name));
+            stage.finish(Outcome::Done, format!("{name} restarted"));
         }
-        _ => stage.finish(Outcome::Cached, format!("{} runs", deployment.name)),
+        _ => stage.finish(Outcome::Cached, format!("{name} runs")),
     }
     Ok(instance)
 }
 
-async fn ensure_image(
-    deployment: &Deployment,
-    cloud: &Cloud,
-    progress: &Progress,
-) -> Result<gce::Image> {
-    let recipe = &deployment.recipe;
-    let found = cloud.client.images().find_in_family(&recipe.family).await?;
+async fn ensure_image(run: &Run) -> Result<gce::Image> {
+    let (recipe, images) = (&run.deployment.recipe, run.cloud.client.images());
+    let found = images.find_in_family(&recipe.family).await?;
     if let Some(image) = found.filter(|image| bake::serves(image, recipe)) {
-        let stage = progress.stage("image");
+        let stage = run.progress.stage("image");
         stage.finish(Outcome::Cached, image.name.as_deref().unwrap_or_default());
         return Ok(image);
     }
-    let cache = paths::cache()?;
-    let builder = Offline::new(recipe, &cache);
-    let by = Builder::for_this_machine();
-    let bake = bake::bake(deployment, cloud, &builder, by, Until::Promoted, progress);
-    // A large future: off the stack.
-    Box::pin(bake).await?;
+    // Boxed: the future is too large for the stack.
+    Box::pin(bake::bake(
+        run,
+        Builder::for_this_machine(),
+        Until::Promoted,
+    ))
+    .await?;
     // Not always what was baked: a newer image, or a rollback, stays in front.
-    let front = cloud.client.images().find_in_family(&recipe.family).await?;
+    let front = images.find_in_family(&recipe.family).await?;
     let front =
         front.with_context(|| format!("the family {} has no image in front", recipe.family))?;
     ensure!(

@@ -65,7 +65,8 @@ pub struct Snapshots {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Secret {
     /// The secret's name.
-    pub secret: SecretName,
+    #[serde(rename = "secret")]
+    pub name: SecretName,
     /// A version's number, or `latest`.
     pub version: String,
 }

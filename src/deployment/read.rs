@@ -158,12 +158,12 @@ fn secrets(at: &Cursor) -> BTreeMap<EnvName, Secret> {
 fn secret(at: &Cursor) -> Option<Secret> {
     if !matches!(at.node().value, Value::Map(_)) {
         return Some(Secret {
-            secret: at.parse()?,
+            name: at.parse()?,
             version: "latest".to_owned(),
         });
     }
     let keys = at.fields(&["secret", "version"])?;
-    let secret = keys
+    let name = keys
         .required("secret", "the secret's name in Secret Manager")
         .and_then(|c| c.parse());
     let version = keys.or("version", "latest".to_owned(), |c| {
@@ -179,7 +179,7 @@ fn secret(at: &Cursor) -> Option<Secret> {
         None
     });
     Some(Secret {
-        secret: secret?,
+        name: name?,
         version: version?,
     })
 }

@@ -56,7 +56,7 @@ pub(super) async fn look(deployment: &Deployment, cloud: &Cloud) -> Result<Seen>
         granted: None,
         versions: BTreeMap::new(),
         wanted: wanted
-            .map(|secret| (secret.secret.to_string(), secret.version.clone()))
+            .map(|secret| (secret.name.to_string(), secret.version.clone()))
             .collect(),
         quotas: None,
         family: recipe.family.to_string(),

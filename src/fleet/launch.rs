@@ -6,10 +6,9 @@ use gce::{Image, Kind};
 use super::plan::{Instance, StateDisk};
 use super::{plan, snapshots};
 use crate::cloud::Cloud;
-use crate::deployment::Deployment;
-use crate::journal::{self, Journal, Resource};
-use crate::paths;
-use crate::progress::{Outcome, Progress, Stage};
+use crate::journal::{Journal, Resource};
+use crate::progress::Outcome;
+use crate::run::Run;
 use crate::userdata;
 
 /// Makes the deployment's VM from an image. Its state disk is made only if there is none; with
@@ -17,30 +16,27 @@ use crate::userdata;
 ///
 /// What was created before a failure is deleted again. Readiness is another matter: see
 /// [`super::watch`].
-pub async fn launch(
-    deployment: &Deployment,
-    cloud: &Cloud,
-    image: &Image,
-    adopt_state: bool,
-    progress: &Progress,
-) -> Result<Instance> {
-    let stage = progress.stage("VM");
-    let mut journal = Journal::begin(&paths::journal()?, "launch", &cloud.place)?;
-    let created = create(deployment, cloud, image, adopt_state, &mut journal).await;
-    let instance = journal.settle(&cloud.client, created).await?;
-    let name = image.name.as_deref().unwrap_or_default();
-    stage.finish(Outcome::Done, format!("{} from {name}", deployment.name));
+pub async fn launch(run: &Run, image: &Image, adopt_state: bool) -> Result<Instance> {
+    let stage = run.progress.stage("VM");
+    let mut journal = run.journal("launch")?;
+    let created = create(run, image, adopt_state, &mut journal).await;
+    let instance = journal.settle(&run.cloud.client, created).await?;
+    let image = image.name.as_deref().unwrap_or_default();
+    let name = &run.deployment.name;
+    stage.finish(Outcome::Done, format!("{name} from {image}"));
     Ok(instance)
 }
 
 /// [`launch`] as a part of a longer run: what it creates is in that run's journal.
 pub async fn create(
-    deployment: &Deployment,
-    cloud: &Cloud,
+    run: &Run,
     image: &Image,
     adopt_state: bool,
     journal: &mut Journal,
 ) -> Result<Instance> {
+    let Run {
+        deployment, cloud, ..
+    } = run;
     let values = userdata::Values::new(
         deployment,
         cloud.client.project_id(),
@@ -52,9 +48,9 @@ pub async fn create(
         .as_deref()
         .context("the image has no selfLink")?;
     let (client, zone) = (&cloud.client, &cloud.zone);
-    let [vm, boot_disk, state_disk] = resources(deployment, cloud);
+    let [vm, boot_disk, state_disk] = resources(run);
     ensure!(
-        find(deployment, cloud).await?.is_none(),
+        find(run).await?.is_none(),
         "there is an instance {0} already: `clawbake delete` removes it, `clawbake up` uses it",
         deployment.name
     );
@@ -72,7 +68,7 @@ pub async fn create(
             Err(error) => return Err(error.into()),
         }
     }
-    let run = journal.label();
+    let label = journal.label();
     let schedule = snapshots::ensure(cloud, deployment.state.snapshots.as_ref()).await?;
     let disks = client.disks(zone);
     let found = disks.find(&plan::state_disk_name(deployment)).await?;
@@ -82,14 +78,14 @@ pub async fn create(
         snapshots::follow(cloud, &disk, schedule.as_deref()).await?;
         StateDisk::found(adopt_state)
     } else {
-        let disk = plan::state_disk(deployment, cloud, schedule, &run);
+        let disk = plan::state_disk(deployment, cloud, schedule, &label);
         journal
             .create(client, state_disk, disks.insert(&disk))
             .await?;
         StateDisk::Made
     };
     let nonce = new_nonce();
-    let instance = plan::instance(deployment, cloud, image, user_data, state, &nonce, &run);
+    let instance = plan::instance(deployment, cloud, image, user_data, state, &nonce, &label);
     journal.record(boot_disk)?;
     journal
         .create(client, vm, client.instances(zone).insert(&instance))
@@ -98,19 +94,22 @@ pub async fn create(
 }
 
 /// The deployment's VM, if there is one. One that somebody else has made under its name is an error.
-pub async fn find(deployment: &Deployment, cloud: &Cloud) -> Result<Option<Instance>> {
+pub async fn find(run: &Run) -> Result<Option<Instance>> {
+    let Run {
+        deployment, cloud, ..
+    } = run;
     let instances = cloud.client.instances(&cloud.zone);
     let instance = instances.find(&deployment.name).await?;
     if let Some(instance) = &instance {
-        let [vm, ..] = resources(deployment, cloud);
+        let [vm, ..] = resources(run);
         plan::ensure_belongs(&vm, &instance.labels, deployment)?;
     }
     Ok(instance)
 }
 
 /// The VM, its boot disk and its state disk.
-fn resources(deployment: &Deployment, cloud: &Cloud) -> [Resource; 3] {
-    let zone = &cloud.zone;
+fn resources(run: &Run) -> [Resource; 3] {
+    let (deployment, zone) = (&run.deployment, &run.cloud.zone);
     let disk = |name| Resource::Disk {
         zone: zone.clone(),
         name,
@@ -127,7 +126,10 @@ fn resources(deployment: &Deployment, cloud: &Cloud) -> [Resource; 3] {
 }
 
 /// Has the deployment's state disk, if there is one, follow the deployment's schedule of snapshots.
-pub async fn schedule(deployment: &Deployment, cloud: &Cloud) -> Result<()> {
+pub async fn schedule(run: &Run) -> Result<()> {
+    let Run {
+        deployment, cloud, ..
+    } = run;
     let name = plan::state_disk_name(deployment);
     let schedule = snapshots::ensure(cloud, deployment.state.snapshots.as_ref()).await?;
     let disk = cloud.client.disks(&cloud.zone).find(&name).await?;
@@ -137,14 +139,9 @@ pub async fn schedule(deployment: &Deployment, cloud: &Cloud) -> Result<()> {
     }
 }
 
-/// Keeps a VM that is used from here on, though the launch that made it may have died before its
-/// end: `clawbake clean` would take VM and state for left over.
-pub fn keep(deployment: &Deployment, cloud: &Cloud) -> Result<()> {
-    journal::keep(
-        &paths::journal()?,
-        &cloud.place,
-        &resources(deployment, cloud),
-    )
+/// Keeps VM and state that are used from here on: see [`Run::keep`].
+pub fn keep(run: &Run) -> Result<()> {
+    run.keep(&resources(run))
 }
 
 /// Starts a stopped VM. Its reports carry a new nonce from now on; with `adopt_state` it takes over a
@@ -179,12 +176,10 @@ pub struct Deleted {
 ///
 /// It goes on where an earlier one stopped: it waits for what that has under way, and removes a boot
 /// disk that has lost its VM.
-pub async fn delete(
-    deployment: &Deployment,
-    cloud: &Cloud,
-    state_disk: Option<&str>,
-    progress: &Progress,
-) -> Result<Deleted> {
+pub async fn delete(run: &Run, state_disk: Option<&str>) -> Result<Deleted> {
+    let Run {
+        deployment, cloud, ..
+    } = run;
     let own = plan::state_disk_name(deployment);
     if let Some(other) = state_disk.filter(|name| *name != own) {
         bail!(
@@ -193,15 +188,14 @@ pub async fn delete(
         );
     }
     let disks = cloud.client.disks(&cloud.zone);
-    let [vm, boot_disk, state] = resources(deployment, cloud);
-    let remove = |resource, stage| remove(deployment, cloud, resource, progress.stage(stage));
-    let mut anything = remove(&vm, "VM").await?;
+    let [vm, boot_disk, state] = resources(run);
+    let mut anything = remove(run, &vm, "VM").await?;
     let orphan = disks.find(&deployment.name).await?;
     if orphan.is_some_and(|disk| disk.users.is_empty() && plan::belongs(&disk.labels, deployment)) {
-        anything |= remove(&boot_disk, "boot disk").await?;
+        anything |= remove(run, &boot_disk, "boot disk").await?;
     }
     let stays = if state_disk.is_some() {
-        anything |= remove(&state, "state disk").await?;
+        anything |= remove(run, &state, "state disk").await?;
         None
     } else {
         let disk = disks.find(&own).await?;
@@ -212,16 +206,11 @@ pub async fn delete(
 }
 
 /// Deletes a resource of the deployment's; `false` if it was not there.
-async fn remove(
-    deployment: &Deployment,
-    cloud: &Cloud,
-    resource: &Resource,
-    stage: Stage,
-) -> Result<bool> {
-    let client = &cloud.client;
+async fn remove(run: &Run, resource: &Resource, stage: &str) -> Result<bool> {
+    let (client, stage) = (&run.cloud.client, run.progress.stage(stage));
     resource.quiet(client).await?;
     if let Some(labels) = resource.labels(client).await? {
-        plan::ensure_belongs(resource, &labels, deployment)?;
+        plan::ensure_belongs(resource, &labels, &run.deployment)?;
         stage.note(format!("deleting {resource}"));
     }
     let deleted = resource.delete(client).await?;

@@ -59,8 +59,8 @@ const GRANTS: u32 = 16;
 pub async fn missing(deployment: &Deployment, cloud: &Cloud) -> Result<Vec<String>> {
     let mut missing = Vec::new();
     for secret in deployment.secrets.values() {
-        if cloud.client.secrets().find(&secret.secret).await?.is_none() {
-            missing.push(secret.secret.to_string());
+        if cloud.client.secrets().find(&secret.name).await?.is_none() {
+            missing.push(secret.name.to_string());
         }
     }
     Ok(missing)

@@ -42,7 +42,7 @@ pub struct Recipe {
     /// Compute Engine licences of the image, as URLs or partial URLs.
     pub licenses: Vec<String>,
     /// The VM in which the image is made, where a VM makes it.
-    pub builder: Builder,
+    pub builder: BuilderVm,
     /// What the image is for.
     pub gateway: Gateway,
     /// Debian packages beyond the base's.
@@ -66,7 +66,7 @@ pub enum Base {
 
 /// A builder VM.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Builder {
+pub struct BuilderVm {
     /// Its machine type.
     pub machine_type: MachineType,
     /// Minutes that a bake may take in it.
@@ -263,7 +263,7 @@ impl Recipe {
     }
 }
 
-impl Default for Builder {
+impl Default for BuilderVm {
     fn default() -> Self {
         Self {
             machine_type: "e2-standard-4".parse().expect("a machine type"),

@@ -35,6 +35,12 @@ impl Version {
             _ => Channel::Stable,
         }
     }
+
+    /// The version within a Google name or label, which have no room for dots: `2026-1-24-3`.
+    #[must_use]
+    pub fn label(self) -> String {
+        self.to_string().replace('.', "-")
+    }
 }
 
 impl FromStr for Version {
@@ -189,6 +195,12 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_label_holds_what_google_takes() {
+        assert_eq!(version("2026.1.24-3").label(), "2026-1-24-3");
+        assert_eq!(version("2026.1.24-beta.2").label(), "2026-1-24-beta-2");
     }
 
     #[test]

@@ -58,7 +58,7 @@ impl Desired {
         let mut secrets: Vec<_> = deployment
             .secrets
             .values()
-            .map(|secret| secret.secret.to_string())
+            .map(|secret| secret.name.to_string())
             .collect();
         secrets.sort_unstable();
         secrets.dedup();

@@ -17,11 +17,11 @@ fn family(members: &[&str]) -> Family {
     Family::new(members.iter().enumerate().map(member).collect())
 }
 
-fn steps(result: Result<Vec<Step>, Stays>) -> Vec<String> {
+fn steps(result: Result<Vec<Step>, Obstacle>) -> Vec<String> {
     result.unwrap().iter().map(ToString::to_string).collect()
 }
 
-fn promote(members: &[&str], name: &str) -> Result<Vec<Step>, Stays> {
+fn promote(members: &[&str], name: &str) -> Result<Vec<Step>, Obstacle> {
     family(members).promotion(name, Deprecated::Stays)
 }
 
@@ -63,11 +63,11 @@ fn what_others_have_put_into_the_family_is_left_to_them() {
 fn what_is_older_or_was_rolled_back_does_not_get_in_front() {
     let error = promote(&["a", "b+"], "a").unwrap_err();
     let (image, front) = ("a".to_owned(), "b".to_owned());
-    assert_eq!(error, Stays::Older { image, front });
+    assert_eq!(error, Obstacle::Older { image, front });
     let error = promote(&["a+", "b-"], "b").unwrap_err();
-    assert_eq!(error, Stays::RolledBack("b".into()));
+    assert_eq!(error, Obstacle::RolledBack("b".into()));
     let error = promote(&["a+"], "x").unwrap_err();
-    assert_eq!(error, Stays::Unknown("x".into()));
+    assert_eq!(error, Obstacle::Unknown("x".into()));
     // One that has not entered is not in front, however new.
     assert_eq!(steps(promote(&["a", "b"], "a")), ["a enters the family"]);
 }
@@ -83,9 +83,12 @@ fn a_rollback_and_the_way_forward_again() {
     assert_eq!(family.front().unwrap().name, "b");
     assert_eq!(
         family.before().unwrap_err(),
-        Stays::Oldest(vec!["a".into()])
+        Obstacle::Oldest(vec!["a".into()])
     );
-    assert_eq!(family.rollback("c").unwrap_err(), Stays::Ahead("c".into()));
+    assert_eq!(
+        family.rollback("c").unwrap_err(),
+        Obstacle::Ahead("c".into())
+    );
     let forward = family.promotion("c", Deprecated::Restored).unwrap();
     assert_eq!(steps(Ok(forward.clone())), ["c is no longer deprecated"]);
     for step in &forward {
@@ -109,7 +112,7 @@ fn a_rollback_by_name_deprecates_everything_newer() {
     assert_eq!(steps(family.rollback("c")), [""; 0]);
     assert_eq!(
         family.rollback("d").unwrap_err(),
-        Stays::Outside("d".into())
+        Obstacle::Outside("d".into())
     );
 }
 

@@ -16,11 +16,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::cloud::Cloud;
-use crate::deployment::Deployment;
 use crate::image::Plan;
 use crate::journal::{Journal, Resource};
-use crate::progress::{Outcome, Progress};
+use crate::progress::Outcome;
+use crate::run::Run;
 
 /// Makes the disk of an image in a VM, and returns its selfLink. The VM is gone then. The disk is the
 /// caller's to delete once the image is made of it; until then it is in the journal.
@@ -28,15 +27,12 @@ use crate::progress::{Outcome, Progress};
 /// # Errors
 /// When the VM reports a failure, stops without having sealed the disk, falls silent or takes longer
 /// than the recipe's deadline. What was created is in the journal, for [`Journal::settle`] to delete.
-pub async fn build(
-    deployment: &Deployment,
-    cloud: &Cloud,
-    plan: &Plan,
-    journal: &mut Journal,
-    progress: &Progress,
-) -> Result<String> {
+pub(super) async fn build(run: &Run, plan: &Plan, journal: &mut Journal) -> Result<String> {
+    let Run {
+        deployment, cloud, ..
+    } = run;
     let (recipe, zone) = (&deployment.recipe, &cloud.zone);
-    let stage = progress.stage("builder VM");
+    let stage = run.progress.stage("builder VM");
     let base = cloud
         .client
         .images_of(plan::BASE_PROJECT)

@@ -1,14 +1,14 @@
 //! The builder VM.
 
 use crate::document::Cursor;
-use crate::recipe::Builder;
+use crate::recipe::BuilderVm;
 
 /// A day: a bake that takes longer is stuck.
 const LONGEST: u64 = 24 * 60;
 
 /// With its defaults where the recipe says nothing.
-pub(super) fn builder(at: Option<Cursor>) -> Option<Builder> {
-    let default = Builder::default();
+pub(super) fn builder(at: Option<Cursor>) -> Option<BuilderVm> {
+    let default = BuilderVm::default();
     let Some(at) = at else {
         return Some(default);
     };
@@ -24,7 +24,7 @@ pub(super) fn builder(at: Option<Cursor>) -> Option<Builder> {
     });
     let service_account = keys.or("service_account", None, |c| c.parse().map(Some));
     let external_ip = keys.or("external_ip", default.external_ip, |c| c.flag());
-    Some(Builder {
+    Some(BuilderVm {
         machine_type: machine_type?,
         deadline_minutes: deadline_minutes?,
         service_account: service_account?,

@@ -1,4 +1,4 @@
-//! What an image is made from.
+//! An image before it is published: its names, and where its bytes are.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
@@ -55,9 +55,8 @@ impl Draft {
         let content = tokio::task::spawn_blocking(move || sha256(&path))
             .await?
             .with_context(|| format!("reading the archive {}", file.display()))?;
-        let version = recipe.gateway.release.version.to_string();
         Ok(Self {
-            name: image_name(&recipe.family, &version, &content),
+            name: image_name(recipe, &content),
             sealed: None,
             // A label's value has 63 characters at most, one fewer than the digest.
             content: content[..32].to_owned(),
@@ -91,7 +90,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "abc").unwrap();
         let draft = Draft::archive(&recipe, file.path()).await.unwrap();
-        let version = recipe.gateway.release.version.to_string().replace('.', "-");
+        let version = recipe.gateway.release.version.label();
         assert_eq!(draft.name, format!("{}-{version}-ba7816bf", recipe.family));
         assert_eq!(draft.content, "ba7816bf8f01cfea414140de5dae2223");
         let missing = Draft::archive(&recipe, Path::new("no-such-file")).await;

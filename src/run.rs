@@ -1,0 +1,52 @@
+//! A run of a verb that changes something.
+
+use anyhow::Result;
+
+use crate::cloud::Cloud;
+use crate::deployment::Deployment;
+use crate::journal::{self, Journal, Resource};
+use crate::paths;
+use crate::progress::Progress;
+
+/// What a run works with: which deployment, where, and who hears of it.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// What is to be there.
+    pub deployment: Deployment,
+    /// Where.
+    pub cloud: Cloud,
+    /// Who hears of it.
+    pub progress: Progress,
+}
+
+impl Run {
+    /// Connects to the deployment's target; an engine on this machine is started if it does not run.
+    pub async fn connect(deployment: Deployment, progress: Progress) -> Result<Self> {
+        let cloud = Cloud::connect(&deployment.target, &progress).await?;
+        Ok(Self {
+            deployment,
+            cloud,
+            progress,
+        })
+    }
+
+    /// The same run for another deployment.
+    #[must_use]
+    pub fn with(&self, deployment: Deployment) -> Self {
+        Self {
+            deployment,
+            ..self.clone()
+        }
+    }
+
+    /// Begins the journal of one step of the run, which is named `verb` in it.
+    pub fn journal(&self, verb: &str) -> Result<Journal> {
+        Journal::begin(&paths::journal()?, verb, &self.cloud.place)
+    }
+
+    /// Keeps resources that are used from here on, though the run that made them may have died before
+    /// its end: `clawbake clean` would take them for left over.
+    pub fn keep(&self, resources: &[Resource]) -> Result<()> {
+        journal::keep(&paths::journal()?, &self.cloud.place, resources)
+    }
+}
