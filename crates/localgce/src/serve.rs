@@ -84,7 +84,9 @@ async fn run(config: Config) -> Result<()> {
         power_off,
         api::router,
     )?);
-    api::publish(&engine).context("publishing the images of debian-cloud")?;
+    engine
+        .publish_images()
+        .context("publishing the images of debian-cloud")?;
     engine.resume()?;
     engine.retire_hourly();
     let router = api::router(&engine);

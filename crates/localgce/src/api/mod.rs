@@ -37,11 +37,6 @@ use crate::engine::Engine;
 use crate::error::Error;
 use gate::gated;
 
-/// Publishes what nobody has to create: the images of `debian-cloud`.
-pub fn publish(engine: &Engine) -> rusqlite::Result<()> {
-    engine.store.transaction(compute::publish)
-}
-
 /// All APIs; the same on the loopback port and inside the VMs.
 pub fn router(engine: &Arc<Engine>) -> Router {
     let projects = Router::new()

@@ -3,20 +3,22 @@
 
 pub mod accounts;
 pub mod addresses;
-mod disks;
+pub mod disks;
 mod drafts;
 mod guest;
+pub mod images;
 mod instances;
 pub mod labels;
 mod machines;
 mod operations;
 mod power_off;
 pub mod projects;
-mod published;
 pub mod records;
+pub mod resource_policies;
 mod retention;
 mod serial;
 mod sessions;
+pub mod snapshots;
 mod sweep;
 mod tokens;
 mod tree;
@@ -52,7 +54,7 @@ pub struct Engine {
     /// Whose turn it is in resumable uploads.
     pub sessions: sessions::Sessions,
     dir: PathBuf,
-    published: published::Published,
+    published: images::Published,
     hypervisor: Hypervisor,
     power_off: Option<Duration>,
     guest_api: fn(&Arc<Self>) -> Router,
@@ -90,7 +92,7 @@ impl Engine {
             tokens: Tokens::new(token),
             sessions: sessions::Sessions::default(),
             dir: dir.to_owned(),
-            published: published::Published::in_cache(cache),
+            published: images::Published::in_cache(cache),
             power_off,
             hypervisor,
             guest_api,

@@ -29,7 +29,6 @@ use axum::Router;
 use crate::engine::Engine;
 
 pub use batch::{LIMIT as BATCH_LIMIT, batch};
-pub use images::publish;
 
 /// What is below `projects/{project}`.
 pub fn router(engine: &Arc<Engine>) -> Router<Arc<Engine>> {

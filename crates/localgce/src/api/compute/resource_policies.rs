@@ -6,25 +6,23 @@ use std::sync::Arc;
 use axum::extract::{Path, Query, State};
 use axum::routing::post;
 use axum::{Json, Router};
-use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::collections::{aggregated_list_of, list_of};
 use super::one::{delete_of, get_of};
 use super::place::{Answer, Place, RequestId};
 use crate::api::body::Body;
-use crate::catalog::REGION;
-use crate::engine::addresses::strings;
 use crate::engine::labels::Labels;
-use crate::engine::records::{check_new, get, new_body};
+use crate::engine::records::{check_new, new_body};
+use crate::engine::resource_policies::{self, check_unused};
 use crate::engine::{Engine, nothing};
 use crate::error::Error;
-use crate::key::{Key, Kind, Scope, relative};
+use crate::key::Kind;
 use crate::store::resources;
 
 pub fn router() -> Router<Arc<Engine>> {
-    let policy = get_of(Kind::ResourcePolicy).merge(delete_of(Kind::ResourcePolicy, in_use));
+    let policy = get_of(Kind::ResourcePolicy).merge(delete_of(Kind::ResourcePolicy, check_unused));
     Router::new()
         .route(
             "/aggregated/resourcePolicies",
@@ -154,48 +152,6 @@ async fn insert(
         .map(Json)
 }
 
-/// Refuses to delete a policy that a disk has.
-fn in_use(tx: &Connection, key: &Key, policy: &Value) -> Result<(), Error> {
-    let link = policy["selfLink"].as_str().unwrap_or_default();
-    for (disk, body) in resources::all(tx, Kind::Disk)? {
-        if strings(&body["resourcePolicies"]).any(|attached| attached == link) {
-            return Err(Error::in_use(&key.path(), &disk.path()));
-        }
-    }
-    Ok(())
-}
-
-/// The links of the policies that a disk asks for by name or link. A disk has one schedule.
-pub fn find(
-    tx: &Connection,
-    disk: &Key,
-    references: Option<&[String]>,
-) -> Result<Option<Vec<String>>, Error> {
-    let Some(references) = references.filter(|references| !references.is_empty()) else {
-        return Ok(None);
-    };
-    let links = references
-        .iter()
-        .map(|reference| {
-            let key = named(disk, reference)?;
-            get(tx, &key)?;
-            Ok(key.link())
-        })
-        .collect::<Result<Vec<_>, Error>>()?;
-    if links.len() > 1 {
-        return Err(Error::invalid(
-            "A disk can have one snapshot schedule at most.",
-        ));
-    }
-    Ok(Some(links))
-}
-
-fn named(disk: &Key, reference: &str) -> Result<Key, Error> {
-    disk.cousin(Scope::Region(REGION.into()), Kind::ResourcePolicy, "")
-        .resolve(Kind::ResourcePolicy, reference)
-        .ok_or_else(|| Error::field("resourcePolicies[]", reference, "The URL is malformed."))
-}
-
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Policies {
@@ -212,18 +168,7 @@ async fn add_to_disk(
     let key = place.key(Kind::Disk)?;
     engine
         .mutate(&request_id.mutation("addResourcePolicies", &key), |tx| {
-            let disk = get(tx, &key)?;
-            let own = strings(&disk["resourcePolicies"]).map(str::to_owned);
-            let mut all: Vec<_> = own.collect();
-            for reference in &request.resource_policies {
-                let link = named(&key, reference)?.link();
-                if !all.contains(&link) {
-                    all.push(link);
-                }
-            }
-            let all = find(tx, &key, Some(&all))?;
-            resources::update(tx, &key, |disk| disk["resourcePolicies"] = json!(all))?;
-            nothing()
+            resource_policies::add(tx, &key, &request.resource_policies)
         })
         .map(Json)
 }
@@ -237,22 +182,7 @@ async fn remove_from_disk(
     let key = place.key(Kind::Disk)?;
     engine
         .mutate(&request_id.mutation("removeResourcePolicies", &key), |tx| {
-            let disk = get(tx, &key)?;
-            let gone = request.resource_policies.iter();
-            let gone = gone.map(|reference| Ok(named(&key, reference)?.path()));
-            let gone = gone.collect::<Result<Vec<_>, Error>>()?;
-            let left: Vec<_> = strings(&disk["resourcePolicies"])
-                .filter(|link| !gone.iter().any(|path| path == relative(link)))
-                .collect();
-            resources::update(tx, &key, |disk| {
-                disk["resourcePolicies"] = json!(left);
-                if left.is_empty()
-                    && let Some(fields) = disk.as_object_mut()
-                {
-                    fields.shift_remove("resourcePolicies");
-                }
-            })?;
-            nothing()
+            resource_policies::remove(tx, &key, &request.resource_policies)
         })
         .map(Json)
 }

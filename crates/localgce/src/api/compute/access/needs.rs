@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::super::images::bucket_and_object;
+use crate::engine::images::bucket_and_object;
 use crate::key::relative;
 
 /// A permission, and the resource that it is needed on.

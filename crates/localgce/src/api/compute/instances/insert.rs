@@ -10,7 +10,6 @@ use rusqlite::Connection;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::super::disks::{self, Disk};
 use super::super::{instance_templates, machine_types, networks};
 use super::request::{AttachedDisk, Instance, NetworkInterface, ServiceAccount};
 use super::{metadata, tags_body};
@@ -18,6 +17,7 @@ use crate::api::body::{Body, typed};
 use crate::api::compute::place::{Answer, Place, RequestId};
 use crate::clock;
 use crate::engine::addresses::{admitted, choose, strings};
+use crate::engine::disks::{self, Disk};
 use crate::engine::labels;
 use crate::engine::records::{check_name, check_new, fingerprint, new_body};
 use crate::engine::{Engine, external_address, source, work};

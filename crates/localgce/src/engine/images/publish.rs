@@ -5,8 +5,8 @@ use serde_json::json;
 
 use crate::clock;
 use crate::debian::{PROJECT, RELEASES, SIZE_GB};
-use crate::engine::labels;
 use crate::engine::records::new_body;
+use crate::engine::{Engine, labels};
 use crate::key::{Key, Kind, Scope, link};
 use crate::store::resources;
 
@@ -22,9 +22,15 @@ const FEATURES: [&str; 5] = [
 /// About what such a disk takes compressed; Google charges by this.
 const ARCHIVE_BYTES: u64 = 300 << 20;
 
-/// Publishes this month's images, where they are not published yet. Their files are made when a disk
-/// is first made of them.
-pub fn publish(tx: &Connection) -> Result<()> {
+impl Engine {
+    /// Publishes this month's images, unless they are published already. A file is made when a disk
+    /// first needs it.
+    pub fn publish_images(&self) -> Result<()> {
+        self.store.transaction(publish)
+    }
+}
+
+fn publish(tx: &Connection) -> Result<()> {
     for release in &RELEASES {
         let key = Key {
             project: PROJECT.into(),

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use tokio::sync::Mutex;
 
-use super::Engine;
-use super::disks::text;
 use crate::debian::{PROJECT, Release};
+use crate::engine::Engine;
+use crate::engine::disks::text;
 use crate::key::{Kind, Scope};
 use crate::store::resources;
 use crate::vm::disk;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow};
 use serde_json::Value;
 
-use super::{Engine, source};
+use crate::engine::{Engine, source};
 use crate::key::{Key, Kind};
 use crate::store::resources;
 use crate::vm::{Vm, disk};
@@ -87,6 +87,6 @@ impl Engine {
 }
 
 /// A field of a body, empty where there is none.
-pub(super) fn text<'a>(body: &'a Value, field: &str) -> &'a str {
+pub fn text<'a>(body: &'a Value, field: &str) -> &'a str {
     body[field].as_str().unwrap_or_default()
 }

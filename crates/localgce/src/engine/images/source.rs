@@ -6,13 +6,16 @@ use std::sync::Arc;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use super::{GuestOsFeature, Image, Int64, usable};
-use crate::api::compute::disks;
+use super::archive;
+use super::find::usable_image;
+use super::request::{GuestOsFeature, Image};
+use crate::engine::disks::check_idle;
 use crate::engine::records::get;
 use crate::engine::{Engine, Failure, Work};
 use crate::error::Error;
+use crate::json::Int64;
 use crate::key::{Key, Kind};
-use crate::store::{objects, resources};
+use crate::store::resources;
 use crate::vm::disk;
 
 /// What an image is made from.
@@ -88,7 +91,16 @@ pub fn find(engine: &Engine, tx: &Connection, key: &Key, request: &Image) -> Res
         &request.source_disk,
         &request.source_image,
     ) {
-        (Some(archive), None, None) => find_archive(engine, tx, &archive.source),
+        (Some(archive), None, None) => {
+            let object = archive::find(tx, &archive.source)?;
+            let bytes = object.body["size"]
+                .as_str()
+                .and_then(|size| size.parse().ok());
+            Ok(Source::Archive {
+                file: engine.content_file(&object.file),
+                bytes: bytes.unwrap_or_default(),
+            })
+        }
         (None, Some(reference), None) => {
             let disk = key
                 .resolve(Kind::Disk, reference)
@@ -97,66 +109,18 @@ pub fn find(engine: &Engine, tx: &Connection, key: &Key, request: &Image) -> Res
                     Error::field("resource.sourceDisk", reference, "The URL is malformed.")
                 })?;
             let body = get(tx, &disk)?;
-            disks::refuse_while_running(tx, &disk, &body)?;
+            check_idle(tx, &disk, &body)?;
             let file = engine.disk_file(body["id"].as_str().unwrap_or_default());
             Ok(Source::Disk { body, file })
         }
         (None, None, Some(reference)) => {
-            let body = usable(tx, key, reference)?;
+            let body = usable_image(tx, key, reference)?;
             Ok(Source::Image { body })
         }
         _ => Err(Error::invalid(
             "Exactly one of fields rawDisk.source, sourceDisk and sourceImage must be specified.",
         )),
     }
-}
-
-fn find_archive(engine: &Engine, tx: &Connection, url: &str) -> Result<Source, Error> {
-    let (bucket, name) = bucket_and_object(url).ok_or_else(|| {
-        Error::field(
-            "resource.rawDisk.source",
-            url,
-            "Must be a URL of a Cloud Storage object, https://storage.googleapis.com/BUCKET/OBJECT.",
-        )
-    })?;
-    let object = objects::get(tx, bucket, &name)?.ok_or_else(|| {
-        Error::missing(format!(
-            "The resource '{url}' was not found: no such object in Cloud Storage"
-        ))
-    })?;
-    let bytes = object.body["size"]
-        .as_str()
-        .and_then(|size| size.parse().ok())
-        .unwrap_or_default();
-    Ok(Source::Archive {
-        file: engine.content_file(&object.file),
-        bytes,
-    })
-}
-
-/// Bucket and object of a Cloud Storage URL, in any of the forms that Google takes.
-pub fn bucket_and_object(url: &str) -> Option<(&str, String)> {
-    let path = url
-        .strip_prefix("https://")
-        .or_else(|| url.strip_prefix("http://"));
-    let path = path.or_else(|| url.strip_prefix("gs://"))?;
-    let rest = match path.split_once('/')? {
-        (
-            "storage.googleapis.com"
-            | "storage.cloud.google.com"
-            | "commondatastorage.googleapis.com",
-            rest,
-        ) => rest,
-        // gcloud names the server that it was told to ask.
-        (_, rest) if rest.starts_with("storage/v1/b/") => rest,
-        _ if url.starts_with("gs://") => path,
-        _ => return None,
-    };
-    let rest = rest.strip_prefix("storage/v1/b/").unwrap_or(rest);
-    let (bucket, name) = rest.split_once('/')?;
-    let name = name.strip_prefix("o/").unwrap_or(name);
-    let name = name.replace("%2F", "/").replace("%2f", "/");
-    (!name.is_empty()).then_some((bucket, name))
 }
 
 /// Makes the image's file. An image that cannot be made is FAILED.
@@ -197,35 +161,4 @@ pub fn make(engine: &Arc<Engine>, key: &Key, image: &Value, source: Source) -> W
             .map_err(anyhow::Error::from)?;
         made.map(|_| ()).map_err(Failure::invalid)
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::bucket_and_object;
-
-    #[test]
-    fn urls_of_objects() {
-        for url in [
-            "https://storage.googleapis.com/b/dir/o.tar.gz",
-            "https://storage.googleapis.com/storage/v1/b/b/o/dir%2Fo.tar.gz",
-            "https://www.googleapis.com/storage/v1/b/b/o/dir%2Fo.tar.gz",
-            "http://127.0.0.1:8080/storage/v1/b/b/o/dir%2Fo.tar.gz",
-            "gs://b/dir/o.tar.gz",
-        ] {
-            assert_eq!(
-                bucket_and_object(url),
-                Some(("b", "dir/o.tar.gz".into())),
-                "{url}"
-            );
-        }
-        for url in [
-            "",
-            "b/o",
-            "https://example.com/b/o",
-            "gs://b",
-            "https://storage.googleapis.com/b/",
-        ] {
-            assert_eq!(bucket_and_object(url), None, "{url}");
-        }
-    }
 }

@@ -1,0 +1,9 @@
+//! Persistent disks.
+
+mod create;
+mod files;
+mod users;
+
+pub use create::{Disk, create, delete, insert, resize};
+pub use files::text;
+pub use users::{check_idle, free};
