@@ -8,11 +8,9 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use serde::{Deserialize, Serialize};
 
-use super::Resource;
 use super::line::{End, Format, Line, Text, Unread};
-use crate::cloud::Place;
+use super::run::Run;
 
 const SUFFIX: &str = ".journal";
 /// Of journals without checksums. A version that wrote them throws away what it cannot read, so others
@@ -20,31 +18,6 @@ const SUFFIX: &str = ".journal";
 const PLAIN_SUFFIX: &str = ".jsonl";
 /// Bytes of a journal at most: a run creates some ten resources, of some hundred bytes each.
 const LIMIT: u64 = 1 << 20;
-
-/// A run of a verb.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Run {
-    /// Its id, unique: the value of its label, and fit to be part of a name.
-    pub id: String,
-    /// The verb.
-    pub verb: String,
-    /// When it began, in seconds since 1970.
-    pub began: u64,
-    /// Its process.
-    pub pid: u32,
-    /// Where its resources are.
-    pub place: Place,
-}
-
-/// A resource and the run whose label it carries.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    /// The run's id.
-    pub run: String,
-    /// The resource.
-    #[serde(flatten)]
-    pub resource: Resource,
-}
 
 /// An open journal, locked until dropped.
 #[derive(Debug)]

@@ -8,9 +8,10 @@ use anyhow::Result;
 use gce::Client;
 use serde::Serialize;
 
-use super::file::{Entry, JournalFile, Run, Unreadable};
+use super::file::{JournalFile, Unreadable};
 use super::line::{Line, Text};
-use super::{RUN_LABEL, Resource};
+use super::resource::{RUN_LABEL, Resource};
+use super::run::{Entry, Run};
 use crate::cloud::Place;
 
 /// A request whose connection broke may take effect a moment later: look again after this.

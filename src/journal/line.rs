@@ -10,7 +10,7 @@ use std::fmt;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-use super::file::{Entry, Run};
+use super::run::{Entry, Run};
 
 /// Hex digits of a checksum.
 const SUM_LENGTH: usize = 8;

@@ -8,6 +8,7 @@ mod file;
 mod leftover;
 mod line;
 mod resource;
+mod run;
 
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -20,9 +21,10 @@ use file::JournalFile;
 use leftover::{owned, remove_all, take};
 use line::Line;
 
-pub use file::{Entry, Run, Unreadable};
+pub use file::Unreadable;
 pub use leftover::{Dead, Fate, Leftover, dead, keep, leftovers};
 pub use resource::{RUN_LABEL, Resource};
+pub use run::{Entry, Run};
 
 /// Digits of a run's id: with 48 random bits, a million runs share none.
 const ID_DIGITS: usize = 12;

@@ -9,9 +9,11 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::config::Config;
+use crate::endpoint::Endpoint;
 use crate::engine::{Engine, Stop};
 use crate::vm::Hypervisor;
-use crate::{Config, Endpoint, api, catalog, connections, endpoint, mark, private, room};
+use crate::{api, catalog, connections, endpoint, mark, private, room};
 
 /// Connections to the loopback port at once: any user of this machine may make some.
 const CONNECTIONS: usize = 512;

@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use crate::files::COLLECTIONS;
-use crate::{Finding, Scene};
+use crate::finding::Finding;
+use crate::scene::Scene;
 
 /// What an engine keeps beside its collections, and what starts it.
 const OWN: [&str; 11] = [

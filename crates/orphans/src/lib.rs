@@ -22,40 +22,18 @@ mod judge;
 mod mounts;
 mod processes;
 mod rows;
+mod scene;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use files::Files;
 pub use finding::Finding;
-use processes::Process;
-use rows::Rows;
+pub use rows::Count;
+use scene::Scene;
 
 const POLL: Duration = Duration::from_millis(50);
-
-/// All that is to be judged.
-#[derive(Debug, Default)]
-struct Scene {
-    /// The living engine, by its process.
-    engine: Option<u32>,
-    files: Files,
-    rows: Rows,
-    processes: Vec<Process>,
-    /// Mount points below the directory, and loop devices on its files.
-    mounts: Vec<String>,
-}
-
-fn look(dir: &Path, engine: Option<u32>) -> Result<Scene> {
-    Ok(Scene {
-        engine,
-        files: files::list(dir)?,
-        rows: rows::read(&dir.join("localgce.db"))?,
-        processes: processes::of(dir)?,
-        mounts: mounts::below(dir)?,
-    })
-}
 
 /// Processes, mounts and loop devices of an engine that was killed which are still there when `patience`
 /// is over.
@@ -81,16 +59,7 @@ pub fn outlived(dir: &Path, patience: Duration) -> Vec<Finding> {
 /// When the directory or the machine cannot be looked at.
 #[must_use]
 pub fn settle(dir: &Path, engine: u32, patience: Duration) -> Vec<Finding> {
-    until_none(patience, || Ok(judge::findings(&look(dir, Some(engine))?)))
-}
-
-/// How many rows an engine's database has.
-#[derive(Clone, Copy, Debug)]
-pub struct Count {
-    /// Those of what is done and is remembered for a time: operations, requests, uploads.
-    pub kept: usize,
-    /// All others.
-    pub others: usize,
+    until_none(patience, || Ok(judge::findings(&Scene::look(dir, engine)?)))
 }
 
 /// Counts the rows of an engine's database.

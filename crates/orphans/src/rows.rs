@@ -7,8 +7,6 @@ use anyhow::{Context, Result};
 use rusqlite::{Connection, OpenFlags, Row};
 use serde_json::Value;
 
-use crate::Count;
-
 /// The rows that own something or are owned by something.
 #[derive(Debug, Default)]
 pub(crate) struct Rows {
@@ -85,6 +83,15 @@ pub(crate) fn read(path: &Path) -> Result<Rows> {
         })
     };
     read().with_context(|| format!("reading {}", path.display()))
+}
+
+/// How many rows an engine's database has.
+#[derive(Clone, Copy, Debug)]
+pub struct Count {
+    /// Those of what is done and is remembered for a time: operations, requests, uploads.
+    pub kept: usize,
+    /// All others.
+    pub others: usize,
 }
 
 /// Counts the rows of all tables, also of those that nobody here knows.

@@ -4,7 +4,7 @@ use contract::{Exchange, Sender};
 use hyper::header::{CONTENT_TYPE, HeaderMap, USER_AGENT};
 use hyper::{Request, Response};
 
-use crate::relay::Relay;
+use crate::ledger::Ledger;
 use crate::tee::Copy;
 
 /// What clawbake calls itself.
@@ -13,7 +13,7 @@ const OURS: &str = "clawbake/";
 /// An exchange under way. It is checked when it is dropped: with the answer's last byte, or when the
 /// connection breaks.
 pub(crate) struct Passing {
-    relay: Arc<Relay>,
+    ledger: Arc<Ledger>,
     method: String,
     target: String,
     sender: Sender,
@@ -24,11 +24,11 @@ pub(crate) struct Passing {
 }
 
 impl Passing {
-    pub fn new<B>(relay: Arc<Relay>, request: &Request<B>) -> Self {
-        relay.begin();
+    pub fn new<B>(ledger: Arc<Ledger>, request: &Request<B>) -> Self {
+        ledger.begin();
         let agent = header(request.headers(), &USER_AGENT);
         let passing = Self {
-            relay,
+            ledger,
             method: request.method().to_string(),
             target: request.uri().to_string(),
             sender: if agent.starts_with(OURS) {
@@ -63,7 +63,7 @@ impl Drop for Passing {
             response: take(&self.response),
             partial: false,
         };
-        self.relay.end(&exchange, self.fault.as_deref());
+        self.ledger.end(&exchange, self.fault.as_deref());
     }
 }
 

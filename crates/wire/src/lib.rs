@@ -40,6 +40,7 @@ mod engine_dir;
 mod exchange;
 mod fault;
 mod federated;
+mod ledger;
 mod operation;
 mod proxy;
 mod relay;

@@ -1,6 +1,5 @@
 use std::future::poll_fn;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -14,6 +13,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::engine_dir::lead;
 use crate::fault::{Asked, Fault};
+use crate::ledger::Ledger;
 use crate::operation::Operations;
 use crate::relay::Relay;
 
@@ -52,9 +52,7 @@ impl Proxy {
         let relay = Arc::new(Relay {
             engine: engine.into(),
             faults: Mutex::new((0, Arc::new(|_: &Asked| None))),
-            record: contract::record(suite),
-            tally: Mutex::new(Tally::default()),
-            under_way: AtomicUsize::new(0),
+            ledger: Arc::new(Ledger::new(suite)),
             operations: Mutex::new(Operations::default()),
         });
         runtime.spawn(accept(listener, Arc::clone(&relay)));
@@ -99,10 +97,10 @@ impl Proxy {
     #[must_use]
     pub fn tally(&self) -> Tally {
         let end = Instant::now() + SETTLE;
-        while self.relay.under_way.load(Ordering::SeqCst) > 0 && Instant::now() < end {
+        while !self.relay.ledger.is_quiet() && Instant::now() < end {
             std::thread::sleep(Duration::from_millis(5));
         }
-        self.relay.tally.lock().unwrap().clone()
+        self.relay.ledger.tally()
     }
 }
 

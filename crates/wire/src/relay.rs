@@ -1,11 +1,9 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use anyhow::{Context, Result};
-use contract::{Exchange, Record, Tally};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Bytes, Incoming};
@@ -18,6 +16,7 @@ use tokio::net::TcpStream;
 use crate::engine_dir;
 use crate::exchange::Passing;
 use crate::fault::{Asked, Fault};
+use crate::ledger::Ledger;
 use crate::operation::Operations;
 use crate::tee::Tee;
 
@@ -28,9 +27,7 @@ pub(crate) type Decide = dyn Fn(&Asked) -> Option<Fault> + Send + Sync;
 pub(crate) struct Relay {
     pub engine: PathBuf,
     pub faults: Mutex<(usize, Arc<Decide>)>,
-    pub record: Arc<Record>,
-    pub tally: Mutex<Tally>,
-    pub under_way: AtomicUsize,
+    pub ledger: Arc<Ledger>,
     pub operations: Mutex<Operations>,
 }
 
@@ -48,7 +45,7 @@ impl std::error::Error for Reset {}
 
 impl Relay {
     pub async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Answer, Reset> {
-        let mut passing = Passing::new(Arc::clone(&self), &request);
+        let mut passing = Passing::new(Arc::clone(&self.ledger), &request);
         let path = request.uri().path().to_owned();
         if let Some(operation) = self.operations.lock().unwrap().ended(&path).cloned() {
             return Ok(invented(passing, StatusCode::OK, &operation));
@@ -114,18 +111,6 @@ impl Relay {
         passing.answered(&response);
         let copy = Arc::clone(&passing.response);
         Ok(response.map(|body| Tee::new(body, copy, passing).boxed_unsync()))
-    }
-
-    pub fn begin(&self) {
-        self.under_way.fetch_add(1, Ordering::SeqCst);
-    }
-
-    /// Checks an exchange, counts it and writes it down.
-    pub fn end(&self, exchange: &Exchange, fault: Option<&str>) {
-        let verdicts = contract::check(exchange);
-        self.tally.lock().unwrap().add(exchange, &verdicts);
-        self.record.add(exchange, &verdicts, fault);
-        self.under_way.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use super::guest::{Guest, Refusal};
 use super::tree::{Format, Node};
-use super::{Guest, Refusal};
 
 const FLAVOR: &str = "metadata-flavor";
 const HTML: &str = "text/html; charset=UTF-8";

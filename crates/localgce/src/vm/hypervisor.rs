@@ -11,10 +11,15 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use tokio::sync::watch;
 
-use super::acceleration::{self, Accel, Acceleration, Outlook, TCG};
+use super::acceleration::{self, Accel, Outlook};
+use super::accelerator::{Acceleration, TCG};
 use super::connect_command::ConnectCommand;
 use super::fallback::{Look, Trouble, Verdict, judge, speaks};
-use super::{Exit, Machine, Run, Vm, distrust, qemu};
+use super::machine::Machine;
+use super::process::Exit;
+use super::run::Run;
+use super::running::Vm;
+use super::{distrust, qemu};
 
 /// How long a machine under KVM may be on without a word: a kernel speaks within a few seconds.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -87,7 +92,7 @@ impl Hypervisor {
     pub async fn start(&self, machine: &Machine) -> Result<Vm> {
         let accelerator = self.outlook.borrow().accelerator;
         let spoken = serial_length(machine);
-        let run = super::start(machine, accelerator, self.connect_command.words())
+        let run = Run::start(machine, accelerator, self.connect_command.words())
             .await
             .with_context(|| format!("starting the virtual machine of {}", machine.name))?;
         let (runs, current) = watch::channel(run.clone());
@@ -131,7 +136,7 @@ impl Hypervisor {
             machine.name
         ));
         let spoken = serial_length(machine);
-        let mut run = match super::start(machine, TCG, self.connect_command.words()).await {
+        let mut run = match Run::start(machine, TCG, self.connect_command.words()).await {
             Ok(run) => run,
             Err(error) => return Exit::Failed(format!("restarting it under emulation: {error:#}")),
         };

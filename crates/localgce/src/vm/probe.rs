@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use super::acceleration::Accelerator;
-use super::{Drive, Exit, Machine, Run, disk, qemu};
+use super::accelerator::Accelerator;
+use super::machine::{Drive, Machine};
+use super::process::Exit;
+use super::run::Run;
+use super::{disk, qemu};
 
 /// Where KVM works, the guest is through in a fraction of a second by BIOS, and UEFI's firmware takes
 /// a second or two; under emulation they take 0.3 and 5 s. Where KVM only seems to work, it hangs.
@@ -51,7 +54,7 @@ async fn attempt(
     let dir = tempfile::tempdir().context("creating a temporary directory")?;
     let mut machine = machine(dir.path(), IMAGE).await?;
     machine.uefi = uefi;
-    let run = super::start(&machine, accelerator, connect_command).await?;
+    let run = Run::start(&machine, accelerator, connect_command).await?;
     let end = tokio::select! {
         exit = run.process.wait() => match exit {
             Exit::PoweredOff => "it powered itself off".into(),

@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::network::{self, GATEWAY, INTERNAL_ADDRESS, RESOLVER, SERVERS};
-use super::{Accelerator, Drive, Machine};
+use super::accelerator::Accelerator;
+use super::machine::{Drive, Machine};
+use super::network;
+use super::network::addresses::{GATEWAY, INTERNAL_ADDRESS, RESOLVER, SERVERS};
 
 pub(super) const PROGRAM: &str = "qemu-system-x86_64";
 
@@ -196,8 +198,8 @@ fn quote(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vm::Forward;
-    use crate::vm::acceleration::TCG;
+    use crate::vm::accelerator::TCG;
+    use crate::vm::machine::Forward;
 
     fn machine() -> Machine {
         Machine {

@@ -1,15 +1,23 @@
+//! A QEMU that runs a machine.
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result, anyhow};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use super::acceleration::Accelerator;
+use super::accelerator::Accelerator;
+use super::machine::Machine;
+use super::process::{Exit, Process};
 use super::qmp::Qmp;
-use super::{FLUSH, Process, fallback};
+use super::{fallback, network, qemu, socket};
+
+/// What QEMU gets to write its disks' last blocks when it is told to end at once.
+const FLUSH: Duration = Duration::from_secs(5);
 
 /// A QEMU that runs a machine.
 #[derive(Clone, Debug)]
@@ -23,6 +31,55 @@ pub(super) struct Run {
 }
 
 impl Run {
+    /// Starts a machine, and returns when QEMU runs it.
+    pub async fn start(
+        machine: &Machine,
+        accelerator: Accelerator,
+        connect_command: &[String],
+    ) -> Result<Self> {
+        std::fs::create_dir_all(&machine.dir)
+            .with_context(|| format!("creating {}", machine.dir.display()))?;
+        if machine.uefi {
+            qemu::prepare_uefi(&machine.dir)?;
+        }
+        let path = qemu::qmp_socket(&machine.dir);
+        let listener = socket::listen(&path)?;
+        let network = network::Listener::new(&machine.dir)?;
+        let served = machine.forwards.iter().map(|forward| forward.guest_port);
+        let served = served.collect();
+        let arguments = qemu::command_line(machine, accelerator, connect_command);
+        let log = machine.dir.join("qemu.log");
+        let process = Process::spawn(arguments, log.clone()).await?;
+        let ended = |exit| match exit {
+            Exit::Failed(reason) => anyhow!(reason),
+            Exit::PoweredOff => anyhow!("QEMU ended before it ran the guest"),
+        };
+        let connected = async {
+            network.filter(served).await?;
+            Qmp::accept(&listener).await
+        };
+        let qmp = tokio::select! {
+            qmp = connected => qmp,
+            exit = process.wait() => Err(ended(exit)),
+        };
+        let qmp = match qmp {
+            Ok(qmp) => qmp,
+            // QEMU may have dialled in and failed afterwards: then it says why as it ends.
+            Err(error) => match tokio::time::timeout(FLUSH, process.wait()).await {
+                Ok(exit) => return Err(ended(exit)),
+                Err(_) => return Err(error),
+            },
+        };
+        std::fs::remove_file(&path).ok();
+        Ok(Self {
+            qmp: Arc::new(Mutex::new(qmp)),
+            process: Arc::new(process),
+            accelerator,
+            why: None,
+            log,
+        })
+    }
+
     pub async fn execute(&self, command: &str, arguments: Value) -> Result<Value> {
         self.qmp.lock().await.execute(command, arguments).await
     }

@@ -4,9 +4,12 @@ use std::fs::Permissions;
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tokio::sync::watch;
 
 use super::acceleration::Outlook;
 use super::connect_command::ConnectCommand;

@@ -1,7 +1,7 @@
 //! KVM's part is played by an emulated processor that does not say it is one, so that a guest can
 //! tell, and the tests run anywhere; the last one takes the host's own KVM.
 
-use super::super::acceleration::{Accelerator, KVM};
+use super::super::accelerator::{Accelerator, KVM};
 use super::super::{probe, tests::processes};
 use super::*;
 

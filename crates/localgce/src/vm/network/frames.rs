@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::INTERNAL_ADDRESS;
+use super::addresses::INTERNAL_ADDRESS;
 
 pub(super) const SYN: u8 = 0x02;
 pub(super) const RST: u8 = 0x04;

@@ -7,15 +7,15 @@
 //!   └──────────────────────────────────────────────────┘
 //! ```
 //!
-//! libslirp alone gives a guest the host's loopback at [`GATEWAY`], and all else that the host's own
+//! libslirp alone gives a guest the host's loopback at [`addresses::GATEWAY`], and all else that the host's own
 //! processes reach. QEMU's `filter-redirector` hands the guest's frames to the engine and takes back
 //! what may pass; while nobody takes them, nothing passes.
 
+pub(super) mod addresses;
 mod host;
 mod verdict;
 
 use std::io::{self, BufReader, BufWriter, Read, Write};
-use std::net::Ipv4Addr;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -23,23 +23,9 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use anyhow::{Context, Result};
 use tokio::net::UnixListener;
 
+use super::socket;
 use host::Inside;
 use verdict::{Verdict, judge};
-
-/// The address of every machine, on a network that it has for itself.
-pub const INTERNAL_ADDRESS: Ipv4Addr = Ipv4Addr::new(169, 254, 10, 15);
-
-/// Where guests see those who come in by a forwarded port.
-pub(super) const GATEWAY: Ipv4Addr = Ipv4Addr::new(169, 254, 10, 2);
-
-/// Where guests reach this host's resolver.
-pub(super) const RESOLVER: Ipv4Addr = Ipv4Addr::new(169, 254, 10, 3);
-
-/// Where guests reach the metadata server and the engine's APIs, at port 80.
-pub(super) const SERVERS: [Ipv4Addr; 2] = [
-    Ipv4Addr::new(169, 254, 169, 254),
-    Ipv4Addr::new(169, 254, 169, 253),
-];
 
 /// The longest frame that QEMU hands over (`NET_BUFSIZE`).
 const LONGEST: u32 = 4096 + 65536;
@@ -65,8 +51,8 @@ pub(super) struct Listener {
 impl Listener {
     pub(super) fn new(dir: &Path) -> Result<Self> {
         Ok(Self {
-            from_guest: super::listen(&from_guest(dir))?,
-            to_network: super::listen(&to_network(dir))?,
+            from_guest: socket::listen(&from_guest(dir))?,
+            to_network: socket::listen(&to_network(dir))?,
         })
     }
 

@@ -10,12 +10,15 @@ use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::addresses::*;
 use super::attack::{Random, SERVED, attack, is_fragment};
 use super::frames::{ACK, PSH, Packet, SYN, Segment, arp_reply, dhcp_discover, segment};
 use super::*;
-use crate::vm::acceleration::TCG;
+use crate::vm::accelerator::TCG;
 use crate::vm::connect_command::ConnectCommand;
-use crate::vm::{Forward, Process, probe, qemu};
+use crate::vm::machine::Forward;
+use crate::vm::process::Process;
+use crate::vm::{probe, qemu};
 
 /// What stands between the guest and libslirp.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -55,7 +58,7 @@ impl Guest {
         let card = UnixDatagram::bind(&here).unwrap();
         card.set_read_timeout(Some(Duration::from_secs(10)))
             .unwrap();
-        let qmp = crate::vm::listen(&qemu::qmp_socket(dir.path())).unwrap();
+        let qmp = crate::vm::socket::listen(&qemu::qmp_socket(dir.path())).unwrap();
         let network = Listener::new(dir.path()).unwrap();
         let line = hubbed(line, [&there, &here], between != Between::Nothing);
         let qemu = Process::spawn(line, dir.path().join("qemu.log"))

@@ -3,7 +3,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::{GATEWAY, RESOLVER, SERVERS};
+use super::addresses::{GATEWAY, RESOLVER, SERVERS};
 
 const ETHERNET_HEADER: usize = 14;
 const ARP: [u8; 2] = [0x08, 0x06];

@@ -2,10 +2,10 @@
 
 use std::net::Ipv4Addr;
 
+use super::addresses::{GATEWAY, INTERNAL_ADDRESS, RESOLVER, SERVERS};
 use super::attack::{Random, SERVED, fragments};
 use super::frames::{ACK, PSH, Packet, RST, SYN, arp_reply, dhcp_discover, ethernet};
 use super::verdict::{Verdict, judge};
-use super::{GATEWAY, INTERNAL_ADDRESS, RESOLVER, SERVERS};
 
 #[test]
 fn what_may_pass() {

@@ -1,7 +1,7 @@
 use std::process::Command;
 use std::time::Instant;
 
-use super::super::acceleration::TCG;
+use super::super::accelerator::TCG;
 use super::*;
 
 /// Nobody needs an assembler to build, but what is in the house is what its source says.

@@ -1,0 +1,46 @@
+//! How QEMU runs a guest's instructions.
+
+use std::fmt;
+
+/// How QEMU runs a guest's instructions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Acceleration {
+    /// On the CPU itself, by the Linux kernel.
+    Kvm,
+    /// Translated: works everywhere, many times slower.
+    Tcg,
+}
+
+impl fmt::Display for Acceleration {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Self::Kvm => "kvm",
+            Self::Tcg => "tcg",
+        })
+    }
+}
+
+/// An acceleration in QEMU's words.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Accelerator {
+    pub acceleration: Acceleration,
+    /// The value of `-accel`.
+    pub accel: &'static str,
+    /// The value of `-cpu`.
+    pub cpu: &'static str,
+}
+
+pub(super) const KVM: Accelerator = Accelerator {
+    acceleration: Acceleration::Kvm,
+    accel: "kvm",
+    cpu: "max",
+};
+
+pub(super) const TCG: Accelerator = Accelerator {
+    acceleration: Acceleration::Tcg,
+    // A cache of translations in MiB that holds what a whole boot executes.
+    accel: "tcg,thread=multi,tb-size=1024",
+    // Told that `rep movsb` is fast, kernel and C library copy with it, and the emulator takes one
+    // byte at a time: a quarter of the processor time of unpacking packages.
+    cpu: "max,-erms,-fsrm",
+};
