@@ -37,6 +37,11 @@ fn explain(error: &str) -> String {
     format!("Invalid JSON payload received. {why}")
 }
 
+/// A field of a body, empty where there is none.
+pub fn text<'a>(body: &'a Value, field: &str) -> &'a str {
+    body[field].as_str().unwrap_or_default()
+}
+
 /// JSON without its nulls, which Google leaves out.
 pub fn prune(mut value: Value) -> Value {
     fn prune_in_place(value: &mut Value) {

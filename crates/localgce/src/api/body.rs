@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::auth::is_grpc;
 use crate::error::{Error, Status};
-pub use crate::json::{EncryptionKey, Int64, StringMap, prune, typed};
+pub use crate::json::{Int64, StringMap, prune, typed};
 
 /// Bytes above what any request needs: all metadata of an instance has at most 512 KiB.
 pub const LIMIT: usize = 4 << 20;

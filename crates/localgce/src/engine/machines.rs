@@ -7,68 +7,32 @@
 //!                      └──────────────┴───────────┴────────────────────────────────────┘
 //! ```
 
-use std::collections::HashMap;
 use std::fs::DirBuilder;
-use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::DirBuilderExt;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use anyhow::{Context, Result, anyhow, ensure};
-use rusqlite::Connection;
+use anyhow::{Context, Result, anyhow};
 use serde_json::Value;
 use tokio::net::UnixListener;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 
-use super::addresses::{admitted, strings};
-use super::disks::text;
+use super::hardware::metadata_tree;
 use super::instances::set_deadline;
-use super::power_off::{patience, power_off};
-use super::{Engine, guest, operations, tree};
-use crate::catalog::MACHINE_TYPES;
+use super::power_off::{Stop, patience, power_off};
+use super::running::Running;
+use super::{Engine, guest, operations};
 use crate::clock;
 use crate::connections;
-use crate::key::{Key, Kind, Scope, last, relative};
+use crate::json::text;
+use crate::key::{Key, Kind};
 use crate::metadata::MetadataServer;
 use crate::store::{files, resources};
-use crate::vm::{Drive, Exit, Forward, Machine, Vm};
+use crate::vm::{Exit, Machine, Vm};
 
 /// Connections of one guest to the APIs at once.
 const CONNECTIONS: usize = 64;
-
-/// The machines that run, by their instance's path.
-#[derive(Default)]
-pub struct Machines(Mutex<HashMap<String, Running>>);
-
-impl Machines {
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Running>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-struct Running {
-    vm: Vm,
-    tree: watch::Sender<Arc<Value>>,
-    gone: watch::Receiver<bool>,
-    _metadata: MetadataServer,
-    api: AbortHandle,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.api.abort();
-    }
-}
-
-/// How to stop a machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stop {
-    /// By its power button, and if it has not powered off in time, by force.
-    Gracefully,
-    /// At once.
-    Now,
-}
 
 impl Engine {
     /// Boots an instance's machine. If it cannot, the instance is TERMINATED.
@@ -85,7 +49,7 @@ impl Engine {
         let (machine, tree) = self.store.transaction(|tx| {
             let body = resources::get(tx, key)?.ok_or_else(|| anyhow!("{} is gone", key.path()))?;
             Ok::<_, anyhow::Error>((
-                self.machine(tx, key, &body)?,
+                self.hardware(tx, key, &body)?,
                 metadata_tree(tx, key, &body)?,
             ))
         })?;
@@ -305,80 +269,4 @@ impl Engine {
             .transaction(|tx| resources::update(tx, key, change))
             .with_context(|| format!("recording the state of {}", key.name))
     }
-
-    fn machine(&self, tx: &Connection, key: &Key, body: &Value) -> Result<Machine> {
-        let type_name = last(text(body, "machineType"));
-        let machine_type = MACHINE_TYPES
-            .iter()
-            .find(|machine_type| machine_type.name == type_name)
-            .with_context(|| format!("there is no machine type {type_name}"))?;
-        let mut drives = Vec::new();
-        for attached in body["disks"].as_array().into_iter().flatten() {
-            let disk = key
-                .resolve(Kind::Disk, text(attached, "source"))
-                .map(|disk| resources::get(tx, &disk))
-                .transpose()?
-                .flatten()
-                .with_context(|| format!("there is no disk {}", text(attached, "source")))?;
-            ensure!(
-                disk["status"] == "READY",
-                "the disk {} is not ready",
-                text(&disk, "name")
-            );
-            drives.push(Drive {
-                device_name: text(attached, "deviceName").into(),
-                path: self.disk_file(text(&disk, "id")),
-                boot: attached["boot"] == true,
-            });
-        }
-        let id = text(body, "id");
-        Ok(Machine {
-            id: id.parse().context("reading the instance's id")?,
-            name: key.name.clone(),
-            cpus: machine_type.cpus,
-            memory_mib: machine_type.memory_mib,
-            drives,
-            forwards: forwards(tx, key, body)?,
-            dir: self.machine_dir(id),
-            uefi: body["shieldedInstanceConfig"]["enableSecureBoot"] == true,
-        })
-    }
-}
-
-/// The ports of an instance that are reachable on this machine, and the address.
-fn forwards(tx: &Connection, key: &Key, body: &Value) -> Result<Vec<Forward>> {
-    let Some(address) = external_address(body) else {
-        return Ok(Vec::new());
-    };
-    let firewalls = resources::list(tx, &key.project, &Scope::Global, Kind::Firewall)?;
-    let tags: Vec<_> = strings(&body["tags"]["items"]).collect();
-    let network = text(&body["networkInterfaces"][0], "network");
-    let ports = admitted(&firewalls, network, &tags).into_iter();
-    Ok(ports
-        .map(|port| Forward {
-            host: SocketAddr::new(address, port),
-            guest_port: port,
-        })
-        .collect())
-}
-
-/// The address that an instance keeps for its life.
-pub fn external_address(body: &Value) -> Option<IpAddr> {
-    body["networkInterfaces"][0]["accessConfigs"][0]["natIP"]
-        .as_str()?
-        .parse()
-        .ok()
-}
-
-fn metadata_tree(tx: &Connection, key: &Key, body: &Value) -> Result<Value> {
-    let boot = key.resolve(Kind::Disk, text(&body["disks"][0], "source"));
-    let disk = boot
-        .map(|disk| resources::get(tx, &disk))
-        .transpose()?
-        .flatten();
-    let image = disk
-        .as_ref()
-        .and_then(|disk| disk["sourceImage"].as_str())
-        .map(relative);
-    Ok(tree::tree(key, body, image))
 }

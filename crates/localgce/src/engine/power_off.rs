@@ -1,8 +1,19 @@
+//! How machines are stopped.
+
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
 use crate::vm::{Acceleration, Vm};
+
+/// How to stop a machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// By its power button, and if it has not powered off in time, by force.
+    Gracefully,
+    /// At once.
+    Now,
+}
 
 /// What a guest gets to power itself off, as on Google; an emulated one is that much slower.
 pub(super) const fn patience(acceleration: Acceleration) -> Duration {

@@ -9,13 +9,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::collections::list_of;
-use super::networks;
 use super::one::{delete_of, get_of, never};
 use super::place::{Answer, Place, RequestId};
 use crate::api::body::{Body, typed};
 use crate::engine::addresses::port_range;
 use crate::engine::records::{check_new, get, new_body};
-use crate::engine::{Engine, nothing};
+use crate::engine::{Engine, networks, nothing};
 use crate::error::Error;
 use crate::key::Kind;
 use crate::store::resources;
@@ -161,7 +160,7 @@ fn fields(place: &Place, rule: Firewall) -> Result<Value, Error> {
         .or_else(|| anywhere.then(|| vec!["0.0.0.0/0".to_owned()]));
     Ok(json!({
         "description": rule.description.unwrap_or_default(),
-        "network": networks::find(place, rule.network.as_deref())?,
+        "network": networks::find(place.project()?.id, rule.network.as_deref())?,
         "priority": rule.priority.unwrap_or(1000),
         "direction": direction,
         "disabled": rule.disabled.unwrap_or(false),

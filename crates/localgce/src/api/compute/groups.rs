@@ -1,27 +1,21 @@
-//! Instance groups, managed and not.
-
-mod managers;
-mod members;
+//! Instance groups that are not managed.
 
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
 use axum::routing::{delete as http_delete, post};
 use axum::{Json, Router};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::json;
 
 use super::collections::{aggregated_list_of, list_of, listing};
-use super::instances;
 use super::one::get_of;
 use super::place::{Answer, Place, RequestId};
 use crate::api::body::Body;
 use crate::api::list::ListQuery;
-use crate::engine::records::{check_new, fingerprint, get, new_body};
+use crate::engine::groups::{self, NamedPort};
 use crate::engine::{Engine, nothing};
-use crate::error::Error;
-use crate::key::{Key, Kind};
-use crate::store::{group_members, resources};
+use crate::key::Kind;
 
 pub fn router() -> Router<Arc<Engine>> {
     let path = |verb: &str| format!("/zones/{{zone}}/instanceGroups/{{name}}{verb}");
@@ -40,8 +34,8 @@ pub fn router() -> Router<Arc<Engine>> {
         )
         .route(&path("/listInstances"), post(list_instances))
         .route(&path("/setNamedPorts"), post(set_named_ports))
-        .merge(members::router())
-        .merge(managers::router())
+        .route(&path("/addInstances"), post(add))
+        .route(&path("/removeInstances"), post(remove))
 }
 
 #[derive(Deserialize)]
@@ -53,13 +47,6 @@ struct InstanceGroup {
     named_ports: Option<Vec<NamedPort>>,
 }
 
-#[derive(Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-struct NamedPort {
-    name: String,
-    port: u16,
-}
-
 async fn insert(
     State(engine): State<Arc<Engine>>,
     Path(place): Path<Place>,
@@ -67,27 +54,13 @@ async fn insert(
     Body(group): Body<InstanceGroup>,
 ) -> Answer {
     let key = place.new_key(Kind::InstanceGroup, &group.name)?;
-    let body = body(
-        &key,
-        group.description.as_deref(),
-        group.named_ports.as_deref(),
-    );
+    let (description, ports) = (group.description.as_deref(), group.named_ports.as_deref());
     engine
         .mutate(&request_id.mutation("insert", &key), |tx| {
-            check_new(tx, &key)?;
-            resources::insert(tx, &key, &body)?;
+            groups::create(tx, &key, description, ports)?;
             nothing()
         })
         .map(Json)
-}
-
-fn body(key: &Key, description: Option<&str>, ports: Option<&[NamedPort]>) -> Value {
-    let mut body = new_body(
-        key,
-        json!({"description": description, "namedPorts": ports, "size": 0}),
-    );
-    body["fingerprint"] = fingerprint(&json!(ports)).into();
-    body
 }
 
 async fn delete(
@@ -98,13 +71,7 @@ async fn delete(
     let key = place.key(Kind::InstanceGroup)?;
     engine
         .mutate(&request_id.mutation("delete", &key), |tx| {
-            get(tx, &key)?;
-            let manager = key.sibling(Kind::InstanceGroupManager, &key.name);
-            if resources::get(tx, &manager)?.is_some() {
-                return Err(Error::in_use(&key.path(), &manager.path()));
-            }
-            group_members::clear(tx, &key.path())?;
-            resources::remove(tx, &key)?;
+            groups::delete(tx, &key)?;
             nothing()
         })
         .map(Json)
@@ -123,10 +90,7 @@ async fn list_instances(
     Body(request): Body<ListRequest>,
 ) -> Answer {
     let key = place.key(Kind::InstanceGroup)?;
-    let members = engine.store.transaction(|tx| {
-        get(tx, &key)?;
-        members::bodies(tx, &key)
-    })?;
+    let members = engine.store.transaction(|tx| groups::bodies(tx, &key))?;
     let running_alone = request.instance_state.as_deref() == Some("RUNNING");
     let items = members
         .iter()
@@ -152,25 +116,61 @@ async fn set_named_ports(
     Body(request): Body<SetNamedPortsRequest>,
 ) -> Answer {
     let key = place.key(Kind::InstanceGroup)?;
+    let seen = request.fingerprint.as_deref();
     engine
         .mutate(&request_id.mutation("setNamedPorts", &key), |tx| {
-            let group = get(tx, &key)?;
-            if request
-                .fingerprint
-                .is_some_and(|given| group["fingerprint"] != *given)
-            {
-                return Err(Error::fingerprint("named ports"));
-            }
-            resources::update(tx, &key, |group| {
-                group["namedPorts"] = json!(request.named_ports);
-                group["fingerprint"] = fingerprint(&group["namedPorts"]).into();
-            })?;
+            groups::set_named_ports(tx, &key, &request.named_ports, seen)?;
             nothing()
         })
         .map(Json)
 }
 
-/// The group that a manager fills.
-fn group_of(manager: &Key) -> Key {
-    manager.sibling(Kind::InstanceGroup, &manager.name)
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Members {
+    #[serde(default)]
+    instances: Vec<Reference>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Reference {
+    instance: String,
+}
+
+impl Members {
+    fn references(&self) -> Vec<&str> {
+        let references = self.instances.iter();
+        references.map(|member| member.instance.as_str()).collect()
+    }
+}
+
+async fn add(
+    State(engine): State<Arc<Engine>>,
+    Path(place): Path<Place>,
+    Query(request_id): Query<RequestId>,
+    Body(request): Body<Members>,
+) -> Answer {
+    let key = place.key(Kind::InstanceGroup)?;
+    engine
+        .mutate(&request_id.mutation("addInstances", &key), |tx| {
+            groups::add(tx, &key, &request.references())?;
+            nothing()
+        })
+        .map(Json)
+}
+
+async fn remove(
+    State(engine): State<Arc<Engine>>,
+    Path(place): Path<Place>,
+    Query(request_id): Query<RequestId>,
+    Body(request): Body<Members>,
+) -> Answer {
+    let key = place.key(Kind::InstanceGroup)?;
+    engine
+        .mutate(&request_id.mutation("removeInstances", &key), |tx| {
+            groups::remove(tx, &key, &request.references())?;
+            nothing()
+        })
+        .map(Json)
 }

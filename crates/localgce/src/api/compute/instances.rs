@@ -2,9 +2,6 @@
 
 mod change;
 mod disks;
-mod insert;
-mod metadata;
-mod request;
 
 use std::sync::Arc;
 
@@ -12,20 +9,17 @@ use axum::extract::{Path, Query, State};
 use axum::routing::{delete as http_delete, post};
 use axum::{Json, Router};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
 use super::collections::{aggregated_list_of, list_of};
 use super::labels::set_labels_of;
 use super::one::get_of;
 use super::place::{Answer, Place, RequestId};
-use crate::api::body::flag;
-use crate::engine::records::{fingerprint, get};
-use crate::engine::{Engine, Stop, nothing, work};
+use crate::api::body::{Body, flag};
+use crate::engine::records::get;
+use crate::engine::{Engine, Stop, instances, templates, work};
 use crate::error::Error;
-use crate::key::{Key, Kind};
-use crate::store::resources;
-pub use insert::{build, check_properties, write_down};
-use request::Tags;
+use crate::key::Kind;
 
 pub fn router() -> Router<Arc<Engine>> {
     let path = |verb: &str| format!("/zones/{{zone}}/instances/{{name}}{verb}");
@@ -33,18 +27,43 @@ pub fn router() -> Router<Arc<Engine>> {
         .route("/aggregated/instances", aggregated_list_of(Kind::Instance))
         .route(
             "/zones/{zone}/instances",
-            list_of(Kind::Instance).merge(post(insert::insert)),
+            list_of(Kind::Instance).merge(post(insert)),
         )
         .route(&path(""), get_of(Kind::Instance).merge(http_delete(delete)))
         .route(&path("/start"), post(start))
         .route(&path("/stop"), post(stop))
         .route(&path("/reset"), post(reset))
-        .route(&path("/setMetadata"), post(metadata::set_metadata))
         .route(&path("/setLabels"), set_labels_of(Kind::Instance))
         .route(&path("/suspend"), post(refuse_suspend))
         .route(&path("/resume"), post(refuse_suspend))
         .merge(change::router())
         .merge(disks::router())
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct InsertQuery {
+    source_instance_template: Option<String>,
+}
+
+async fn insert(
+    State(engine): State<Arc<Engine>>,
+    Path(place): Path<Place>,
+    Query(request_id): Query<RequestId>,
+    Query(query): Query<InsertQuery>,
+    Body(request): Body<Map<String, Value>>,
+) -> Answer {
+    let name = request.get("name").and_then(Value::as_str);
+    let key = place.new_key(Kind::Instance, name.unwrap_or_default())?;
+    engine
+        .mutate(&request_id.mutation("insert", &key), |tx| {
+            let template = query.source_instance_template.as_deref();
+            let request = templates::apply(tx, &key, template, request)?;
+            let disks = instances::create(tx, &key, request)?;
+            let (engine, key) = (Arc::clone(&engine), key.clone());
+            work(async move { engine.build(&key, &disks).await })
+        })
+        .map(Json)
 }
 
 #[derive(Deserialize)]
@@ -72,21 +91,7 @@ async fn start(
     let key = place.key(Kind::Instance)?;
     engine
         .mutate(&request_id.mutation("start", &key), |tx| {
-            let instance = get(tx, &key)?;
-            match instance["status"].as_str() {
-                Some("RUNNING") => nothing(),
-                Some("TERMINATED") => {
-                    resources::update(tx, &key, |instance| {
-                        instance["status"] = "PROVISIONING".into();
-                        if let Some(fields) = instance.as_object_mut() {
-                            fields.shift_remove("statusMessage");
-                        }
-                    })?;
-                    let (engine, key) = (Arc::clone(&engine), key.clone());
-                    work(async move { engine.boot(&key).await })
-                }
-                _ => Err(busy(&key, &instance)),
-            }
+            engine.start_instance(tx, &key)
         })
         .map(Json)
 }
@@ -100,16 +105,7 @@ async fn stop(
     let key = place.key(Kind::Instance)?;
     engine
         .mutate(&request_id.mutation("stop", &key), |tx| {
-            let instance = get(tx, &key)?;
-            match instance["status"].as_str() {
-                Some("TERMINATED") => nothing(),
-                Some("RUNNING" | "STOPPING") => {
-                    resources::update(tx, &key, |i| i["status"] = "STOPPING".into())?;
-                    let (engine, key) = (Arc::clone(&engine), key.clone());
-                    work(async move { engine.stop(&key, query.how()).await })
-                }
-                _ => Err(busy(&key, &instance)),
-            }
+            engine.stop_instance(tx, &key, query.how())
         })
         .map(Json)
 }
@@ -122,12 +118,7 @@ async fn reset(
     let key = place.key(Kind::Instance)?;
     engine
         .mutate(&request_id.mutation("reset", &key), |tx| {
-            let instance = get(tx, &key)?;
-            if instance["status"] != "RUNNING" {
-                return Err(busy(&key, &instance));
-            }
-            let (engine, key) = (Arc::clone(&engine), key.clone());
-            work(async move { engine.reset(&key).await })
+            engine.reset_instance(tx, &key)
         })
         .map(Json)
 }
@@ -141,16 +132,7 @@ async fn delete(
     let key = place.key(Kind::Instance)?;
     engine
         .mutate(&request_id.mutation("delete", &key), |tx| {
-            let instance = get(tx, &key)?;
-            if matches!(
-                instance["status"].as_str(),
-                Some("PROVISIONING" | "STAGING")
-            ) {
-                return Err(busy(&key, &instance));
-            }
-            resources::update(tx, &key, |i| i["status"] = "STOPPING".into())?;
-            let (engine, key) = (Arc::clone(&engine), key.clone());
-            work(async move { engine.delete_instance(&key, query.how()).await })
+            engine.discard_instance(tx, &key, query.how())
         })
         .map(Json)
 }
@@ -165,18 +147,4 @@ async fn refuse_suspend(
         "The instance '{}' cannot be suspended or resumed: this engine does neither; stop it instead.",
         key.name
     )))
-}
-
-fn tags_body(tags: &Tags) -> Value {
-    let items = json!(tags.items);
-    let mut body = json!({"fingerprint": fingerprint(&items)});
-    if !tags.items.is_empty() {
-        body["items"] = items;
-    }
-    body
-}
-
-fn busy(key: &Key, instance: &Value) -> Error {
-    let status = instance["status"].as_str().unwrap_or_default();
-    Error::not_ready(&key.path(), &format!("it is {status}"))
 }

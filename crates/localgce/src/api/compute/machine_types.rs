@@ -11,9 +11,7 @@ use super::collections::{aggregate, listing, zones};
 use super::place::{Answer, Place};
 use crate::api::list::ListQuery;
 use crate::catalog::{MACHINE_TYPES, MachineType, ZONES};
-use crate::engine::Engine;
-use crate::error::Error;
-use crate::key::{last, link};
+use crate::engine::{Engine, machine_types};
 
 pub fn router() -> Router<Arc<Engine>> {
     Router::new()
@@ -22,68 +20,47 @@ pub fn router() -> Router<Arc<Engine>> {
         .route("/zones/{zone}/machineTypes/{name}", get(get_one))
 }
 
-/// The machine type that an instance in `place` asks for by name or link.
-pub fn find(place: &Place, reference: &str) -> Result<&'static MachineType, Error> {
-    let name = last(reference);
-    let path = format!("{}/{name}", parent(place)?);
-    let found = MACHINE_TYPES
-        .iter()
-        .find(|machine_type| machine_type.name == name);
-    found.ok_or_else(|| Error::not_found(&path))
-}
-
-/// The link of a machine type.
-pub fn machine_type_link(place: &Place, machine_type: &MachineType) -> Result<String, Error> {
-    Ok(link(&format!("{}/{}", parent(place)?, machine_type.name)))
-}
-
 async fn list(Path(place): Path<Place>, Query(query): Query<ListQuery>) -> Answer {
+    let (project, zone) = (place.project()?.id, place.zone()?.unwrap_or_default());
     let all = MACHINE_TYPES
         .iter()
-        .map(|machine_type| body(&place, machine_type));
-    let page = query.page(all.collect::<Result<_, _>>()?)?;
-    Ok(listing("compute#machineTypeList", &parent(&place)?, page))
+        .map(|machine_type| body(project, zone, machine_type));
+    let page = query.page(all.collect())?;
+    let parent = machine_types::parent(project, zone);
+    Ok(listing("compute#machineTypeList", &parent, page))
 }
 
 async fn aggregated_list(Path(place): Path<Place>, Query(query): Query<ListQuery>) -> Answer {
-    let mut all = Vec::new();
-    for zone in ZONES {
-        let there = place.in_zone(zone);
-        for machine_type in &MACHINE_TYPES {
-            all.push(body(&there, machine_type)?);
-        }
-    }
-    let (project, zones) = (place.project()?.id, zones().collect::<Vec<_>>());
-    let page = query.page(all)?;
+    let project = place.project()?.id;
+    let all = ZONES.iter().flat_map(|zone| {
+        MACHINE_TYPES
+            .iter()
+            .map(|machine_type| body(project, zone, machine_type))
+    });
+    let page = query.page(all.collect())?;
     Ok(aggregate(
         "compute#machineType",
         "machineTypes",
         project,
-        &zones,
+        &zones().collect::<Vec<_>>(),
         page,
     ))
 }
 
 async fn get_one(Path(place): Path<Place>) -> Answer {
-    let machine_type = find(&place, place.name.as_deref().unwrap_or_default())?;
-    body(&place, machine_type).map(Json)
+    let (project, zone) = (place.project()?.id, place.zone()?.unwrap_or_default());
+    let name = place.name.as_deref().unwrap_or_default();
+    let machine_type = machine_types::find(project, zone, name)?;
+    Ok(Json(body(project, zone, machine_type)))
 }
 
-fn parent(place: &Place) -> Result<String, Error> {
-    let zone = place.zone()?.unwrap_or_default();
-    Ok(format!(
-        "projects/{}/zones/{zone}/machineTypes",
-        place.project()?.id
-    ))
-}
-
-fn body(place: &Place, machine_type: &MachineType) -> Result<Value, Error> {
+fn body(project: &str, zone: &str, machine_type: &MachineType) -> Value {
     let MachineType {
         name,
         cpus,
         memory_mib,
     } = machine_type;
-    Ok(json!({
+    json!({
         "kind": "compute#machineType",
         "id": format!("{}", 1000 * cpus + memory_mib / 1024),
         "creationTimestamp": "2026-01-01T00:00:00.000Z",
@@ -96,7 +73,7 @@ fn body(place: &Place, machine_type: &MachineType) -> Result<Value, Error> {
         "maximumPersistentDisksSizeGb": "65536",
         "isSharedCpu": machine_type.shared_cpu(),
         "architecture": "X86_64",
-        "zone": place.zone()?,
-        "selfLink": machine_type_link(place, machine_type)?,
-    }))
+        "zone": zone,
+        "selfLink": machine_types::link_of(project, zone, machine_type),
+    })
 }

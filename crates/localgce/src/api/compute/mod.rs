@@ -5,6 +5,7 @@ pub(super) mod batch;
 mod collections;
 mod disks;
 mod firewalls;
+mod group_managers;
 mod groups;
 mod guest_attributes;
 mod images;
@@ -43,6 +44,7 @@ pub fn router(engine: &Arc<Engine>) -> Router<Arc<Engine>> {
         .merge(serial_port::router())
         .merge(instance_templates::router())
         .merge(groups::router())
+        .merge(group_managers::router())
         .merge(disks::router())
         .merge(snapshots::router())
         .merge(resource_policies::router())

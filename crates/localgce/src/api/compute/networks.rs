@@ -10,43 +10,13 @@ use serde_json::{Value, json};
 use super::collections::listing;
 use super::place::{Answer, Place};
 use crate::api::list::ListQuery;
-use crate::catalog::REGION;
-use crate::engine::Engine;
+use crate::engine::{Engine, networks};
 use crate::error::Error;
-use crate::key::{last, link};
-
-/// The only network's name.
-const DEFAULT: &str = "default";
 
 pub fn router() -> Router<Arc<Engine>> {
     Router::new()
         .route("/global/networks", get(list))
         .route("/global/networks/{name}", get(get_one))
-}
-
-/// The link of the network that a resource asks for by name or link.
-pub fn find(place: &Place, reference: Option<&str>) -> Result<String, Error> {
-    let name = last(reference.unwrap_or(DEFAULT));
-    let path = format!("projects/{}/global/networks/{name}", place.project()?.id);
-    if name == DEFAULT {
-        Ok(link(&path))
-    } else {
-        Err(Error::not_found(&path))
-    }
-}
-
-/// The link of the subnetwork that a resource asks for by name or link: the default network's.
-pub fn find_subnetwork(place: &Place, reference: Option<&str>) -> Result<String, Error> {
-    let name = last(reference.unwrap_or(DEFAULT));
-    let path = format!(
-        "projects/{}/regions/{REGION}/subnetworks/{name}",
-        place.project()?.id
-    );
-    if name == DEFAULT {
-        Ok(link(&path))
-    } else {
-        Err(Error::not_found(&path))
-    }
 }
 
 async fn list(Path(place): Path<Place>, Query(query): Query<ListQuery>) -> Answer {
@@ -59,7 +29,7 @@ async fn list(Path(place): Path<Place>, Query(query): Query<ListQuery>) -> Answe
 }
 
 async fn get_one(Path(place): Path<Place>) -> Answer {
-    find(&place, place.name.as_deref())?;
+    networks::find(place.project()?.id, place.name.as_deref())?;
     body(&place).map(Json)
 }
 
@@ -68,12 +38,12 @@ fn body(place: &Place) -> Result<Value, Error> {
         "kind": "compute#network",
         "id": "3000",
         "creationTimestamp": "2026-01-01T00:00:00.000Z",
-        "name": DEFAULT,
+        "name": networks::DEFAULT,
         "description": "Default network for the project",
         "autoCreateSubnetworks": true,
         "mtu": 1460,
         "routingConfig": {"routingMode": "REGIONAL"},
         "networkFirewallPolicyEnforcementOrder": "AFTER_CLASSIC_FIREWALL",
-        "selfLink": find(place, None)?,
+        "selfLink": networks::find(place.project()?.id, None)?,
     }))
 }

@@ -37,16 +37,6 @@ impl Place {
         }
     }
 
-    /// A zone of the same project.
-    pub fn in_zone(&self, zone: &str) -> Self {
-        Self {
-            project: self.project.clone(),
-            region: None,
-            zone: Some(zone.into()),
-            name: None,
-        }
-    }
-
     pub fn scope(&self) -> Result<Scope, Error> {
         let project = self.project()?.id;
         Ok(match (self.zone()?, self.region.as_deref()) {

@@ -8,12 +8,11 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 
 use super::collections::{aggregate, listing};
-use super::networks;
 use super::place::{Answer, Place};
 use crate::api::list::ListQuery;
 use crate::catalog::REGION;
-use crate::engine::Engine;
 use crate::engine::records::fingerprint;
+use crate::engine::{Engine, networks};
 use crate::error::Error;
 use crate::key::{Scope, region_link};
 
@@ -49,7 +48,7 @@ async fn aggregated_list(Path(place): Path<Place>, Query(query): Query<ListQuery
 
 async fn get_one(Path(place): Path<Place>) -> Answer {
     place.scope()?;
-    networks::find_subnetwork(&place, place.name.as_deref())?;
+    networks::find_subnetwork(place.project()?.id, place.name.as_deref())?;
     body(&place).map(Json)
 }
 
@@ -60,7 +59,7 @@ fn body(place: &Place) -> Result<Value, Error> {
         "id": "3001",
         "creationTimestamp": "2026-01-01T00:00:00.000Z",
         "name": "default",
-        "network": networks::find(place, None)?,
+        "network": networks::find(place.project()?.id, None)?,
         "ipCidrRange": "169.254.0.0/16",
         "gatewayAddress": "169.254.10.2",
         "region": region_link(place.project()?.id, REGION),
@@ -68,6 +67,6 @@ fn body(place: &Place) -> Result<Value, Error> {
         "purpose": "PRIVATE",
         "stackType": "IPV4_ONLY",
         "fingerprint": fingerprint(&json!("default")),
-        "selfLink": networks::find_subnetwork(place, None)?,
+        "selfLink": networks::find_subnetwork(place.project()?.id, None)?,
     }))
 }

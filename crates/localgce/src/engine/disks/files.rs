@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
-use serde_json::Value;
 
-use crate::engine::{Engine, source};
+use crate::engine::Engine;
+use crate::engine::attached::source;
+use crate::json::text;
 use crate::key::{Key, Kind};
 use crate::store::resources;
 use crate::vm::{Vm, disk};
@@ -84,9 +85,4 @@ impl Engine {
         });
         Ok((self.disk_file(text(&disk, "id")), machine))
     }
-}
-
-/// A field of a body, empty where there is none.
-pub fn text<'a>(body: &'a Value, field: &str) -> &'a str {
-    body[field].as_str().unwrap_or_default()
 }

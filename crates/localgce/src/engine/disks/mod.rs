@@ -5,5 +5,4 @@ mod files;
 mod users;
 
 pub use create::{Disk, create, delete, insert, resize};
-pub use files::text;
 pub use users::{check_idle, free};

@@ -1,26 +1,15 @@
 //! Files of images, those included that are made when they are first needed.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
-use tokio::sync::Mutex;
 
 use crate::debian::{PROJECT, Release};
 use crate::engine::Engine;
-use crate::engine::disks::text;
+use crate::json::text;
 use crate::key::{Kind, Scope};
 use crate::store::resources;
 use crate::vm::disk;
-
-/// Where the files of public images come from. Locked while one is made.
-pub struct Published(Mutex<PathBuf>);
-
-impl Published {
-    /// With the finished ones in `cache`.
-    pub fn in_cache(cache: &Path) -> Self {
-        Self(Mutex::new(cache.to_owned()))
-    }
-}
 
 impl Engine {
     /// The file of the image with this id. That of a public image is made if it is not there yet.
@@ -32,7 +21,7 @@ impl Engine {
         if file.exists() {
             return Ok(file);
         }
-        let cache = self.published.0.lock().await;
+        let cache = self.cache.lock().await;
         if file.exists() {
             return Ok(file);
         }

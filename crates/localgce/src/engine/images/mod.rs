@@ -10,6 +10,5 @@ mod source;
 
 pub use archive::bucket_and_object;
 pub use change::{delete, deprecate, insert, patch};
-pub use files::Published;
 pub use find::{newest, usable_image};
 pub use request::{DeprecationStatus, Image, Patch};

@@ -1,4 +1,4 @@
-//! Changes of an instance's tags, service account, machine type, scheduling and the like.
+//! Changes of an instance's tags, metadata, service account, machine type, scheduling and the like.
 
 use std::sync::Arc;
 
@@ -7,25 +7,20 @@ use axum::routing::{patch, post};
 use axum::{Json, Router};
 use rusqlite::Connection;
 use serde::Deserialize;
-use serde_json::{Value, json};
 
-use super::super::machine_types;
-use super::disks::refuse_unless_stopped;
-use super::insert::service_accounts;
-use super::request::{Scheduling, ServiceAccount, ShieldedInstanceConfig, Tags};
-use super::tags_body;
 use crate::api::body::Body;
 use crate::api::compute::place::{Answer, Place, RequestId};
-use crate::engine::records::get;
-use crate::engine::{Engine, work};
+use crate::engine::instances::{
+    Metadata, Scheduling, ServiceAccount, ShieldedInstanceConfig, Tags,
+};
+use crate::engine::{Engine, Work};
 use crate::error::Error;
-use crate::json::prune;
 use crate::key::{Key, Kind};
-use crate::store::resources;
 
 pub fn router() -> Router<Arc<Engine>> {
     let path = |verb: &str| format!("/zones/{{zone}}/instances/{{name}}/{verb}");
     Router::new()
+        .route(&path("setMetadata"), post(set_metadata))
         .route(&path("setTags"), post(set_tags))
         .route(&path("setServiceAccount"), post(set_service_account))
         .route(&path("setMachineType"), post(set_machine_type))
@@ -36,24 +31,28 @@ pub fn router() -> Router<Arc<Engine>> {
         )
 }
 
-/// Changes an instance that `check` lets be changed, and tells its machine of it.
 fn change(
     engine: &Arc<Engine>,
     place: &Place,
     request_id: RequestId,
     verb: &'static str,
-    check: impl FnOnce(&Connection, &Key, &Value) -> Result<(), Error>,
-    change: impl FnOnce(&mut Value),
+    change: impl FnOnce(&Connection, &Key) -> Result<Work, Error>,
 ) -> Answer {
     let key = place.key(Kind::Instance)?;
     engine
-        .mutate(&request_id.mutation(verb, &key), |tx| {
-            check(tx, &key, &get(tx, &key)?)?;
-            resources::update(tx, &key, change)?;
-            let (engine, key) = (Arc::clone(engine), key.clone());
-            work(async move { engine.publish_metadata(&key) })
-        })
+        .mutate(&request_id.mutation(verb, &key), |tx| change(tx, &key))
         .map(Json)
+}
+
+async fn set_metadata(
+    State(engine): State<Arc<Engine>>,
+    Path(place): Path<Place>,
+    Query(request_id): Query<RequestId>,
+    Body(metadata): Body<Metadata>,
+) -> Answer {
+    change(&engine, &place, request_id, "setMetadata", |tx, key| {
+        engine.set_metadata(tx, key, &metadata)
+    })
 }
 
 async fn set_tags(
@@ -62,15 +61,9 @@ async fn set_tags(
     Query(request_id): Query<RequestId>,
     Body(tags): Body<Tags>,
 ) -> Answer {
-    let current = |_: &Connection, _: &Key, instance: &Value| {
-        if instance["tags"]["fingerprint"].as_str() == tags.fingerprint.as_deref() {
-            Ok(())
-        } else {
-            Err(Error::fingerprint("tags"))
-        }
-    };
-    let set = |instance: &mut Value| instance["tags"] = tags_body(&tags);
-    change(&engine, &place, request_id, "setTags", current, set)
+    change(&engine, &place, request_id, "setTags", |tx, key| {
+        engine.set_tags(tx, key, &tags)
+    })
 }
 
 async fn set_service_account(
@@ -79,12 +72,9 @@ async fn set_service_account(
     Query(request_id): Query<RequestId>,
     Body(account): Body<ServiceAccount>,
 ) -> Answer {
-    let accounts = engine
-        .store
-        .transaction(|tx| service_accounts(tx, &place, vec![account]))?;
     let verb = "setServiceAccount";
-    change(&engine, &place, request_id, verb, stopped, |instance| {
-        instance["serviceAccounts"] = json!(accounts);
+    change(&engine, &place, request_id, verb, |tx, key| {
+        engine.set_service_account(tx, key, account)
     })
 }
 
@@ -100,26 +90,19 @@ async fn set_machine_type(
     Query(request_id): Query<RequestId>,
     Body(request): Body<SetMachineTypeRequest>,
 ) -> Answer {
-    let found = machine_types::find(&place, &request.machine_type)?;
-    let link = machine_types::machine_type_link(&place, found)?;
-    let verb = "setMachineType";
-    change(&engine, &place, request_id, verb, stopped, |instance| {
-        instance["machineType"] = link.into();
+    change(&engine, &place, request_id, "setMachineType", |tx, key| {
+        engine.set_machine_type(tx, key, &request.machine_type)
     })
 }
 
-/// A running instance ends when it was to end; its next start counts anew.
 async fn set_scheduling(
     State(engine): State<Arc<Engine>>,
     Path(place): Path<Place>,
     Query(request_id): Query<RequestId>,
     Body(scheduling): Body<Scheduling>,
 ) -> Answer {
-    scheduling.check()?;
-    let any = |_: &Connection, _: &Key, _: &Value| Ok(());
-    let verb = "setScheduling";
-    change(&engine, &place, request_id, verb, any, |instance| {
-        instance["scheduling"] = scheduling.body();
+    change(&engine, &place, request_id, "setScheduling", |tx, key| {
+        engine.set_scheduling(tx, key, &scheduling)
     })
 }
 
@@ -130,15 +113,7 @@ async fn update_shielded_config(
     Body(config): Body<ShieldedInstanceConfig>,
 ) -> Answer {
     let verb = "updateShieldedInstanceConfig";
-    change(&engine, &place, request_id, verb, stopped, |instance| {
-        let config = prune(json!(config));
-        for (name, value) in config.as_object().into_iter().flatten() {
-            instance["shieldedInstanceConfig"][name] = value.clone();
-        }
+    change(&engine, &place, request_id, verb, |tx, key| {
+        engine.update_shielded_config(tx, key, &config)
     })
-}
-
-/// Refuses an instance that is not stopped, as Google does.
-fn stopped(_: &Connection, key: &Key, instance: &Value) -> Result<(), Error> {
-    refuse_unless_stopped(key, instance)
 }

@@ -8,10 +8,11 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::disks::text;
-use super::{Engine, Stop};
 use crate::clock;
-use crate::key::{Key, Kind};
+use crate::engine::attached::{release, source};
+use crate::engine::{Engine, Stop};
+use crate::json::text;
+use crate::key::Key;
 use crate::store::{group_members, guest_attributes, resources, unix_seconds};
 
 impl Engine {
@@ -48,11 +49,7 @@ impl Engine {
 
     /// Stops or deletes a running instance when its time is up, as its scheduling says, unless its machine
     /// is `gone` before.
-    pub(super) fn end_in_time(
-        self: &Arc<Self>,
-        key: &Key,
-        mut gone: watch::Receiver<bool>,
-    ) -> Result<()> {
+    pub fn end_in_time(self: &Arc<Self>, key: &Key, mut gone: watch::Receiver<bool>) -> Result<()> {
         let Some((body, left)) = self.store.transaction(|tx| time_left(tx, key))? else {
             return Ok(());
         };
@@ -98,7 +95,7 @@ impl Engine {
 
 /// Sets the time at which an instance that starts now is to end. An engine that boots again what
 /// another one has started finds it set.
-pub(super) fn set_deadline(body: &mut Value) {
+pub fn set_deadline(body: &mut Value) {
     if body["resourceStatus"]["scheduling"]["terminationTimestamp"].is_string() {
         return;
     }
@@ -123,19 +120,4 @@ fn time_left(tx: &Connection, key: &Key) -> rusqlite::Result<Option<(Value, Dura
     };
     let now = clock::unix_millis() / 1000;
     Ok(end.map(|end| (body, Duration::from_secs(end.saturating_sub(now)))))
-}
-
-/// The disk that is attached.
-pub fn source(instance: &Key, attached: &Value) -> Option<Key> {
-    instance.resolve(Kind::Disk, attached["source"].as_str()?)
-}
-
-/// Frees a disk of its instance.
-pub fn release(tx: &Connection, disk: &Key) -> rusqlite::Result<()> {
-    resources::update(tx, disk, |disk| {
-        if let Some(fields) = disk.as_object_mut() {
-            fields.shift_remove("users");
-        }
-        disk["lastDetachTimestamp"] = clock::now().into();
-    })
 }
