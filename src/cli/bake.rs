@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use super::{DeploymentFile, output::outln, terminal};
+use super::deployment_file::DeploymentFile;
+use super::{output::outln, terminal};
 use crate::bake::{self, Builder, Until};
 use crate::image::cache::Cache;
 use crate::image::{Offline, Plan};

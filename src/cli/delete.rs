@@ -2,8 +2,9 @@
 
 use anyhow::Result;
 
+use super::deployment_file::DeploymentFile;
 use super::output::errln;
-use super::{DeploymentFile, terminal};
+use super::terminal;
 use crate::fleet;
 use crate::run::Run;
 

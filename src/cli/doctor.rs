@@ -2,7 +2,8 @@
 
 use anyhow::{Result, bail};
 
-use super::{DeploymentFile, output::outln, terminal};
+use super::deployment_file::DeploymentFile;
+use super::{output::outln, terminal};
 use crate::doctor::{self, Level};
 
 #[derive(Debug, clap::Args)]

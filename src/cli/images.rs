@@ -6,8 +6,9 @@ use anyhow::{Context, Result};
 use clap::Subcommand;
 use gce::Image;
 
+use super::deployment_file::DeploymentFile;
 use super::output::{errln, outln};
-use super::{DeploymentFile, terminal};
+use super::terminal;
 use crate::bake::{self, Deprecated, Family, GATEWAY_LABEL};
 use crate::progress::Progress;
 use crate::run::Run;

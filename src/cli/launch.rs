@@ -2,8 +2,9 @@
 
 use anyhow::{Context, Result, bail};
 
+use super::deployment_file::DeploymentFile;
 use super::ready::{Timeout, announce, wait};
-use super::{DeploymentFile, terminal};
+use super::terminal;
 use crate::fleet;
 use crate::run::Run;
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::{DeploymentFile, output};
+use super::deployment_file::DeploymentFile;
+use super::output;
 use crate::cloud::Cloud;
 use crate::progress::Progress;
 

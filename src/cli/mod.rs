@@ -3,6 +3,7 @@
 mod bake;
 mod clean;
 mod delete;
+mod deployment_file;
 mod doctor;
 mod engine;
 mod images;
@@ -20,14 +21,12 @@ mod terminal;
 mod up;
 mod user_data;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::bake::BootTestFailed;
-use crate::deployment::{self, Deployment};
 use crate::document::Findings;
 use crate::fleet::NotReady;
 use output::errln;
@@ -92,20 +91,6 @@ enum Command {
     /// The local engine: Google's APIs on this machine
     #[command(subcommand)]
     Engine(engine::Command),
-}
-
-/// The deployment's file, for every verb that needs one.
-#[derive(Debug, clap::Args)]
-struct DeploymentFile {
-    /// The deployment
-    #[arg(short, long, value_name = "FILE", default_value = deployment::FILE_NAME, env = "CLAWBAKE_FILE")]
-    file: PathBuf,
-}
-
-impl DeploymentFile {
-    fn load(&self) -> Result<Deployment> {
-        Ok(Deployment::load(&self.file)?)
-    }
 }
 
 /// Runs one verb.

@@ -6,7 +6,7 @@ use std::io::{IsTerminal as _, Read as _, Write as _};
 use anyhow::{Context, Result, ensure};
 use clap::Subcommand;
 
-use super::DeploymentFile;
+use super::deployment_file::DeploymentFile;
 use super::output::{errln, outln};
 use crate::cloud::Cloud;
 use crate::deployment::Deployment;

@@ -2,8 +2,9 @@
 
 use anyhow::{Result, ensure};
 
+use super::deployment_file::DeploymentFile;
 use super::output::{errln, outln};
-use super::{DeploymentFile, terminal};
+use super::terminal;
 use crate::cloud::Cloud;
 use crate::deployment::{Identity, Target};
 use crate::setup::{self, Desired, Plan};

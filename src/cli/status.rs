@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde_json::json;
 
-use super::DeploymentFile;
+use super::deployment_file::DeploymentFile;
 use super::output::outln;
 use crate::cloud::{Cloud, Reach};
 use crate::fleet::{self, Report};

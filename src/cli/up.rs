@@ -2,8 +2,9 @@
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::deployment_file::DeploymentFile;
 use super::ready::{Timeout, announce, wait};
-use super::{DeploymentFile, terminal};
+use super::terminal;
 use crate::bake::{self, Builder, Until};
 use crate::fleet::{self, Instance, Phase};
 use crate::progress::Outcome;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use clap::Subcommand;
 
-use super::DeploymentFile;
+use super::deployment_file::DeploymentFile;
 use super::output::{self, outln};
 use crate::cloud::Cloud;
 use crate::document::Findings;

@@ -1,4 +1,5 @@
-use super::{MAX_BYTES, lints, schema};
+use super::render::MAX_BYTES;
+use super::{lints, schema};
 use crate::document::{Finding, Log, Node, Value};
 use crate::recipe::Base;
 

@@ -12,10 +12,20 @@ resource! {
     }
 }
 
+impl Client {
+    /// Who pays for the project.
+    #[must_use]
+    pub fn billing(&self) -> Billing {
+        Billing {
+            client: self.clone(),
+        }
+    }
+}
+
 /// Cloud Billing of the client's project.
 #[derive(Debug)]
 pub struct Billing {
-    pub(crate) client: Client,
+    client: Client,
 }
 
 impl Billing {

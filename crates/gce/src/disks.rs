@@ -36,11 +36,28 @@ resource! {
     }
 }
 
+impl Client {
+    /// Disks in a zone.
+    #[must_use]
+    pub fn disks(&self, zone: &str) -> Disks {
+        Disks {
+            client: self.clone(),
+            zone: zone.into(),
+        }
+    }
+
+    /// `disks.aggregatedList`: the disks of all zones, all pages.
+    pub async fn all_disks(&self) -> Result<Vec<Disk>> {
+        self.list_aggregated("disks", "listing disks of all zones".into())
+            .await
+    }
+}
+
 /// Disks in one zone.
 #[derive(Debug)]
 pub struct Disks {
-    pub(crate) client: Client,
-    pub(crate) zone: String,
+    client: Client,
+    zone: String,
 }
 
 impl Disks {

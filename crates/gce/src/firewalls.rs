@@ -37,10 +37,20 @@ resource! {
     }
 }
 
+impl Client {
+    /// Firewalls of the project.
+    #[must_use]
+    pub fn firewalls(&self) -> Firewalls {
+        Firewalls {
+            client: self.clone(),
+        }
+    }
+}
+
 /// Firewalls of the client's project.
 #[derive(Debug)]
 pub struct Firewalls {
-    pub(crate) client: Client,
+    client: Client,
 }
 
 impl Firewalls {

@@ -75,10 +75,31 @@ resource! {
     }
 }
 
+impl Client {
+    /// Images of the client's project.
+    #[must_use]
+    pub fn images(&self) -> Images {
+        Images {
+            client: self.clone(),
+        }
+    }
+
+    /// Images of another project, such as `debian-cloud`.
+    #[must_use]
+    pub fn images_of(&self, project: &str) -> Images {
+        Images {
+            client: Self {
+                project: project.into(),
+                ..self.clone()
+            },
+        }
+    }
+}
+
 /// Images of one project.
 #[derive(Debug)]
 pub struct Images {
-    pub(crate) client: Client,
+    client: Client,
 }
 
 impl Images {

@@ -203,11 +203,22 @@ resource! {
     }
 }
 
+impl Client {
+    /// Instances in a zone.
+    #[must_use]
+    pub fn instances(&self, zone: &str) -> Instances {
+        Instances {
+            client: self.clone(),
+            zone: zone.into(),
+        }
+    }
+}
+
 /// Instances in one zone.
 #[derive(Debug)]
 pub struct Instances {
-    pub(crate) client: Client,
-    pub(crate) zone: String,
+    client: Client,
+    zone: String,
 }
 
 impl Instances {

@@ -1,10 +1,21 @@
 use crate::{Client, Operation, Pending, Result};
 
+impl Client {
+    /// Operations in a zone, or the global ones.
+    #[must_use]
+    pub fn operations(&self, zone: Option<&str>) -> Operations {
+        Operations {
+            client: self.clone(),
+            zone: zone.map(Into::into),
+        }
+    }
+}
+
 /// Operations of one zone, or the global ones.
 #[derive(Debug)]
 pub struct Operations {
-    pub(crate) client: Client,
-    pub(crate) zone: Option<String>,
+    client: Client,
+    zone: Option<String>,
 }
 
 impl Operations {

@@ -1,4 +1,4 @@
-use crate::json::resource;
+use crate::{Client, Result, json::resource};
 
 resource! {
     /// A region.
@@ -17,5 +17,13 @@ resource! {
         metric: Option<String>,
         limit: Option<f64>,
         usage: Option<f64>,
+    }
+}
+
+impl Client {
+    /// `regions.get`, with the project's quotas in it.
+    pub async fn region(&self, region: &str) -> Result<Region> {
+        let url = self.compute_url(&["regions", region])?;
+        self.get(url, format!("getting region {region}")).await
     }
 }

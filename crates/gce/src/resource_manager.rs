@@ -20,10 +20,20 @@ resource! {
     }
 }
 
+impl Client {
+    /// The project itself.
+    #[must_use]
+    pub fn resource_manager(&self) -> ResourceManager {
+        ResourceManager {
+            client: self.clone(),
+        }
+    }
+}
+
 /// Resource Manager: the client's project itself.
 #[derive(Debug)]
 pub struct ResourceManager {
-    pub(crate) client: Client,
+    client: Client,
 }
 
 #[derive(Deserialize)]

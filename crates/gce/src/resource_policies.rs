@@ -45,11 +45,22 @@ resource! {
     }
 }
 
+impl Client {
+    /// Resource policies in a region.
+    #[must_use]
+    pub fn resource_policies(&self, region: &str) -> ResourcePolicies {
+        ResourcePolicies {
+            client: self.clone(),
+            region: region.into(),
+        }
+    }
+}
+
 /// Resource policies in one region.
 #[derive(Debug)]
 pub struct ResourcePolicies {
-    pub(crate) client: Client,
-    pub(crate) region: String,
+    client: Client,
+    region: String,
 }
 
 impl ResourcePolicies {

@@ -18,10 +18,20 @@ resource! {
     }
 }
 
+impl Client {
+    /// Custom roles of the project.
+    #[must_use]
+    pub fn roles(&self) -> Roles {
+        Roles {
+            client: self.clone(),
+        }
+    }
+}
+
 /// Custom roles of the client's project.
 #[derive(Debug)]
 pub struct Roles {
-    pub(crate) client: Client,
+    client: Client,
 }
 
 impl Roles {

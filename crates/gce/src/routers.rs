@@ -1,4 +1,4 @@
-use crate::json::resource;
+use crate::{Client, Result, json::resource};
 
 resource! {
     /// A Cloud Router.
@@ -19,5 +19,14 @@ resource! {
         source_subnetwork_ip_ranges_to_nat: Option<String>,
         /// `PUBLIC` unless it says `PRIVATE`.
         r#type: Option<String>,
+    }
+}
+
+impl Client {
+    /// `routers.list` of a region, all pages.
+    pub async fn routers(&self, region: &str) -> Result<Vec<Router>> {
+        let url = self.compute_url(&["regions", region, "routers"])?;
+        self.list(url, None, format!("listing routers of {region}"))
+            .await
     }
 }

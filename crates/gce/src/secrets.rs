@@ -90,10 +90,20 @@ struct Envelope {
     payload: SecretPayload,
 }
 
+impl Client {
+    /// Secrets of the project.
+    #[must_use]
+    pub fn secrets(&self) -> Secrets {
+        Secrets {
+            client: self.clone(),
+        }
+    }
+}
+
 /// Secrets of the client's project.
 #[derive(Debug)]
 pub struct Secrets {
-    pub(crate) client: Client,
+    client: Client,
 }
 
 impl Secrets {

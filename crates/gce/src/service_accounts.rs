@@ -17,10 +17,20 @@ resource! {
     }
 }
 
+impl Client {
+    /// Service accounts of the project.
+    #[must_use]
+    pub fn service_accounts(&self) -> ServiceAccounts {
+        ServiceAccounts {
+            client: self.clone(),
+        }
+    }
+}
+
 /// Service accounts of the client's project.
 #[derive(Debug)]
 pub struct ServiceAccounts {
-    pub(crate) client: Client,
+    client: Client,
 }
 
 impl ServiceAccounts {

@@ -16,10 +16,20 @@ resource! {
 /// How many services `batchEnable` takes at once, and fewer than `batchGet` does.
 const BATCH: usize = 20;
 
+impl Client {
+    /// APIs of the project.
+    #[must_use]
+    pub fn services(&self) -> Services {
+        Services {
+            client: self.clone(),
+        }
+    }
+}
+
 /// Service Usage: the APIs of the client's project.
 #[derive(Debug)]
 pub struct Services {
-    pub(crate) client: Client,
+    client: Client,
 }
 
 #[derive(Deserialize)]

@@ -90,6 +90,25 @@ resource! {
     }
 }
 
+impl Client {
+    /// Buckets of the project.
+    #[must_use]
+    pub fn buckets(&self) -> Buckets {
+        Buckets {
+            client: self.clone(),
+        }
+    }
+
+    /// Objects in a bucket.
+    #[must_use]
+    pub fn objects(&self, bucket: &str) -> Objects {
+        Objects {
+            client: self.clone(),
+            bucket: bucket.into(),
+        }
+    }
+}
+
 /// Buckets of the client's project.
 #[derive(Debug)]
 pub struct Buckets {

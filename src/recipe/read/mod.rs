@@ -1,14 +1,15 @@
 mod builder;
+mod path;
 mod release;
 mod runtime;
 
 use std::collections::BTreeMap;
 
-pub(crate) use runtime::environment;
+use path::existing;
 
-use super::{Base, Files, Gateway, Ports, Recipe, Verify};
+use super::{Base, Files, Gateway, Ports, Recipe, Verify, environment};
 use crate::document::{Cursor, Fields, Value};
-use crate::names::{EnvName, RelativePath};
+use crate::names::EnvName;
 
 /// The schema that this version reads.
 const SCHEMA: u64 = 1;
@@ -217,18 +218,6 @@ fn env_prefix_of(at: &Cursor) -> Option<String> {
         "letters, ending in `_`: `CLAWDBOT_`",
     );
     None
-}
-
-/// A file of the recipe.
-fn existing(at: &Cursor, files: &Files) -> Option<RelativePath> {
-    let path: RelativePath = at.parse()?;
-    if !files.contains(&path) {
-        at.report(
-            format!("`{path}` does not exist"),
-            "paths are relative to recipe.yaml",
-        );
-    }
-    Some(path)
 }
 
 fn verify(at: &Cursor) -> Option<Verify> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::existing;
+use super::path::existing;
 use crate::document::Cursor;
 use crate::recipe::{Binary, Container, Files, Release, Scripts};
 use crate::release::Channel;

@@ -1,9 +1,7 @@
-//! How the gateway runs: ports, environment, state, health.
-
-use std::collections::BTreeMap;
+//! How the gateway runs: ports, state, health.
 
 use crate::document::{Cursor, Value};
-use crate::names::{EnvName, RelativePath, looks_secret};
+use crate::names::RelativePath;
 use crate::recipe::{Health, Ports, Probe, Seed, State};
 
 pub(super) fn ports(at: &Cursor) -> Option<Ports> {
@@ -25,37 +23,6 @@ pub(super) fn ports(at: &Cursor) -> Option<Ports> {
         );
     }
     Some(ports)
-}
-
-/// Fixed variables; shared with deployments.
-pub(crate) fn environment(at: &Cursor) -> BTreeMap<EnvName, String> {
-    let entry = |(key, value): &(Cursor, Cursor)| {
-        let name: Option<EnvName> = key.parse();
-        let text = value.scalar()?;
-        let name = name?;
-        let odd = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
-        if odd_secret(&name, &text) {
-            value.report(
-                format!("{name} looks like a secret"),
-                "list it under the deployment's `secrets`; files and images hold names only",
-            );
-        } else if text.contains(odd) {
-            value.report(
-                format!("{name} holds a control character"),
-                "only line breaks and tabs can be carried",
-            );
-        }
-        Some((name, text))
-    };
-    at.entries().iter().filter_map(entry).collect()
-}
-
-/// By its name or by its look; paths and switches are neither.
-fn odd_secret(name: &str, value: &str) -> bool {
-    let named = ["TOKEN", "PASSWORD", "SECRET", "API_KEY", "PRIVATE_KEY"];
-    let harmless =
-        value.is_empty() || value.starts_with('/') || matches!(value, "true" | "false" | "0" | "1");
-    !harmless && (named.iter().any(|end| name.ends_with(end)) || looks_secret(value))
 }
 
 pub(super) fn state(at: &Cursor) -> Option<State> {
