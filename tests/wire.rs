@@ -180,16 +180,20 @@ async fn the_engine_may_be_started_again_behind_it() {
     let engine = Engine::start();
     let proxy = Proxy::start(&engine.dir(), "wire");
     let (client, zone) = client(&proxy);
-    client.zone(&zone).await.unwrap();
+    client.machine_type(&zone, "e2-small").await.unwrap();
     engine.run("stop");
     assert_eq!(
-        client.zone(&zone).await.unwrap_err().kind,
+        client
+            .machine_type(&zone, "e2-small")
+            .await
+            .unwrap_err()
+            .kind,
         Kind::Unavailable
     );
     assert!(localgce::Endpoint::read(&engine.dir()).unwrap().is_none());
     engine.run("start");
     let (client, zone) = self::client(&proxy);
-    client.zone(&zone).await.unwrap();
+    client.machine_type(&zone, "e2-small").await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -285,7 +285,6 @@ mod tests {
         let version = |number: u32, state: &str| SecretVersion {
             name: Some(format!("projects/1/secrets/token/versions/{number}")),
             state: Some(state.into()),
-            ..SecretVersion::default()
         };
         assert!(problems(&seen, "secret")[0].starts_with("token does not exist"));
         let versions = vec![version(2, "DISABLED"), version(1, "ENABLED")];

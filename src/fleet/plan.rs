@@ -164,7 +164,6 @@ pub(super) fn instance(
         labels: labels(deployment, run),
         tags: Some(Tags {
             items: vec![TAG.into()],
-            ..Tags::default()
         }),
         disks: vec![
             AttachedDisk {
@@ -195,7 +194,6 @@ pub(super) fn instance(
             network: Some(cloud.network.clone()),
             subnetwork: cloud.subnetwork.clone(),
             access_configs: cloud.external_ip.then(external_nat).into_iter().collect(),
-            ..NetworkInterface::default()
         }],
         metadata: Some(for_start(metadata, nonce, state_disk)),
         // The account's IAM roles are the limit; scopes are Google's older, coarser one.

@@ -126,7 +126,6 @@ pub async fn define(
             automatic: Some(gce::Automatic::default()),
         }),
         labels,
-        ..Secret::default()
     };
     cloud.client.secrets().create(name, &secret).await.map(drop)
 }

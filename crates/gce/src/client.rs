@@ -113,6 +113,5 @@ mod tests {
         let object = crate::Object::default();
         let path = std::path::Path::new("none");
         sendable(objects.upload(&object, path, |_, _| {}));
-        sendable(objects.download("o", &mut Vec::new(), |_, _| {}));
     }
 }

@@ -12,26 +12,18 @@ resource! {
     /// A zonal disk.
     Disk {
         name: Option<String>,
-        #[serde(with = "int64")]
-        id: Option<u64>,
         description: Option<String>,
         disk_encryption_key: Option<CustomerEncryptionKey>,
         labels: BTreeMap<String, String>,
-        label_fingerprint: Option<String>,
-        creation_timestamp: Option<String>,
         #[serde(with = "int64")]
         size_gb: Option<u64>,
         /// URL of the disk type, such as `zones/z/diskTypes/pd-balanced`.
         r#type: Option<String>,
         source_image: Option<String>,
-        source_snapshot: Option<String>,
         /// URLs of the policies that it follows: one schedule of snapshots at most.
         resource_policies: Vec<String>,
-        /// `CREATING`, `READY`, `FAILED`, ...
-        status: Option<String>,
         /// URLs of the instances that it is attached to.
         users: Vec<String>,
-        zone: Option<String>,
         self_link: Option<String>,
     }
 }
@@ -76,12 +68,6 @@ impl Disks {
     /// `disks.get`, with `None` where there is no such disk.
     pub async fn find(&self, name: &str) -> Result<Option<Disk>> {
         found(self.get(name).await)
-    }
-
-    /// `disks.list`, all pages.
-    pub async fn list(&self, filter: Option<&str>) -> Result<Vec<Disk>> {
-        let what = format!("listing disks of zone {}", self.zone);
-        self.client.list(self.url(&[])?, filter, what).await
     }
 
     /// `disks.insert`.

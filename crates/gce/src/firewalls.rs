@@ -1,30 +1,19 @@
 use reqwest::Method;
 
-use crate::{
-    Client, Pending, Result,
-    client::found,
-    json::{int64, resource},
-    transport::Call,
-};
+use crate::{Client, Pending, Result, client::found, json::resource, transport::Call};
 
 resource! {
     /// A firewall of a network.
     Firewall {
         name: Option<String>,
-        #[serde(with = "int64")]
-        id: Option<u64>,
         description: Option<String>,
         network: Option<String>,
         /// `INGRESS` or `EGRESS`.
         direction: Option<String>,
-        priority: Option<u32>,
         source_ranges: Vec<String>,
         target_tags: Vec<String>,
-        target_service_accounts: Vec<String>,
         allowed: Vec<FirewallRule>,
-        denied: Vec<FirewallRule>,
         disabled: Option<bool>,
-        self_link: Option<String>,
     }
 }
 
@@ -88,12 +77,5 @@ impl Firewalls {
         let what = format!("changing firewall {name}");
         let call = Call::new(Method::PATCH, self.url(&[name])?, &what).json(firewall)?;
         self.client.mutate(call, what).await
-    }
-
-    /// `firewalls.delete`.
-    pub async fn delete(&self, name: &str) -> Result<Pending> {
-        self.client
-            .delete(self.url(&[name])?, format!("deleting firewall {name}"))
-            .await
     }
 }

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use reqwest::Method;
 
 use crate::{
-    Client, CustomerEncryptionKey, GuestOsFeature, Pending, Result,
+    Client, CustomerEncryptionKey, Pending, Result,
     client::found,
     json::{int64, resource},
     mutation::EMPTY,
@@ -14,31 +14,20 @@ resource! {
     /// A VM.
     Instance {
         name: Option<String>,
-        #[serde(with = "int64")]
-        id: Option<u64>,
         description: Option<String>,
-        hostname: Option<String>,
         /// URL of the type, such as `zones/z/machineTypes/e2-small`.
         machine_type: Option<String>,
         /// `PROVISIONING`, `STAGING`, `RUNNING`, `STOPPING`, `TERMINATED`, ...
         status: Option<String>,
         status_message: Option<String>,
-        creation_timestamp: Option<String>,
-        last_start_timestamp: Option<String>,
-        last_stop_timestamp: Option<String>,
         disks: Vec<AttachedDisk>,
         network_interfaces: Vec<NetworkInterface>,
         metadata: Option<Metadata>,
         labels: BTreeMap<String, String>,
-        label_fingerprint: Option<String>,
         tags: Option<Tags>,
         service_accounts: Vec<ServiceAccount>,
         shielded_instance_config: Option<ShieldedInstanceConfig>,
         scheduling: Option<Scheduling>,
-        deletion_protection: Option<bool>,
-        fingerprint: Option<String>,
-        zone: Option<String>,
-        self_link: Option<String>,
     }
 }
 
@@ -54,12 +43,6 @@ resource! {
         initialize_params: Option<InitializeParams>,
         /// `READ_WRITE` or `READ_ONLY`.
         mode: Option<String>,
-        r#type: Option<String>,
-        interface: Option<String>,
-        index: Option<u32>,
-        #[serde(with = "int64")]
-        disk_size_gb: Option<u64>,
-        guest_os_features: Vec<GuestOsFeature>,
     }
 }
 
@@ -71,7 +54,6 @@ resource! {
         disk_size_gb: Option<u64>,
         disk_type: Option<String>,
         source_image: Option<String>,
-        source_snapshot: Option<String>,
         labels: BTreeMap<String, String>,
     }
 }
@@ -79,15 +61,10 @@ resource! {
 resource! {
     /// A network interface.
     NetworkInterface {
-        name: Option<String>,
         network: Option<String>,
         subnetwork: Option<String>,
-        #[serde(rename = "networkIP")]
-        network_ip: Option<String>,
-        nic_type: Option<String>,
         /// One gives an external address; none gives no way in from outside.
         access_configs: Vec<AccessConfig>,
-        fingerprint: Option<String>,
     }
 }
 
@@ -98,7 +75,6 @@ resource! {
         r#type: Option<String>,
         #[serde(rename = "natIP")]
         nat_ip: Option<String>,
-        network_tier: Option<String>,
     }
 }
 
@@ -121,7 +97,6 @@ resource! {
 resource! {
     /// Network tags.
     Tags {
-        fingerprint: Option<String>,
         items: Vec<String>,
     }
 }
@@ -148,8 +123,6 @@ resource! {
     Scheduling {
         automatic_restart: Option<bool>,
         on_host_maintenance: Option<String>,
-        preemptible: Option<bool>,
-        provisioning_model: Option<String>,
         /// `STOP` or `DELETE`, once `max_run_duration` is over.
         instance_termination_action: Option<String>,
         max_run_duration: Option<Duration>,
@@ -167,10 +140,7 @@ resource! {
 resource! {
     /// What processes in the guest have written.
     GuestAttributes {
-        query_path: Option<String>,
         query_value: Option<GuestAttributesValue>,
-        variable_key: Option<String>,
-        variable_value: Option<String>,
     }
 }
 
@@ -184,8 +154,6 @@ resource! {
 resource! {
     /// One guest attribute.
     GuestAttributesEntry {
-        namespace: Option<String>,
-        key: Option<String>,
         value: Option<String>,
     }
 }
@@ -197,9 +165,6 @@ resource! {
         /// Where the next piece starts.
         #[serde(with = "int64")]
         next: Option<u64>,
-        /// Where this piece starts: later than asked for if that is no longer kept.
-        #[serde(with = "int64")]
-        start: Option<u64>,
     }
 }
 
@@ -237,12 +202,6 @@ impl Instances {
     /// `instances.get`, with `None` where there is no such instance.
     pub async fn find(&self, name: &str) -> Result<Option<Instance>> {
         found(self.get(name).await)
-    }
-
-    /// `instances.list`, all pages.
-    pub async fn list(&self, filter: Option<&str>) -> Result<Vec<Instance>> {
-        let what = format!("listing instances of zone {}", self.zone);
-        self.client.list(self.url(&[])?, filter, what).await
     }
 
     /// `instances.insert`.
@@ -285,24 +244,6 @@ impl Instances {
         let what = format!("setting metadata of instance {name}");
         self.client
             .post(self.url(&[name, "setMetadata"])?, Some(metadata), what)
-            .await
-    }
-
-    /// `instances.attachDisk`.
-    pub async fn attach_disk(&self, name: &str, disk: &AttachedDisk) -> Result<Pending> {
-        let source = disk.source.as_deref().unwrap_or_default();
-        let what = format!("attaching disk {source} to instance {name}");
-        self.client
-            .post(self.url(&[name, "attachDisk"])?, Some(disk), what)
-            .await
-    }
-
-    /// `instances.detachDisk`, by device name.
-    pub async fn detach_disk(&self, name: &str, device: &str) -> Result<Pending> {
-        let what = format!("detaching disk {device} from instance {name}");
-        let call = Call::new(Method::POST, self.url(&[name, "detachDisk"])?, &what);
-        self.client
-            .mutate(call.query("deviceName", device), what)
             .await
     }
 
@@ -365,7 +306,7 @@ mod tests {
             Some("ready")
         );
         let serial = instances.serial_port_output("vm", 5).await.unwrap();
-        assert_eq!((serial.start, serial.next), (Some(5), Some(11)));
+        assert_eq!(serial.next, Some(11));
         let requests = script.requests();
         assert_eq!(requests[0].query("queryPath").as_deref(), Some("clawbake/"));
         assert_eq!(
@@ -377,7 +318,6 @@ mod tests {
     #[test]
     fn odd_names_are_googles() {
         let interface = NetworkInterface {
-            network_ip: Some("10.0.0.2".into()),
             access_configs: vec![AccessConfig {
                 r#type: Some("ONE_TO_ONE_NAT".into()),
                 nat_ip: Some("192.0.2.1".into()),
@@ -387,7 +327,7 @@ mod tests {
         };
         assert_eq!(
             serde_json::to_string(&interface).unwrap(),
-            r#"{"networkIP":"10.0.0.2","accessConfigs":[{"type":"ONE_TO_ONE_NAT","natIP":"192.0.2.1"}]}"#
+            r#"{"accessConfigs":[{"type":"ONE_TO_ONE_NAT","natIP":"192.0.2.1"}]}"#
         );
     }
 }

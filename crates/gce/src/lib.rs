@@ -32,10 +32,10 @@ mod instances;
 mod json;
 mod list;
 mod long_running;
+mod machine_types;
 mod mutation;
 mod operation;
 mod operations;
-mod projects;
 mod regions;
 mod resource_manager;
 mod resource_policies;
@@ -68,9 +68,9 @@ pub use instances::{
     GuestAttributesValue, InitializeParams, Instance, Instances, Metadata, MetadataItem,
     NetworkInterface, Scheduling, SerialPortOutput, ServiceAccount, ShieldedInstanceConfig, Tags,
 };
+pub use machine_types::MachineType;
 pub use operation::{Operation, OperationError, OperationErrorItem, Pending};
 pub use operations::Operations;
-pub use projects::{MachineType, Project, Zone};
 pub use regions::{Quota, Region};
 pub use resource_manager::{CloudProject, ResourceManager};
 pub use resource_policies::{

@@ -4,7 +4,7 @@ use reqwest::Method;
 
 use crate::{
     Client, Error, Kind, Result,
-    json::{int64, last_segment, resource},
+    json::{last_segment, resource},
     transport::Call,
 };
 
@@ -12,17 +12,9 @@ resource! {
     /// A change that Compute Engine has accepted.
     Operation {
         name: Option<String>,
-        #[serde(with = "int64")]
-        id: Option<u64>,
-        operation_type: Option<String>,
         /// `PENDING`, `RUNNING` or `DONE`.
         status: Option<String>,
-        status_message: Option<String>,
-        /// Percent, coarse.
-        progress: Option<u32>,
         target_link: Option<String>,
-        #[serde(with = "int64")]
-        target_id: Option<u64>,
         zone: Option<String>,
         region: Option<String>,
         error: Option<OperationError>,
@@ -42,7 +34,6 @@ resource! {
     /// One reason of several.
     OperationErrorItem {
         code: Option<String>,
-        location: Option<String>,
         message: Option<String>,
     }
 }
@@ -57,7 +48,7 @@ const WAIT_TIMEOUT: Duration = Duration::from_secs(150);
 #[must_use = "an operation can still fail: wait for it"]
 pub struct Pending {
     client: Client,
-    operation: Operation,
+    pub(crate) operation: Operation,
     what: String,
 }
 
@@ -68,12 +59,6 @@ impl Pending {
             operation,
             what,
         }
-    }
-
-    /// The operation as last seen.
-    #[must_use]
-    pub fn operation(&self) -> &Operation {
-        &self.operation
     }
 
     /// Waits until done, at most 30 minutes.

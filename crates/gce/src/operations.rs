@@ -69,7 +69,7 @@ mod tests {
         let unfinished = operations.unfinished("disks", "state").await.unwrap();
         let names: Vec<_> = unfinished
             .iter()
-            .map(|pending| pending.operation().name.as_deref().unwrap())
+            .map(|pending| pending.operation.name.as_deref().unwrap())
             .collect();
         assert_eq!(names, ["own"]);
         let request = &script.requests()[0];

@@ -3,9 +3,6 @@ use crate::{Client, Result, json::resource};
 resource! {
     /// A region.
     Region {
-        name: Option<String>,
-        /// `UP` or `DOWN`.
-        status: Option<String>,
         quotas: Vec<Quota>,
     }
 }

@@ -9,12 +9,7 @@ use crate::{
 resource! {
     /// A project as Resource Manager sees it.
     CloudProject {
-        /// `projects/NUMBER`; not to be given when creating.
-        name: Option<String>,
         project_id: Option<String>,
-        display_name: Option<String>,
-        /// `organizations/N` or `folders/N`.
-        parent: Option<String>,
         /// `ACTIVE` or `DELETE_REQUESTED`.
         state: Option<String>,
     }

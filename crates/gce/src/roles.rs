@@ -6,15 +6,11 @@ use crate::{Client, Result, client::found, endpoints::join, json::resource, tran
 resource! {
     /// A role of a project's own.
     Role {
-        /// `projects/P/roles/ID`; not to be given when creating.
-        name: Option<String>,
         title: Option<String>,
-        description: Option<String>,
         included_permissions: Vec<String>,
         /// Such as `GA`.
         stage: Option<String>,
         deleted: Option<bool>,
-        etag: Option<String>,
     }
 }
 

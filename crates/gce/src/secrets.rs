@@ -15,13 +15,8 @@ use crate::{
 resource! {
     /// A secret: the name under which versions of a value are kept.
     Secret {
-        /// `projects/P/secrets/S`; not to be given when creating.
-        name: Option<String>,
         replication: Option<Replication>,
         labels: BTreeMap<String, String>,
-        annotations: BTreeMap<String, String>,
-        create_time: Option<String>,
-        etag: Option<String>,
     }
 }
 
@@ -44,9 +39,6 @@ resource! {
         name: Option<String>,
         /// `ENABLED`, `DISABLED` or `DESTROYED`.
         state: Option<String>,
-        create_time: Option<String>,
-        destroy_time: Option<String>,
-        etag: Option<String>,
     }
 }
 
@@ -132,13 +124,6 @@ impl Secrets {
     /// `secrets.get`, with `None` where there is no such secret.
     pub async fn find(&self, id: &str) -> Result<Option<Secret>> {
         found(self.get(id).await)
-    }
-
-    /// `secrets.list`, all pages.
-    pub async fn list(&self, filter: Option<&str>) -> Result<Vec<Secret>> {
-        self.client
-            .list(self.url(&[])?, filter, "listing secrets".into())
-            .await
     }
 
     /// `secrets.delete`, with all versions.

@@ -8,11 +8,7 @@ use crate::{
 resource! {
     /// An account for programs and VMs.
     IamServiceAccount {
-        /// `projects/P/serviceAccounts/EMAIL`; not to be given when creating.
-        name: Option<String>,
-        email: Option<String>,
         display_name: Option<String>,
-        description: Option<String>,
         disabled: Option<bool>,
     }
 }

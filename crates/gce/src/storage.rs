@@ -1,16 +1,14 @@
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
-use base64::{Engine, prelude::BASE64_STANDARD};
-use reqwest::{Method, StatusCode, Url, header::RANGE};
+use reqwest::{Method, Url};
 use serde_json::Value;
-use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use crate::{
-    Client, Error, Kind, Policy, Result,
+    Client, Policy, Result,
     client::found,
     endpoints::join,
     json::{int64, resource},
-    transport::{Attempts, Call, chain},
+    transport::Call,
 };
 
 resource! {
@@ -18,15 +16,9 @@ resource! {
     Bucket {
         name: Option<String>,
         location: Option<String>,
-        storage_class: Option<String>,
-        labels: BTreeMap<String, String>,
         iam_configuration: Option<IamConfiguration>,
         lifecycle: Option<Lifecycle>,
         encryption: Option<BucketEncryption>,
-        #[serde(with = "int64")]
-        project_number: Option<u64>,
-        time_created: Option<String>,
-        self_link: Option<String>,
     }
 }
 
@@ -75,18 +67,11 @@ resource! {
     /// An object, without its data.
     Object {
         name: Option<String>,
-        bucket: Option<String>,
-        content_type: Option<String>,
         metadata: BTreeMap<String, String>,
         #[serde(with = "int64")]
         size: Option<u64>,
         /// Base64 of the CRC32C, big-endian.
         crc32c: Option<String>,
-        #[serde(with = "int64")]
-        generation: Option<u64>,
-        time_created: Option<String>,
-        updated: Option<String>,
-        self_link: Option<String>,
     }
 }
 
@@ -112,7 +97,7 @@ impl Client {
 /// Buckets of the client's project.
 #[derive(Debug)]
 pub struct Buckets {
-    pub(crate) client: Client,
+    client: Client,
 }
 
 impl Buckets {
@@ -178,9 +163,6 @@ pub struct Objects {
     pub(crate) bucket: String,
 }
 
-/// No byte for so long means that the connection is dead.
-const STALLED: Duration = Duration::from_mins(1);
-
 impl Objects {
     fn url(&self, name: &str) -> Result<Url> {
         join(
@@ -205,160 +187,5 @@ impl Objects {
         let what = format!("deleting object {name} of bucket {}", self.bucket);
         let call = Call::new(Method::DELETE, self.url(name)?, what);
         self.client.transport.send(&call).await.map(drop)
-    }
-
-    /// Writes an object's data to `to`, going on after a cut, and checks its CRC32C.
-    ///
-    /// `progress` is told bytes done and bytes in all. After an error `to` holds a part, or data
-    /// that do not match.
-    pub async fn download(
-        &self,
-        name: &str,
-        to: &mut (impl AsyncWrite + Unpin + Send),
-        mut progress: impl FnMut(u64, u64) + Send,
-    ) -> Result<Object> {
-        let object = self.get(name).await?;
-        let total = object.size.unwrap_or_default();
-        let mut download = Download {
-            what: format!("downloading object {name} of bucket {}", self.bucket),
-            url: self.url(name)?,
-            generation: object.generation.unwrap_or_default().to_string(),
-            done: 0,
-            crc: 0,
-        };
-        let mut attempts = Attempts::new(&self.client.transport.policy);
-        while download.done < total {
-            let before = download.done;
-            let result = download
-                .proceed(&self.client, to, |done| progress(done, total))
-                .await;
-            if download.done > before {
-                attempts = Attempts::new(&self.client.transport.policy);
-            }
-            match result {
-                Ok(()) if download.done < total => {
-                    let message = format!("the data end at byte {} of {total}", download.done);
-                    let error = Error::new(Kind::Unavailable, &download.what, message);
-                    attempts.pause(error).await?;
-                }
-                Ok(()) => {}
-                Err(error) => attempts.pause(error).await?,
-            }
-        }
-        to.flush()
-            .await
-            .map_err(|e| Error::new(Kind::Io, &download.what, e.to_string()))?;
-        check(&object, total, download.done, download.crc, &download.what)?;
-        Ok(object)
-    }
-}
-
-/// How far a download has come.
-struct Download {
-    what: String,
-    url: Url,
-    /// The object that was described: not one put in its place meanwhile.
-    generation: String,
-    done: u64,
-    crc: u32,
-}
-
-impl Download {
-    /// One request, from where the last one ended, until its data end.
-    async fn proceed(
-        &mut self,
-        client: &Client,
-        to: &mut (impl AsyncWrite + Unpin + Send),
-        mut progress: impl FnMut(u64) + Send,
-    ) -> Result<()> {
-        let mut call = Call::new(Method::GET, self.url.clone(), &self.what)
-            .query("alt", "media")
-            .query("generation", &self.generation);
-        if self.done > 0 {
-            call = call.header(RANGE, &format!("bytes={}-", self.done))?;
-        }
-        let mut response = client.transport.open(&call).await?;
-        if self.done > 0 && response.status() != StatusCode::PARTIAL_CONTENT {
-            let message = "a range was asked for, and something else came";
-            return Err(Error::new(Kind::Corrupt, &self.what, message));
-        }
-        loop {
-            let piece = tokio::time::timeout(STALLED, response.chunk())
-                .await
-                .map_err(|_| {
-                    let message = format!("no data within {} s", STALLED.as_secs());
-                    Error::new(Kind::Unavailable, &self.what, message)
-                })?;
-            let piece = piece.map_err(|e| Error::new(Kind::Unavailable, &self.what, chain(&e)))?;
-            let Some(piece) = piece else { return Ok(()) };
-            to.write_all(&piece)
-                .await
-                .map_err(|e| Error::new(Kind::Io, &self.what, format!("writing: {e}")))?;
-            self.crc = crc32c::crc32c_append(self.crc, &piece);
-            self.done += piece.len() as u64;
-            progress(self.done);
-        }
-    }
-}
-
-/// Compares an object's size and checksum, as the server has them, with those that were seen here.
-pub(crate) fn check(object: &Object, size: u64, seen: u64, crc: u32, what: &str) -> Result<()> {
-    let crc = BASE64_STANDARD.encode(crc.to_be_bytes());
-    let kept = object.crc32c.as_deref().unwrap_or("none");
-    if size != seen || kept != crc {
-        let message =
-            format!("{seen} bytes with CRC32C {crc} here, {size} bytes with {kept} in the bucket");
-        return Err(Error::new(Kind::Corrupt, what, message));
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::script::{Answer, Script};
-
-    fn described(data: &[u8]) -> Answer {
-        let crc = BASE64_STANDARD.encode(crc32c::crc32c(data).to_be_bytes());
-        let size = data.len();
-        Answer::json(
-            200,
-            &format!(r#"{{"size":"{size}","crc32c":"{crc}","generation":"9"}}"#),
-        )
-    }
-
-    #[tokio::test]
-    async fn a_cut_download_goes_on_where_it_was() {
-        let script = Script::play([
-            described(b"hello world"),
-            Answer::status(200, "hello world").truncated(5),
-            Answer::status(206, " world"),
-        ])
-        .await;
-        let (mut data, mut steps) = (Vec::new(), Vec::new());
-        let objects = script.client().objects("b");
-        objects
-            .download("d/o", &mut data, |done, total| steps.push((done, total)))
-            .await
-            .unwrap();
-        assert_eq!(data, b"hello world");
-        assert_eq!(steps, [(5, 11), (11, 11)]);
-        let resumed = &script.requests()[2];
-        assert_eq!(
-            resumed.target,
-            "/storage/v1/b/b/o/d%2Fo?alt=media&generation=9"
-        );
-        assert_eq!(resumed.header("range"), Some("bytes=5-"));
-    }
-
-    #[tokio::test]
-    async fn other_data_than_described_are_an_error() {
-        let script = Script::play([described(b"hello"), Answer::status(200, "hellO")]).await;
-        let objects = script.client().objects("b");
-        let error = objects
-            .download("o", &mut Vec::new(), |_, _| {})
-            .await
-            .unwrap_err();
-        assert_eq!(error.kind, Kind::Corrupt);
     }
 }

@@ -3,9 +3,7 @@ use crate::{AttachedDisk, Client, Result, json::resource};
 resource! {
     /// What instances are made from.
     InstanceTemplate {
-        name: Option<String>,
         properties: Option<InstanceProperties>,
-        self_link: Option<String>,
     }
 }
 

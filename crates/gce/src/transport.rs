@@ -1,7 +1,4 @@
-use std::{
-    future::Future,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use reqwest::{
     Method, Request, Response, StatusCode, Url,
@@ -164,39 +161,17 @@ impl Transport {
 
     /// Sends with retries, and reads the whole answer.
     pub async fn send(&self, call: &Call) -> Result<Reply> {
-        self.retrying(call, Reply::read).await
-    }
-
-    /// Sends with retries until the answer's headers are there; its body is the caller's.
-    pub async fn open(&self, call: &Call) -> Result<Response> {
-        self.retrying(call, |response| std::future::ready(Ok(response)))
-            .await
-    }
-
-    /// Sends once, for a caller who has to look before repeating.
-    pub async fn once(&self, call: &Call) -> std::result::Result<Reply, Failure> {
-        self.attempt(call, Reply::read).await
-    }
-
-    async fn retrying<T, F: Future<Output = reqwest::Result<T>>>(
-        &self,
-        call: &Call,
-        finish: impl Fn(Response) -> F,
-    ) -> Result<T> {
         let mut attempts = Attempts::new(&self.policy);
         loop {
-            match self.attempt(call, &finish).await {
-                Ok(done) => return Ok(done),
+            match self.once(call).await {
+                Ok(reply) => return Ok(reply),
                 Err(failure) => attempts.pause(failure).await?,
             }
         }
     }
 
-    async fn attempt<T, F: Future<Output = reqwest::Result<T>>>(
-        &self,
-        call: &Call,
-        finish: impl Fn(Response) -> F,
-    ) -> std::result::Result<T, Failure> {
+    /// Sends once, for a caller who has to look before repeating.
+    pub async fn once(&self, call: &Call) -> std::result::Result<Reply, Failure> {
         let unavailable = |message| Error::new(Kind::Unavailable, &call.what, message);
         let exchange = async {
             let mut request = call
@@ -213,9 +188,8 @@ impl Transport {
                 .map_err(|e| unavailable(chain(&e)))?;
             let status = response.status();
             if status.is_success() || call.resumable && status == StatusCode::PERMANENT_REDIRECT {
-                return finish(response)
-                    .await
-                    .map_err(|e| unavailable(chain(&e)).into());
+                let reply = Reply::read(response).await;
+                return reply.map_err(|e| unavailable(chain(&e)).into());
             }
             let retry_after = retry_after(response.headers());
             let body = response.bytes().await.unwrap_or_default();
@@ -281,7 +255,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// An error with its causes, without the URL: that of an upload session is as good as a token.
-pub(crate) fn chain(error: &reqwest::Error) -> String {
+fn chain(error: &reqwest::Error) -> String {
     let mut text = match () {
         () if error.is_connect() => "cannot connect".to_owned(),
         () if error.is_timeout() => "timed out".to_owned(),
@@ -313,8 +287,8 @@ mod tests {
         .await;
         script
             .client()
-            .firewalls()
-            .delete("f")
+            .images()
+            .delete("i")
             .await
             .unwrap()
             .wait()
@@ -339,11 +313,11 @@ mod tests {
     async fn retry_after_is_honoured() {
         let script = Script::play([
             Answer::status(429, "slow down").with("Retry-After", "1"),
-            Answer::json(200, r#"{"name":"z"}"#),
+            Answer::json(200, "{}"),
         ])
         .await;
         let started = Instant::now();
-        script.client().zone("z").await.unwrap();
+        script.client().region("r").await.unwrap();
         assert!(started.elapsed() >= Duration::from_secs(1));
     }
 
@@ -351,7 +325,7 @@ mod tests {
     async fn permanent_answers_are_not_retried() {
         for status in [400, 401, 403, 404, 409, 412] {
             let script = Script::play([Answer::status(status, "no")]).await;
-            let error = script.client().zone("z").await.unwrap_err();
+            let error = script.client().region("r").await.unwrap_err();
             assert_eq!(error.status, Some(status));
             assert_eq!(script.requests().len(), 1);
         }
@@ -367,7 +341,7 @@ mod tests {
         let error = script
             .client()
             .with_retry(policy)
-            .zone("z")
+            .region("r")
             .await
             .unwrap_err();
         assert_eq!((error.kind, error.status), (Kind::Unavailable, Some(503)));
@@ -378,12 +352,12 @@ mod tests {
     async fn nobody_listening_is_unavailable() {
         let closed = Endpoints::at("http://127.0.0.1:1");
         let client = crate::script::client_at(closed);
-        let error = client.zone("z").await.unwrap_err();
+        let error = client.region("r").await.unwrap_err();
         assert_eq!(error.kind, Kind::Unavailable);
         assert!(
             error
                 .to_string()
-                .starts_with("getting zone z: cannot connect"),
+                .starts_with("getting region r: cannot connect"),
             "{error}"
         );
     }

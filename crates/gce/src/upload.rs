@@ -2,6 +2,7 @@
 
 use std::{io::SeekFrom, path::Path, time::Duration};
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use reqwest::{
     Method, StatusCode, Url,
     header::{CONTENT_RANGE, HeaderMap, HeaderName, LOCATION, RANGE},
@@ -14,7 +15,6 @@ use tokio::{
 use crate::{
     Error, Kind, Object, Objects, Result,
     endpoints::join,
-    storage::check,
     transport::{Attempts, Call},
 };
 
@@ -196,6 +196,18 @@ impl<'a> Source<'a> {
     }
 }
 
+/// Compares an object's size and checksum, as the server has them, with those that were seen here.
+fn check(object: &Object, size: u64, seen: u64, crc: u32, what: &str) -> Result<()> {
+    let crc = BASE64_STANDARD.encode(crc.to_be_bytes());
+    let kept = object.crc32c.as_deref().unwrap_or("none");
+    if size != seen || kept != crc {
+        let message =
+            format!("{seen} bytes with CRC32C {crc} here, {size} bytes with {kept} in the bucket");
+        return Err(Error::new(Kind::Corrupt, what, message));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use base64::{Engine, prelude::BASE64_STANDARD};
@@ -229,10 +241,9 @@ mod tests {
     }
 
     fn object() -> Object {
-        let content_type = Some("application/gzip".into());
         Object {
             name: Some("o".into()),
-            content_type,
+            metadata: [("run".to_owned(), "r1".to_owned())].into(),
             ..Object::default()
         }
     }
@@ -273,10 +284,7 @@ mod tests {
             .collect();
         assert_eq!(ranges, expected);
         assert_eq!(requests[5].body, data[10 * MIB..18 * MIB]);
-        assert_eq!(
-            requests[0].body,
-            br#"{"name":"o","contentType":"application/gzip"}"#
-        );
+        assert_eq!(requests[0].body, br#"{"name":"o","metadata":{"run":"r1"}}"#);
         let mib = |n: usize| (n * MIB) as u64;
         let done: Vec<_> = steps.iter().map(|step| step.0).collect();
         assert_eq!(done, [mib(0), mib(8), mib(10), mib(18), mib(20)]);

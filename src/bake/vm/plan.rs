@@ -70,7 +70,6 @@ impl Builder<'_> {
                     .then_some(external)
                     .into_iter()
                     .collect(),
-                ..NetworkInterface::default()
             }],
             service_accounts: builder
                 .service_account
