@@ -161,8 +161,8 @@ async fn every_fault_does_what_it_says() {
     assert!(there.load(Ordering::SeqCst) >= 3);
 
     proxy.inject(|_| None);
-    let mut names: Vec<_> = disks
-        .list(None)
+    let mut names: Vec<_> = client
+        .all_disks()
         .await
         .unwrap()
         .into_iter()
@@ -171,7 +171,7 @@ async fn every_fault_does_what_it_says() {
     names.sort();
     assert_eq!(names, ["later", "lost", "refused", "then"]);
     let tally = proxy.tally();
-    assert_eq!(tally.methods()["compute.disks.list"], 1);
+    assert_eq!(tally.methods()["compute.disks.aggregatedList"], 1);
     assert_eq!(tally.complaints(), Vec::<String>::new());
 }
 

@@ -31,8 +31,8 @@ pub const POLICY: RetryPolicy = RetryPolicy {
 /// What the server does with one connection.
 #[derive(Clone)]
 pub enum Answer {
-    /// Status, headers, body, and how many bytes of the body really to send.
-    Http(u16, Vec<(String, String)>, String, usize),
+    /// Status, headers and body.
+    Http(u16, Vec<(String, String)>, String),
     /// Reads the request, then resets the connection.
     Cut,
     /// Resets the connection after so many bytes of the body.
@@ -41,7 +41,7 @@ pub enum Answer {
 
 impl Answer {
     pub fn status(status: u16, body: &str) -> Self {
-        Self::Http(status, Vec::new(), body.into(), body.len())
+        Self::Http(status, Vec::new(), body.into())
     }
 
     pub fn json(status: u16, body: &str) -> Self {
@@ -49,15 +49,8 @@ impl Answer {
     }
 
     pub fn with(mut self, name: &str, value: &str) -> Self {
-        if let Self::Http(_, headers, ..) = &mut self {
+        if let Self::Http(_, headers, _) = &mut self {
             headers.push((name.into(), value.into()));
-        }
-        self
-    }
-
-    pub fn truncated(mut self, len: usize) -> Self {
-        if let Self::Http(.., sent) = &mut self {
-            *sent = len;
         }
         self
     }
@@ -181,12 +174,12 @@ async fn serve(stream: TcpStream, answer: Answer, log: &Mutex<Vec<Seen>>, tally:
     contract::record("gce").add(&exchange, &verdicts, None);
     log.lock().unwrap().push(seen);
     match answer {
-        Answer::Http(status, headers, body, sent) => {
+        Answer::Http(status, headers, body) => {
             let mut head = format!("HTTP/1.1 {status} S\r\nContent-Length: {}\r\n", body.len());
             for (name, value) in headers {
                 write!(head, "{name}: {value}\r\n").unwrap();
             }
-            let text = format!("{head}Connection: close\r\n\r\n{}", &body[..sent]);
+            let text = format!("{head}Connection: close\r\n\r\n{body}");
             stream.write_all(text.as_bytes()).await.unwrap();
         }
         Answer::Cut | Answer::CutAfter(_) => stream.get_ref().set_zero_linger().unwrap(),
@@ -207,8 +200,7 @@ fn exchange(seen: &Seen, answer: &Answer) -> Exchange {
         response: Content::default(),
         partial: true,
     };
-    if let Answer::Http(status @ 200..400, headers, body, sent) = answer
-        && *sent == body.len()
+    if let Answer::Http(status @ 200..400, headers, body) = answer
         && let kind = headers.iter().find(|(name, _)| name == "Content-Type")
         && (kind.is_some() || body.is_empty())
     {
