@@ -264,7 +264,9 @@ impl<'ast> Visit<'ast> for Reader<'_> {
         let child = if let Some((_, items)) = &module.content {
             let file = self.modules[self.module].file.clone();
             self.read(&file, parent, |reader| {
-                items.iter().for_each(|item| reader.visit_item(item));
+                for item in items {
+                    reader.visit_item(item);
+                }
             })
         } else {
             self.read_file(&self.file_of(&name), parent)
