@@ -1,4 +1,8 @@
-//! The walls of the house: which room may not know which.
+//! The walls of the house: which room may not know which, and no circle of imports.
+
+mod circles;
+mod imports;
+mod picture;
 
 use std::fs;
 use std::path::{Path, PathBuf};
