@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Result, bail};
 
 use super::output::{errln, outln};
-use crate::journal::{self, Fate, Leftover, Resource, Run};
+use crate::journal::{self, Begun, Fate, Leftover, Resource};
 use crate::paths;
 
 #[derive(Debug, clap::Args)]
@@ -21,7 +21,7 @@ pub(super) struct Args {
 /// What became of one resource of a run.
 #[derive(serde::Serialize)]
 struct Row {
-    run: Run,
+    run: Begun,
     resource: Resource,
     #[serde(flatten)]
     fate: Fate,
@@ -108,7 +108,7 @@ pub(super) fn remind() {
 }
 
 fn sentence(leftover: &Leftover) -> String {
-    let Run { verb, began, .. } = &leftover.run;
+    let Begun { verb, began, .. } = &leftover.run;
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let age = now
         .unwrap_or_default()

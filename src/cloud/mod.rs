@@ -1,6 +1,7 @@
 //! Where verbs act: the one place that tells Google from the engine. It picks base URLs, credentials
 //! and names; everything else speaks to a [`gce::Client`].
 
+mod connect;
 mod place;
 
 use std::path::PathBuf;
@@ -95,7 +96,7 @@ impl Cloud {
             service_account: service_account(&endpoint.project),
             secret_manager_in_guest: ENGINE_IN_GUEST.into(),
             zone: endpoint.zone.clone(),
-            client: place::engine_client(endpoint)?,
+            client: connect::engine(endpoint)?,
             place: Place::Local {
                 engine: dir.clone(),
             },
@@ -115,12 +116,12 @@ impl Cloud {
             access: gce.credentials.clone(),
             endpoint: gce.endpoint.as_ref().map(|url| url.as_str().to_owned()),
         };
-        let credentials = place::credentials(&gce.credentials).await?;
+        let credentials = connect::credentials(&gce.credentials).await?;
         stage.finish(
             Outcome::Done,
             format!("{} in {} as {credentials}", gce.project, gce.zone),
         );
-        let endpoints = place::endpoints(gce.endpoint.as_ref().map(Endpoint::as_str));
+        let endpoints = connect::endpoints(gce.endpoint.as_ref().map(Endpoint::as_str));
         // A loopback address is an engine's: Google's APIs are never on this machine.
         let local = endpoints.are_loopback();
         let secret_manager_in_guest = if local {
@@ -151,7 +152,7 @@ impl Cloud {
             ),
             secret_manager_in_guest,
             zone: gce.zone.to_string(),
-            client: place::client(endpoints, credentials, project)?,
+            client: connect::client(endpoints, credentials, project)?,
             place,
             engine: None,
             local,

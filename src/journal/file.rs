@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use super::begun::Begun;
 use super::line::{End, Format, Line, Text, Unread};
-use super::run::Run;
 
 const SUFFIX: &str = ".journal";
 /// Of journals without checksums. A version that wrote them throws away what it cannot read, so others
@@ -53,7 +53,7 @@ pub(super) type Dead = (Vec<(JournalFile, Text)>, Vec<Unreadable>);
 
 impl JournalFile {
     /// A new one, which has its lock and first line before anybody else can see it.
-    pub fn begin(dir: &Path, run: &Run) -> Result<Self> {
+    pub fn begin(dir: &Path, run: &Begun) -> Result<Self> {
         let beginning = || format!("beginning a journal in {}", dir.display());
         fs::create_dir_all(dir).with_context(beginning)?;
         let new = tempfile::Builder::new().prefix(".new-").tempfile_in(dir);

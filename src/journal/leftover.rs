@@ -8,10 +8,10 @@ use anyhow::Result;
 use gce::Client;
 use serde::Serialize;
 
+use super::begun::{Begun, Entry};
 use super::file::{JournalFile, Unreadable};
 use super::line::{Line, Text};
 use super::resource::{RUN_LABEL, Resource};
-use super::run::{Entry, Run};
 use crate::cloud::Place;
 
 /// A request whose connection broke may take effect a moment later: look again after this.
@@ -52,7 +52,7 @@ impl fmt::Display for Fate {
 #[derive(Debug)]
 pub struct Leftover {
     /// The run.
-    pub run: Run,
+    pub run: Begun,
     pub(super) file: JournalFile,
     entries: Vec<Entry>,
     answered: bool,

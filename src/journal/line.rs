@@ -10,7 +10,7 @@ use std::fmt;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-use super::run::{Entry, Run};
+use super::begun::{Begun, Entry};
 
 /// Hex digits of a checksum.
 const SUM_LENGTH: usize = 8;
@@ -18,7 +18,7 @@ const SUM_LENGTH: usize = 8;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) enum Line {
-    Begin(Run),
+    Begin(Begun),
     /// The request that creates it is about to be sent.
     Create(Entry),
     /// Every request so far has been answered.
@@ -39,7 +39,7 @@ pub(super) enum Format {
 /// What a journal says.
 #[derive(Debug)]
 pub(super) struct Text {
-    pub run: Run,
+    pub run: Begun,
     pub entries: Vec<Entry>,
     /// Whether the last request had an answer.
     pub answered: bool,

@@ -4,11 +4,11 @@
 //! Everything that a run creates carries the run's id as a label. Clean-up deletes what is in the
 //! journal *and* carries that label, so that it never takes what somebody else has made.
 
+mod begun;
 mod file;
 mod leftover;
 mod line;
 mod resource;
-mod run;
 
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -21,10 +21,10 @@ use file::JournalFile;
 use leftover::{owned, remove_all, take};
 use line::Line;
 
+pub use begun::{Begun, Entry};
 pub use file::Unreadable;
 pub use leftover::{Dead, Fate, Leftover, dead, keep, leftovers};
 pub use resource::{RUN_LABEL, Resource};
-pub use run::{Entry, Run};
 
 /// Digits of a run's id: with 48 random bits, a million runs share none.
 const ID_DIGITS: usize = 12;
@@ -33,7 +33,7 @@ const ID_DIGITS: usize = 12;
 #[derive(Debug)]
 pub struct Journal {
     dir: PathBuf,
-    run: Run,
+    run: Begun,
     file: JournalFile,
     entries: Vec<Entry>,
     answered: bool,
@@ -44,7 +44,7 @@ impl Journal {
     pub fn begin(dir: &Path, verb: &str, place: &Place) -> Result<Self> {
         let mut id = uuid::Uuid::new_v4().simple().to_string();
         id.truncate(ID_DIGITS);
-        let run = Run {
+        let run = Begun {
             id,
             verb: verb.into(),
             began: now(),

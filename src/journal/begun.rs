@@ -1,13 +1,13 @@
-//! A run, and what it creates.
+//! A run as its journal remembers it, and what it creates.
 
 use serde::{Deserialize, Serialize};
 
 use super::resource::Resource;
 use crate::cloud::Place;
 
-/// A run of a verb.
+/// A run of a verb that has begun.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Run {
+pub struct Begun {
     /// Its id, unique: the value of its label, and fit to be part of a name.
     pub id: String,
     /// The verb.
