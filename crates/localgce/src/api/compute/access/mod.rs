@@ -24,7 +24,7 @@ use crate::engine::{Caller, Engine};
 use crate::error::Error;
 use crate::store::{accounts, policies};
 use method::{References, needed};
-pub use needs::{ACT_AS, Needs, is_shaped};
+pub use needs::{ACT_AS, is_shaped};
 
 /// What everybody may do with public images.
 const PUBLIC: [&str; 4] = [
