@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 
 use super::compute::batch as parts;
 use super::filter::Filter;
-use super::storage::content_range::ContentRange;
 use super::storage::multipart as related;
 use super::{body as json_body, condition as conditions};
+use crate::engine::storage::ContentRange;
 pub use crate::metadata::fuzzing::metadata;
 
 /// Reads a filter, and asks it about a resource.

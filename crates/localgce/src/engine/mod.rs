@@ -26,6 +26,7 @@ mod serial;
 mod sessions;
 pub mod snapshots;
 mod state;
+pub mod storage;
 mod sweep;
 pub mod templates;
 mod tokens;

@@ -13,10 +13,10 @@ use serde_json::{Map, Value, json};
 use super::super::body::Body;
 use super::super::list::ListQuery;
 use super::fields::{Field, Kind, merge, settable};
-use super::preconditions::Preconditions;
-use super::{Answer, Place, no_bucket};
+use super::place::{Answer, Place};
 use crate::clock;
 use crate::engine::Engine;
+use crate::engine::storage::{Preconditions, buckets};
 use crate::error::Error;
 use crate::key::last;
 use crate::store::{objects as store, policies, projects};
@@ -198,7 +198,7 @@ fn change(
     let mut changes = said(request)?;
     changes.retain(|field, _| !["name", "location"].contains(&field.as_str()));
     let body = engine.store.transaction(|tx| {
-        let mut body = store::bucket(tx, &place.bucket)?.ok_or_else(no_bucket)?;
+        let mut body = buckets::find(tx, &place.bucket)?;
         conditions.check(Some(&body))?;
         if let Some(fields) = body.as_object_mut().filter(|_| whole) {
             fields.retain(|field, _| {
@@ -220,8 +220,7 @@ fn change(
 pub async fn layout(State(engine): State<Arc<Engine>>, Path(place): Path<Place>) -> Answer {
     let bucket = engine
         .store
-        .transaction(|tx| store::bucket(tx, &place.bucket))?;
-    let bucket = bucket.ok_or_else(no_bucket)?;
+        .transaction(|tx| buckets::find(tx, &place.bucket))?;
     Ok(Json(json!({
         "kind": "storage#storageLayout",
         "bucket": place.bucket,
@@ -236,10 +235,9 @@ pub async fn managed_folders(
     State(engine): State<Arc<Engine>>,
     Path(place): Path<Place>,
 ) -> Answer {
-    let bucket = engine
+    engine
         .store
-        .transaction(|tx| store::bucket(tx, &place.bucket))?;
-    bucket.ok_or_else(no_bucket)?;
+        .transaction(|tx| buckets::find(tx, &place.bucket))?;
     Ok(Json(json!({"kind": "storage#managedFolders"})))
 }
 
@@ -261,7 +259,15 @@ pub async fn list(
             .as_str()
             .is_some_and(|name| name.starts_with(&prefix))
     });
-    Ok(super::bucket_list(query.page(buckets)?))
+    let page = query.page(buckets)?;
+    let mut list = json!({"kind": "storage#buckets"});
+    if !page.items.is_empty() {
+        list["items"] = page.items.into();
+    }
+    if let Some(next) = page.next {
+        list["nextPageToken"] = next.into();
+    }
+    Ok(Json(list))
 }
 
 pub async fn get(
@@ -271,8 +277,7 @@ pub async fn get(
 ) -> Answer {
     let bucket = engine
         .store
-        .transaction(|tx| store::bucket(tx, &place.bucket))?;
-    let bucket = bucket.ok_or_else(no_bucket)?;
+        .transaction(|tx| buckets::find(tx, &place.bucket))?;
     conditions.check(Some(&bucket))?;
     Ok(Json(bucket))
 }
@@ -283,7 +288,7 @@ pub async fn delete(
     Query(conditions): Query<Preconditions>,
 ) -> Result<StatusCode, Error> {
     engine.store.transaction(|tx| {
-        let bucket = store::bucket(tx, &place.bucket)?.ok_or_else(no_bucket)?;
+        let bucket = buckets::find(tx, &place.bucket)?;
         conditions.check(Some(&bucket))?;
         if !store::list(tx, &place.bucket)?.is_empty() {
             return Err(Error::conflict(

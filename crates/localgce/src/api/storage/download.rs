@@ -10,27 +10,44 @@ use axum::extract::{Path, Query, State};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
 use serde_json::Value;
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::io::ReaderStream;
 
-use super::Place;
-use super::objects::{GetQuery, find};
-use super::preconditions::Preconditions;
+use super::place::Place;
 use crate::engine::Engine;
+use crate::engine::storage::{Preconditions, objects};
 use crate::error::Error;
+use crate::store::objects::Object;
+
+#[derive(Deserialize)]
+pub struct DownloadQuery {
+    generation: Option<u64>,
+}
 
 /// The content, or the part of it that the client asks for.
 pub async fn download(
     State(engine): State<Arc<Engine>>,
     Path(place): Path<Place>,
-    Query(query): Query<GetQuery>,
+    Query(query): Query<DownloadQuery>,
     Query(conditions): Query<Preconditions>,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
-    let object = find(&engine, &place, query.generation)?;
+    let object = engine
+        .store
+        .transaction(|tx| objects::find(tx, &place.bucket, &place.object, query.generation))?;
     conditions.check(Some(&object.body))?;
+    answer(&engine, &object, &headers).await
+}
+
+/// The content of an object, or the part of it that the client asks for.
+pub async fn answer(
+    engine: &Engine,
+    object: &Object,
+    headers: &HeaderMap,
+) -> Result<Response, Error> {
     let text = |field: &str| object.body[field].as_str().unwrap_or_default().to_owned();
     let size = text("size").parse().map_err(anyhow::Error::from)?;
     let range = headers.get(RANGE).and_then(|range| range.to_str().ok());

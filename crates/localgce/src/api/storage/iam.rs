@@ -11,9 +11,10 @@ use serde_json::{Value, json};
 use super::super::body::{Body, typed};
 use super::super::grants::permits;
 use super::super::policy::{Policy, answered, of_project, replace};
-use super::{Answer, Place, no_bucket};
+use super::place::{Answer, Place};
 use crate::engine::Caller;
 use crate::engine::Engine;
+use crate::engine::storage::buckets;
 use crate::error::Error;
 use crate::store::{objects as store, policies, projects};
 
@@ -86,10 +87,7 @@ pub fn name(bucket: &str) -> String {
 }
 
 fn present(tx: &Connection, place: &Place) -> Result<Value, Error> {
-    policy(
-        tx,
-        &store::bucket(tx, &place.bucket)?.ok_or_else(no_bucket)?,
-    )
+    policy(tx, &buckets::find(tx, &place.bucket)?)
 }
 
 /// A bucket's policy: the one that somebody has set, or the one that new buckets have.

@@ -3,9 +3,6 @@
 
 mod access;
 mod buckets;
-mod commit;
-mod content;
-pub(super) mod content_range;
 mod download;
 mod fields;
 mod gate;
@@ -13,25 +10,18 @@ mod iam;
 mod listing;
 pub(super) mod multipart;
 mod objects;
-mod preconditions;
+mod place;
 mod rewrite;
 mod uploads;
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::routing::{get, post};
-use axum::{Json, Router};
-use serde::Deserialize;
-use serde_json::{Value, json};
 
-use super::list::Page;
 use crate::engine::Engine;
-use crate::error::Error;
 
 pub use iam::policies_of;
-
-/// What handlers answer.
-type Answer = Result<Json<Value>, Error>;
 
 /// All of it, at its own three prefixes.
 pub fn router(engine: &Arc<Engine>) -> Router<Arc<Engine>> {
@@ -78,33 +68,4 @@ pub fn router(engine: &Arc<Engine>) -> Router<Arc<Engine>> {
         // Where the discovery document has resumable uploads.
         .route("/resumable/upload/storage/v1/b/{bucket}/o", upload);
     gate::gated(routes, engine)
-}
-
-/// The variable parts of a URL. An object's name is one segment, its slashes escaped.
-#[derive(Deserialize)]
-struct Place {
-    bucket: String,
-    #[serde(default)]
-    object: String,
-}
-
-impl Place {
-    fn no_object(&self) -> Error {
-        Error::missing(format!("No such object: {}/{}", self.bucket, self.object))
-    }
-}
-
-fn no_bucket() -> Error {
-    Error::missing("The specified bucket does not exist.")
-}
-
-fn bucket_list(page: Page) -> Json<Value> {
-    let mut list = json!({"kind": "storage#buckets"});
-    if !page.items.is_empty() {
-        list["items"] = page.items.into();
-    }
-    if let Some(next) = page.next {
-        list["nextPageToken"] = next.into();
-    }
-    Json(list)
 }

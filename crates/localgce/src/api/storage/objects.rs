@@ -10,13 +10,14 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::super::body::Body;
-use super::commit::KEPT;
+use super::download;
 use super::fields::{Field, Kind, merge, settable};
 use super::listing::{self, ObjectListQuery};
-use super::preconditions::Preconditions;
-use super::{Answer, Place, download, no_bucket};
+use super::place::{Answer, Place};
 use crate::clock;
 use crate::engine::Engine;
+use crate::engine::storage::objects::{KEPT, find, text};
+use crate::engine::storage::{Preconditions, buckets};
 use crate::error::Error;
 use crate::store::objects as store;
 
@@ -64,7 +65,7 @@ pub async fn list(
     Query(query): Query<ObjectListQuery>,
 ) -> Answer {
     let objects = engine.store.transaction(|tx| {
-        store::bucket(tx, &place.bucket)?.ok_or_else(no_bucket)?;
+        buckets::find(tx, &place.bucket)?;
         Ok::<_, Error>(store::list(tx, &place.bucket)?)
     })?;
     listing::answer(objects, &query).map(Json)
@@ -72,8 +73,8 @@ pub async fn list(
 
 #[derive(Deserialize)]
 pub struct GetQuery {
-    pub alt: Option<String>,
-    pub generation: Option<u64>,
+    alt: Option<String>,
+    generation: Option<u64>,
 }
 
 /// The metadata, or with `alt=media` the content.
@@ -84,12 +85,13 @@ pub async fn get(
     Query(conditions): Query<Preconditions>,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
-    if query.alt.as_deref() == Some("media") {
-        let (engine, place) = (State(engine), Path(place));
-        return download::download(engine, place, Query(query), Query(conditions), headers).await;
-    }
-    let object = find(&engine, &place, query.generation)?;
+    let object = engine
+        .store
+        .transaction(|tx| find(tx, &place.bucket, &place.object, query.generation))?;
     conditions.check(Some(&object.body))?;
+    if query.alt.as_deref() == Some("media") {
+        return download::answer(&engine, &object, &headers).await;
+    }
     Ok(Json(object.body).into_response())
 }
 
@@ -141,7 +143,7 @@ fn change(
     // Of the content and where it lies, not of the metadata.
     changes.retain(|field, _| !["crc32c", "md5Hash", "storageClass"].contains(&field.as_str()));
     let body = engine.store.transaction(|tx| {
-        let mut object = find_in(tx, place, generation)?;
+        let mut object = find(tx, &place.bucket, &place.object, generation)?;
         conditions.check(Some(&object.body))?;
         if let Some(fields) = object.body.as_object_mut().filter(|_| whole) {
             fields.retain(|field, _| !KEPT.contains(&field.as_str()));
@@ -165,37 +167,10 @@ pub async fn delete(
     Query(conditions): Query<Preconditions>,
 ) -> Result<StatusCode, Error> {
     engine.store.transaction(|tx| {
-        let object = find_in(tx, &place, query.generation)?;
+        let object = find(tx, &place.bucket, &place.object, query.generation)?;
         conditions.check(Some(&object.body))?;
         Ok::<_, Error>(store::remove(tx, &place.bucket, &place.object)?)
     })?;
     engine.sweep();
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// An object, by its generation if that is given.
-pub fn find(
-    engine: &Engine,
-    place: &Place,
-    generation: Option<u64>,
-) -> Result<store::Object, Error> {
-    engine
-        .store
-        .transaction(|tx| find_in(tx, place, generation))
-}
-
-fn find_in(
-    tx: &rusqlite::Connection,
-    place: &Place,
-    generation: Option<u64>,
-) -> Result<store::Object, Error> {
-    store::bucket(tx, &place.bucket)?.ok_or_else(no_bucket)?;
-    store::get(tx, &place.bucket, &place.object)?
-        .filter(|object| generation.is_none_or(|wanted| wanted == object.generation))
-        .ok_or_else(|| place.no_object())
-}
-
-/// A field of what the client says about an object.
-pub fn text<'a>(metadata: &'a Value, field: &str) -> Option<&'a str> {
-    metadata[field].as_str().filter(|text| !text.is_empty())
 }

@@ -8,14 +8,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::body::Body;
-use super::commit::{KEPT, New, commit};
 use super::fields::{merge, settable};
-use super::objects::{OWN, SETTABLE, find};
-use super::preconditions::Preconditions;
-use super::{Answer, Place, content};
-use crate::engine::{Draft, Engine};
+use super::objects::{OWN, SETTABLE};
+use super::place::{Answer, Place};
+use crate::engine::Engine;
+use crate::engine::storage::objects::{KEPT, find};
+use crate::engine::storage::{self, New, Preconditions};
 use crate::error::Error;
-use crate::store::objects as store;
 
 /// As many objects make one at most.
 const SOURCES: usize = 32;
@@ -98,11 +97,9 @@ async fn duplicate(
     conditions: Preconditions,
     metadata: Value,
 ) -> Result<Value, Error> {
-    let place = Place {
-        bucket: places.bucket,
-        object: places.object,
-    };
-    let source = find(engine, &place, query.source_generation)?;
+    let source = engine
+        .store
+        .transaction(|tx| find(tx, &places.bucket, &places.object, query.source_generation))?;
     Preconditions::generation(query.if_source_generation_match).check(Some(&source.body))?;
     let mut described = json!({});
     for field in KEPT.iter().chain(&["contentType"]) {
@@ -117,7 +114,7 @@ async fn duplicate(
         metadata: described,
         conditions,
     };
-    join(engine, &[source], new).await
+    storage::copy(engine, &source, new).await
 }
 
 /// One object of several, one behind the other.
@@ -135,11 +132,10 @@ pub async fn compose(
     }
     let mut sources = Vec::new();
     for source in &request.source_objects {
-        let place = Place {
-            bucket: place.bucket.clone(),
-            object: source.name.clone(),
-        };
-        let object = find(&engine, &place, source.generation.map(|number| number.0))?;
+        let generation = source.generation.map(|number| number.0);
+        let object = engine
+            .store
+            .transaction(|tx| find(tx, &place.bucket, &source.name, generation))?;
         let wanted = source
             .object_preconditions
             .as_ref()
@@ -158,42 +154,14 @@ pub async fn compose(
     }
     let new = New {
         metadata: Value::Object(metadata),
-        bucket: place.bucket.clone(),
-        name: place.object.clone(),
+        bucket: place.bucket,
+        name: place.object,
         conditions,
     };
-    let mut body = join(&engine, &sources, new).await?;
-    engine.store.transaction(|tx| {
-        if request.delete_source_objects {
-            for source in &request.source_objects {
-                store::remove(tx, &place.bucket, &source.name)?;
-            }
-        }
-        let Some(mut object) = store::get(tx, &place.bucket, &place.object)? else {
-            return Ok::<_, Error>(());
-        };
-        object.body["componentCount"] = sources.len().into();
-        if let Some(fields) = object.body.as_object_mut() {
-            fields.shift_remove("md5Hash");
-        }
-        body = object.body.clone();
-        Ok(store::put(tx, &place.bucket, &place.object, &object)?)
-    })?;
-    engine.sweep();
-    Ok(Json(body))
-}
-
-/// Makes an object of the contents of others.
-async fn join(engine: &Arc<Engine>, sources: &[store::Object], new: New) -> Result<Value, Error> {
-    let draft = Draft::begin(engine)?;
-    for source in sources {
-        let from = engine.content_file(&source.file);
-        let copied = content::copy(&from, 0..content::length(&from), &draft.path()).await;
-        if copied.is_err() && !from.exists() {
-            let why = "A source object was replaced or deleted while it was copied.";
-            return Err(Error::conflict("conflict", why));
-        }
-        copied?;
-    }
-    commit(engine, draft, new).await
+    let spent = request.source_objects.iter();
+    let spent = spent.filter(|_| request.delete_source_objects);
+    let spent: Vec<_> = spent.map(|source| source.name.as_str()).collect();
+    storage::compose(&engine, &sources, new, &spent)
+        .await
+        .map(Json)
 }

@@ -8,6 +8,7 @@ use crate::error::Error;
 /// The query parameters; generation 0 is that of what is not there.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
+#[expect(clippy::struct_field_names, reason = "Google's words")]
 pub struct Preconditions {
     if_generation_match: Option<u64>,
     if_generation_not_match: Option<u64>,

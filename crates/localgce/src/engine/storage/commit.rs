@@ -5,25 +5,15 @@ use std::sync::Arc;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
+use super::buckets;
 use super::content::{self, Summary};
-use super::no_bucket;
-use super::objects::text;
+use super::objects::{KEPT, text};
 use super::preconditions::Preconditions;
 use crate::clock;
 use crate::engine::{Draft, Engine};
 use crate::error::Error;
 use crate::store::counters::{self, Counter};
 use crate::store::objects::{self as store, Object, Upload};
-
-/// What a client may say of an object besides its content, and is kept as it is.
-pub const KEPT: [&str; 6] = [
-    "contentEncoding",
-    "contentDisposition",
-    "contentLanguage",
-    "cacheControl",
-    "customTime",
-    "metadata",
-];
 
 /// An object that is to be.
 pub struct New {
@@ -99,7 +89,7 @@ pub async fn make(
         }
     }
     let body = engine.store.transaction(|tx| {
-        store::bucket(tx, &new.bucket)?.ok_or_else(no_bucket)?;
+        buckets::find(tx, &new.bucket)?;
         let before = store::get(tx, &new.bucket, &new.name)?;
         new.conditions
             .check(before.as_ref().map(|object| &object.body))?;

@@ -1,0 +1,10 @@
+use rusqlite::Connection;
+use serde_json::Value;
+
+use crate::error::Error;
+use crate::store::objects as store;
+
+/// A bucket, or Google's refusal if there is no such bucket.
+pub fn find(tx: &Connection, name: &str) -> Result<Value, Error> {
+    store::bucket(tx, name)?.ok_or_else(|| Error::missing("The specified bucket does not exist."))
+}
