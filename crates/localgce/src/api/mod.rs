@@ -6,6 +6,7 @@
 pub mod auth;
 mod billing;
 pub mod body;
+mod call;
 mod compute;
 mod condition;
 mod filter;
@@ -13,15 +14,18 @@ mod filter;
 pub mod fuzzing;
 mod gate;
 mod grants;
+mod handler;
 mod iam;
 mod list;
 mod long_operations;
+mod method;
 mod policy;
 mod resourcemanager;
 mod secretmanager;
 mod serviceusage;
 mod storage;
 mod sts;
+mod table;
 
 use std::sync::Arc;
 
@@ -32,18 +36,23 @@ use axum::response::IntoResponse;
 use axum::routing::post;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::catalog::services::{COMPUTE, IAM, SECRET_MANAGER};
+use crate::catalog::services::{COMPUTE, IAM};
 use crate::engine::Engine;
 use crate::error::Error;
 use gate::gated;
+use table::Table;
+
+/// What is served.
+fn tables() -> impl Iterator<Item = Table> {
+    secretmanager::tables().into_iter().chain(compute::tables())
+}
 
 /// All APIs; the same on the loopback port and inside the VMs.
 pub fn router(engine: &Arc<Engine>) -> Router {
     let projects = Router::new()
-        .merge(gated(secretmanager::router(), engine, SECRET_MANAGER))
         .merge(gated(iam::project_router(), engine, IAM))
         .merge(serviceusage::router());
-    Router::new()
+    let rest = Router::new()
         .nest(
             "/compute/v1/projects/{project}",
             gated(compute::router(engine), engine, COMPUTE),
@@ -58,7 +67,9 @@ pub fn router(engine: &Arc<Engine>) -> Router {
         .merge(billing::router())
         .merge(iam::router())
         .merge(long_operations::router())
-        .fallback(|OriginalUri(uri): OriginalUri| async move { Error::not_found(uri.path()) })
+        .fallback(|OriginalUri(uri): OriginalUri| async move { Error::not_found(uri.path()) });
+    table::router(tables())
+        .fallback_service(rest.with_state(Arc::clone(engine)))
         .layer(from_fn_with_state(Arc::clone(engine), auth::authenticate))
         .layer(DefaultBodyLimit::max(body::LIMIT))
         // Its body says who calls.

@@ -7,8 +7,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::body::{prune, typed};
+use super::call::Call;
 use super::condition::flaw;
 use super::grants::permits;
+use super::handler::{Handler, json, plain};
+use super::method::Need;
 use crate::engine::Caller;
 use crate::error::Error;
 use crate::store::{accounts, policies, projects, roles};
@@ -21,7 +24,7 @@ const WITH_CONDITION: &str = "_withcond_";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct SetIamPolicyRequest {
+struct SetIamPolicyRequest {
     policy: Policy,
     #[serde(rename = "updateMask")]
     _update_mask: Option<String>,
@@ -74,44 +77,99 @@ struct Options {
 
 /// The query of a `getIamPolicy` that is a GET.
 #[derive(Deserialize)]
-pub struct PolicyQuery {
+struct PolicyQuery {
     #[serde(rename = "options.requestedPolicyVersion", default)]
-    pub version: u8,
+    version: u8,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct TestIamPermissionsRequest {
+struct TestIamPermissionsRequest {
     #[serde(default)]
     permissions: Vec<String>,
 }
 
-impl TestIamPermissionsRequest {
-    /// The answer: those of the permissions that the caller has.
-    pub fn answer(
-        self,
-        tx: &Connection,
-        caller: &Caller,
-        resource: &str,
-        policies: &[&Value],
-    ) -> Result<Value, Error> {
-        let mut held = Vec::new();
-        for permission in self.permissions {
-            if permission.contains('*') {
-                return Err(Error::invalid(format!(
-                    "Permission {permission} is not valid for this resource."
-                )));
-            }
-            if permits(tx, caller, &permission, resource, policies)? {
-                held.push(permission);
-            }
+/// A resource that has a policy.
+pub struct Guarded {
+    /// Its name, as conditions call it.
+    pub name: String,
+    /// Its own policy.
+    pub own: Value,
+    /// Its project's.
+    pub above: Value,
+}
+
+/// Finds the resource that a call is about.
+pub type Find = fn(&Connection, &Call) -> Result<Guarded, Error>;
+
+/// Keeps the policy of a resource, by the resource's name.
+pub type Keep = fn(&Connection, &str, &Value) -> rusqlite::Result<()>;
+
+/// `getIamPolicy` by POST.
+pub fn get(find: Find) -> Handler {
+    json(move |call, tx, request: GetIamPolicyRequest| {
+        let policy = find(tx, call)?.own;
+        Ok(answered(policy, request.options.requested_policy_version))
+    })
+}
+
+/// `getIamPolicy` by GET.
+pub fn get_by_query(find: Find) -> Handler {
+    plain(move |call, tx| {
+        let query: PolicyQuery = call.query()?;
+        Ok(answered(find(tx, call)?.own, query.version))
+    })
+}
+
+/// `setIamPolicy`.
+pub fn set(find: Find, keep: Keep) -> Handler {
+    json(move |call, tx, request: SetIamPolicyRequest| {
+        let resource = find(tx, call)?;
+        let policy = replace(tx, &resource.own, request.policy)?;
+        keep(tx, &resource.name, &policy)?;
+        Ok(answered(policy, CONDITIONAL))
+    })
+}
+
+/// `testIamPermissions`: which of the permissions the caller has.
+pub fn test(find: Find) -> Handler {
+    json(move |call, tx, request: TestIamPermissionsRequest| {
+        let resource = find(tx, call)?;
+        held(
+            tx,
+            &call.caller,
+            request,
+            &resource.name,
+            &resource.own,
+            &resource.above,
+        )
+    })
+}
+
+fn held(
+    tx: &Connection,
+    caller: &Caller,
+    request: TestIamPermissionsRequest,
+    resource: &str,
+    own: &Value,
+    above: &Value,
+) -> Result<Value, Error> {
+    let mut held = Vec::new();
+    for permission in request.permissions {
+        if permission.contains('*') {
+            return Err(Error::invalid(format!(
+                "Permission {permission} is not valid for this resource."
+            )));
         }
-        Ok(if held.is_empty() {
-            json!({})
-        } else {
-            json!({"permissions": held})
-        })
+        if permits(tx, caller, &permission, resource, &[own, above])? {
+            held.push(permission);
+        }
     }
+    Ok(if held.is_empty() {
+        json!({})
+    } else {
+        json!({"permissions": held})
+    })
 }
 
 /// A resource whose policy the store keeps by its name.
@@ -143,14 +201,14 @@ impl Resource<'_> {
             "setIamPolicy" => {
                 let request: SetIamPolicyRequest = typed(body)?;
                 self.require(tx, caller, method)?;
-                let policy = replace(tx, &own, request.into())?;
+                let policy = replace(tx, &own, request.policy)?;
                 policies::set(tx, self.name, &policy)?;
                 Ok(answered(policy, CONDITIONAL))
             }
             "testIamPermissions" => {
                 let request: TestIamPermissionsRequest = typed(body)?;
                 let above = of_project(tx, self.project)?;
-                request.answer(tx, caller, self.name, &[&own, &above])
+                held(tx, caller, request, self.name, &own, &above)
             }
             method => Err(no_such_method(method)),
         }
@@ -175,10 +233,47 @@ impl Resource<'_> {
     }
 }
 
-impl From<SetIamPolicyRequest> for Policy {
-    fn from(request: SetIamPolicyRequest) -> Self {
-        request.policy
+impl Guarded {
+    /// A resource of a project whose policy the store keeps by the resource's name.
+    pub fn new(tx: &Connection, project: &str, name: String) -> Result<Self, Error> {
+        Ok(Self {
+            own: policies::get(tx, &name)?,
+            above: of_project(tx, project)?,
+            name,
+        })
     }
+
+    /// Whether the caller has a permission, here or on something below it.
+    pub fn permits(
+        &self,
+        tx: &Connection,
+        caller: &Caller,
+        permission: &str,
+        resource: &str,
+    ) -> Result<bool, Error> {
+        permits(tx, caller, permission, resource, &[&self.own, &self.above])
+    }
+}
+
+/// Refuses a caller who has not a permission on `projects/P` or on something below it.
+pub fn require(tx: &Connection, caller: &Caller, need: &Need) -> Result<(), Error> {
+    let Need {
+        permission,
+        resource,
+    } = need;
+    let project = resource.split('/').nth(1).unwrap_or_default();
+    let guarded = Guarded::new(tx, project, resource.clone())?;
+    if guarded.permits(tx, caller, permission, resource)? {
+        return Ok(());
+    }
+    Err(Error::forbidden(format!(
+        "Permission '{permission}' denied on resource '//{resource}' (or it may not exist)."
+    ))
+    .because(
+        "IAM_PERMISSION_DENIED",
+        "iam.googleapis.com",
+        &json!({"permission": permission, "resource": resource}),
+    ))
 }
 
 /// The policy of a project, by the project's id.

@@ -117,7 +117,7 @@ fn nothing_in(scope: &str) -> Value {
 }
 
 /// Where resources of a kind can be.
-fn scopes(kind: Kind) -> Vec<Scope> {
+pub fn scopes(kind: Kind) -> Vec<Scope> {
     let region = || Scope::Region(REGION.into());
     let mut scopes = match kind {
         Kind::InstanceTemplate => return vec![Scope::Global, region()],

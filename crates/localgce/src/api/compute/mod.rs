@@ -2,12 +2,14 @@
 
 mod access;
 pub(super) mod batch;
+mod call;
 mod collections;
 mod disks;
 mod firewalls;
 mod group_managers;
 mod groups;
 mod guest_attributes;
+mod handlers;
 mod images;
 mod instance_templates;
 mod instances;
@@ -26,10 +28,26 @@ mod subnetworks;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::response::IntoResponse;
 
+use super::table::{Api, Table, project_in_path};
+use crate::catalog::services::COMPUTE;
 use crate::engine::Engine;
 
 pub use batch::{LIMIT as BATCH_LIMIT, batch};
+
+static API: Api = Api {
+    service: Some(COMPUTE),
+    project: project_in_path,
+    resource: access::resource,
+    permit: access::check,
+    refuse: IntoResponse::into_response,
+};
+
+/// Its methods: one line for each resource.
+pub fn tables() -> [Table; 1] {
+    [operations::methods()].map(|methods| Table { api: &API, methods })
+}
 
 /// What is below `projects/{project}`.
 pub fn router(engine: &Arc<Engine>) -> Router<Arc<Engine>> {
@@ -48,7 +66,6 @@ pub fn router(engine: &Arc<Engine>) -> Router<Arc<Engine>> {
         .merge(disks::router())
         .merge(snapshots::router())
         .merge(resource_policies::router())
-        .merge(firewalls::router())
-        .merge(operations::router());
+        .merge(firewalls::router());
     access::checked(routes, engine)
 }

@@ -1,103 +1,99 @@
 //! Secret Manager, version 1.
 
-mod iam;
 mod secrets;
 mod versions;
 
-use std::sync::Arc;
-
-use axum::routing::get;
-use axum::{Json, Router};
+use axum::response::IntoResponse;
 use rusqlite::Connection;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::call::Call;
 use super::list::Page;
-use super::policy;
+use super::method::Need;
+use super::policy::{Guarded, of_project};
+use super::table::{Api, Table, project_in_path};
 use crate::catalog;
+use crate::catalog::services::SECRET_MANAGER;
 use crate::engine::Caller;
-use crate::engine::Engine;
 use crate::error::{Error, Status};
 use crate::store::{projects, secrets as store};
 
-/// What handlers answer.
-type Answer = Result<Json<Value>, Status>;
+static API: Api = Api {
+    service: Some(SECRET_MANAGER),
+    project: project_in_path,
+    resource,
+    permit,
+    refuse: |error| Status(error).into_response(),
+};
 
-/// What is below `projects/{project}`. Custom methods such as `:access` are part of a path's last
-/// segment, and told apart by the handlers.
-pub fn router() -> Router<Arc<Engine>> {
-    let secret = get(secrets::get)
-        .post(secrets::post)
-        .patch(secrets::patch)
-        .delete(secrets::delete);
-    let version = get(versions::get).post(versions::post);
-    Router::new()
-        .route("/secrets", get(secrets::list).post(secrets::create))
-        .route("/secrets/{secret}", secret)
-        .route("/secrets/{secret}/versions", get(versions::list))
-        .route("/secrets/{secret}/versions/{version}", version)
+/// Its methods.
+pub fn tables() -> [Table; 2] {
+    [secrets::methods(), versions::methods()].map(|methods| Table { api: &API, methods })
 }
 
-/// The variable parts of a URL.
-#[derive(Deserialize)]
-struct Place {
-    project: String,
-    secret: Option<String>,
-    version: Option<String>,
-}
-
-impl Place {
-    /// `projects/N`, by the project's number as Google answers.
-    fn project(&self) -> Result<String, Error> {
-        if self.project.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Ok(format!("projects/{}", self.project));
-        }
-        match catalog::project(&self.project) {
-            Some(project) => Ok(format!("projects/{}", project.number)),
-            None => Err(denied(
-                "resourcemanager.projects.get",
-                &format!("projects/{}", self.project),
-            )),
-        }
+/// `projects/N`, by the project's number as Google answers.
+fn project(call: &Call) -> Result<String, Error> {
+    let project = call.project();
+    if project.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Ok(format!("projects/{project}"));
     }
-
-    /// The secret's name, and the custom method.
-    fn secret(&self) -> Result<(String, &str), Error> {
-        let secret = self.secret.as_deref().unwrap_or_default();
-        let (id, method) = secret.split_once(':').unwrap_or((secret, ""));
-        Ok((format!("{}/secrets/{id}", self.project()?), method))
-    }
-
-    /// The version's number or alias, and the custom method.
-    fn version(&self) -> (&str, &str) {
-        let version = self.version.as_deref().unwrap_or_default();
-        version.split_once(':').unwrap_or((version, ""))
+    match catalog::project(project) {
+        Some(project) => Ok(format!("projects/{}", project.number)),
+        None => Err(denied(
+            "resourcemanager.projects.get",
+            &format!("projects/{project}"),
+        )),
     }
 }
 
-/// Refuses whom neither the secret's IAM policy nor its project's gives this permission. What does
-/// not exist is nobody's but the owner's to know.
-fn allow(
-    tx: &Connection,
-    caller: &Caller,
-    permission: &str,
-    secret: &str,
-    resource: &str,
-) -> Result<(), Error> {
-    if iam::permitted(tx, caller, permission, secret, resource)? {
-        Ok(())
-    } else {
-        Err(denied(permission, resource))
-    }
+/// The name of the secret that a call is about.
+fn secret(call: &Call) -> Result<String, Error> {
+    Ok(format!(
+        "{}/secrets/{}",
+        project(call)?,
+        call.variable("secretsId")
+    ))
 }
 
-/// The policy of the project in a name that begins with `projects/N`.
-fn project_policy(tx: &Connection, name: &str) -> Result<Value, Error> {
+/// The project, secret or version that a call is about.
+fn resource(_: &Connection, call: &Call) -> Result<String, Error> {
+    let [secret, version] = ["secretsId", "versionsId"].map(|name| call.variable(name));
+    let project = project(call)?;
+    Ok(match (secret, version) {
+        ("", _) => project,
+        (secret, "") => format!("{project}/secrets/{secret}"),
+        (secret, version) => format!("{project}/secrets/{secret}/versions/{version}"),
+    })
+}
+
+/// Refuses whom neither the secret's policy nor its project's gives the permission. What does not exist
+/// is nobody's but the owner's to know.
+fn permit(tx: &Connection, caller: &Caller, need: &Need) -> Result<(), Error> {
+    let Need {
+        permission,
+        resource,
+    } = need;
+    let secret = resource.split("/versions/").next().unwrap_or_default();
+    let guarded = guarded(tx, secret.to_owned())?;
+    if guarded.permits(tx, caller, permission, resource)? {
+        return Ok(());
+    }
+    Err(denied(permission, resource))
+}
+
+/// A secret, there or not, with the policies that count for it. Its name begins with `projects/N`.
+fn guarded(tx: &Connection, name: String) -> Result<Guarded, Error> {
     let number = name.split('/').nth(1).unwrap_or_default();
-    match projects::get(tx, number)? {
-        Some(project) => policy::of_project(tx, &project.id),
-        None => Ok(json!({})),
-    }
+    let above = match projects::get(tx, number)? {
+        Some(project) => of_project(tx, &project.id)?,
+        None => json!({}),
+    };
+    let own = store::get(tx, &name)?.map(|secret| secret.policy);
+    Ok(Guarded {
+        name,
+        own: own.unwrap_or_default(),
+        above,
+    })
 }
 
 fn denied(permission: &str, resource: &str) -> Error {
@@ -121,17 +117,18 @@ fn find(tx: &Connection, name: &str) -> Result<store::Secret, Error> {
     store::get(tx, name)?.ok_or_else(|| Error::missing(format!("Secret [{name}] not found.")))
 }
 
-fn no_such_method(method: &str) -> Status {
-    policy::no_such_method(method).into()
-}
-
-fn listing(name: &str, total: usize, page: Page) -> Json<Value> {
+fn listing(name: &str, total: usize, page: Page) -> Value {
     let mut list = page.body(name);
     list["totalSize"] = total.into();
-    Json(list)
+    list
 }
 
-/// Changes with everything that it is made from.
-fn etag(value: &Value) -> String {
-    format!("\"{:08x}\"", crc32c::crc32c(value.to_string().as_bytes()))
+/// The body with an etag that changes with everything else in it.
+fn with_etag(mut body: Value) -> Value {
+    if let Some(fields) = body.as_object_mut() {
+        fields.shift_remove("etag");
+    }
+    let hash = crc32c::crc32c(body.to_string().as_bytes());
+    body["etag"] = format!("\"{hash:08x}\"").into();
+    body
 }

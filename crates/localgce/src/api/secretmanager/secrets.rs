@@ -1,28 +1,83 @@
 //! Secrets.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use axum::extract::{Path, Query, Request, State};
-use axum::{Extension, Json};
+use rusqlite::Connection;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::body::{Body, Int64, StringMap};
+use super::super::body::{Int64, StringMap};
+use super::super::call::Call;
+use super::super::handler::{json, plain};
 use super::super::list::ListQuery;
-use super::super::policy::PolicyQuery;
-use super::{
-    Answer, Place, allow, etag, find, iam, listing, no_such_method, seen, store, versions,
-};
+use super::super::method::{self, Method};
+use super::super::policy::{self, Guarded};
+use super::{find, guarded, listing, project, secret, seen, store, with_etag};
 use crate::clock;
-use crate::engine::Caller;
-use crate::engine::Engine;
-use crate::error::{Error, Status};
+use crate::error::Error;
+
+pub fn methods() -> Vec<Method> {
+    vec![
+        method::get(
+            "secretmanager.projects.secrets.list",
+            "v1/projects/{projectsId}/secrets",
+        )
+        .needs("secretmanager.secrets.list", plain(list)),
+        method::post(
+            "secretmanager.projects.secrets.create",
+            "v1/projects/{projectsId}/secrets",
+        )
+        .needs("secretmanager.secrets.create", json(create)),
+        method::get(
+            "secretmanager.projects.secrets.get",
+            "v1/projects/{projectsId}/secrets/{secretsId}",
+        )
+        .needs("secretmanager.secrets.get", plain(get)),
+        method::patch(
+            "secretmanager.projects.secrets.patch",
+            "v1/projects/{projectsId}/secrets/{secretsId}",
+        )
+        .needs("secretmanager.secrets.update", json(patch)),
+        method::delete(
+            "secretmanager.projects.secrets.delete",
+            "v1/projects/{projectsId}/secrets/{secretsId}",
+        )
+        .needs("secretmanager.secrets.delete", plain(delete)),
+        method::get(
+            "secretmanager.projects.secrets.getIamPolicy",
+            "v1/projects/{projectsId}/secrets/{secretsId}:getIamPolicy",
+        )
+        .needs(
+            "secretmanager.secrets.getIamPolicy",
+            policy::get_by_query(present),
+        ),
+        method::post(
+            "secretmanager.projects.secrets.setIamPolicy",
+            "v1/projects/{projectsId}/secrets/{secretsId}:setIamPolicy",
+        )
+        .needs(
+            "secretmanager.secrets.setIamPolicy",
+            policy::set(present, store::set_policy),
+        ),
+        method::post(
+            "secretmanager.projects.secrets.testIamPermissions",
+            "v1/projects/{projectsId}/secrets/{secretsId}:testIamPermissions",
+        )
+        .open(policy::test(|tx, call| guarded(tx, secret(call)?))),
+    ]
+}
+
+/// The secret that a call is about, with the policies that count for it.
+fn present(tx: &Connection, call: &Call) -> Result<Guarded, Error> {
+    let name = secret(call)?;
+    find(tx, &name)?;
+    guarded(tx, name)
+}
 
 /// A secret that is to be, or changes of one.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Secret {
+struct Secret {
     replication: Option<Replication>,
     #[serde(default)]
     labels: StringMap,
@@ -58,83 +113,64 @@ struct Replication {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct CreateQuery {
+struct CreateQuery {
     #[serde(default)]
     secret_id: String,
 }
 
-pub async fn create(
-    State(engine): State<Arc<Engine>>,
-    Extension(caller): Extension<Caller>,
-    Path(place): Path<Place>,
-    Query(query): Query<CreateQuery>,
-    Body(secret): Body<Secret>,
-) -> Answer {
-    let project = place.project()?;
-    let id = query.secret_id;
-    let fields = secret.fields();
-    let good = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    let name = format!("{project}/secrets/{id}");
-    let body = engine.store.transaction(|tx| {
-        allow(tx, &caller, "secretmanager.secrets.create", &name, &project)?;
-        if id.is_empty() || id.len() > 255 || !id.chars().all(good) {
-            return Err(Error::invalid(format!(
-                "The provided Secret ID [{id}] does not match the expected format \
-                 [[a-zA-Z_0-9-]{{1,255}}]"
-            )));
-        }
-        let replication = match secret.replication {
-            Some(Replication {
-                automatic: Some(automatic),
-                user_managed: None,
-            }) => {
-                json!({"automatic": automatic})
-            }
-            Some(Replication {
-                automatic: None,
-                user_managed: Some(managed),
-            }) => {
-                json!({"userManaged": managed})
-            }
-            _ => {
-                return Err(Error::invalid(
-                    "secret.replication is required: automatic or userManaged",
-                ));
-            }
-        };
-        if store::get(tx, &name)?.is_some() {
-            let message = format!("Secret [{name}] already exists.");
-            return Err(Error::conflict("alreadyExists", message));
-        }
-        let mut body =
-            json!({"name": name, "replication": replication, "createTime": clock::now()});
-        for (field, map) in fields {
-            set(&mut body, field, map);
-        }
-        body["etag"] = etag(&body).into();
-        store::insert(tx, &name, &body)?;
-        Ok(body)
-    })?;
-    Ok(Json(body))
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PatchQuery {
+    update_mask: Option<String>,
 }
 
-pub async fn list(
-    State(engine): State<Arc<Engine>>,
-    Extension(caller): Extension<Caller>,
-    Path(place): Path<Place>,
-    Query(query): Query<ListQuery>,
-) -> Answer {
-    let project = place.project()?;
-    let secrets = engine.store.transaction(|tx| {
-        allow(
-            tx,
-            &caller,
-            "secretmanager.secrets.list",
-            &project,
-            &project,
-        )?;
-        Ok::<_, Error>(store::list(tx, &project)?)
-    })?;
+#[derive(Deserialize)]
+struct DeleteQuery {
+    etag: Option<String>,
+}
+
+fn create(call: &Call, tx: &Connection, request: Secret) -> Result<Value, Error> {
+    let CreateQuery { secret_id: id } = call.query()?;
+    let good = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if id.is_empty() || id.len() > 255 || !id.chars().all(good) {
+        return Err(Error::invalid(format!(
+            "The provided Secret ID [{id}] does not match the expected format \
+             [[a-zA-Z_0-9-]{{1,255}}]"
+        )));
+    }
+    let name = format!("{}/secrets/{id}", project(call)?);
+    let fields = request.fields();
+    let replication = match request.replication {
+        Some(Replication {
+            automatic: Some(automatic),
+            user_managed: None,
+        }) => json!({"automatic": automatic}),
+        Some(Replication {
+            automatic: None,
+            user_managed: Some(managed),
+        }) => json!({"userManaged": managed}),
+        _ => {
+            return Err(Error::invalid(
+                "secret.replication is required: automatic or userManaged",
+            ));
+        }
+    };
+    if store::get(tx, &name)?.is_some() {
+        let message = format!("Secret [{name}] already exists.");
+        return Err(Error::conflict("alreadyExists", message));
+    }
+    let mut body = json!({"name": name, "replication": replication, "createTime": clock::now()});
+    for (field, map) in fields {
+        set(&mut body, field, map);
+    }
+    let body = with_etag(body);
+    store::insert(tx, &name, &body)?;
+    Ok(body)
+}
+
+fn list(call: &Call, tx: &Connection) -> Result<Value, Error> {
+    let query: ListQuery = call.query()?;
+    let secrets = store::list(tx, &project(call)?)?;
     Ok(listing("secrets", secrets.len(), query.page(secrets)?))
 }
 
@@ -147,63 +183,40 @@ fn set(body: &mut Value, field: &str, map: Value) {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PatchQuery {
-    update_mask: Option<String>,
-}
-
-pub async fn patch(
-    State(engine): State<Arc<Engine>>,
-    Extension(caller): Extension<Caller>,
-    Path(place): Path<Place>,
-    Query(query): Query<PatchQuery>,
-    Body(secret): Body<Secret>,
-) -> Answer {
-    let (name, _) = place.secret()?;
-    let mask = query.update_mask.unwrap_or_default();
-    let masked: Vec<_> = mask.split(',').filter(|field| !field.is_empty()).collect();
-    let body = engine.store.transaction(|tx| {
-        allow(tx, &caller, "secretmanager.secrets.update", &name, &name)?;
-        let mut body = find(tx, &name)?.body;
-        seen(&body, secret.etag.as_deref())?;
-        if masked.is_empty() {
-            return Err(Error::invalid(
-                "update_mask is required: which fields to change",
-            ));
-        }
-        for path in masked {
-            let field = path.replace('_', "");
-            let change = secret
-                .fields()
-                .into_iter()
-                .find(|(name, _)| name.eq_ignore_ascii_case(&field));
-            let (field, map) = change.ok_or_else(|| {
-                Error::invalid(format!(
-                    "The field {path} of a secret does not change in this engine: labels, \
-                     annotations and versionAliases do."
-                ))
-            })?;
-            set(&mut body, field, map);
-        }
-        check_aliases(tx, &name, &body)?;
-        if let Some(fields) = body.as_object_mut() {
-            fields.shift_remove("etag");
-        }
-        body["etag"] = etag(&body).into();
-        store::update(tx, &name, &body)?;
-        Ok(body)
-    })?;
-    Ok(Json(body))
+fn patch(call: &Call, tx: &Connection, request: Secret) -> Result<Value, Error> {
+    let PatchQuery { update_mask } = call.query()?;
+    let mask = update_mask.unwrap_or_default();
+    let mut masked = mask.split(',').filter(|field| !field.is_empty()).peekable();
+    let name = secret(call)?;
+    let mut body = find(tx, &name)?.body;
+    seen(&body, request.etag.as_deref())?;
+    if masked.peek().is_none() {
+        return Err(Error::invalid(
+            "update_mask is required: which fields to change",
+        ));
+    }
+    for path in masked {
+        let field = path.replace('_', "");
+        let mut fields = request.fields().into_iter();
+        let change = fields.find(|(name, _)| name.eq_ignore_ascii_case(&field));
+        let (field, map) = change.ok_or_else(|| {
+            Error::invalid(format!(
+                "The field {path} of a secret does not change in this engine: labels, \
+                 annotations and versionAliases do."
+            ))
+        })?;
+        set(&mut body, field, map);
+    }
+    check_aliases(tx, &name, &body)?;
+    let body = with_etag(body);
+    store::update(tx, &name, &body)?;
+    Ok(body)
 }
 
 /// An alias stands for a version that there is.
-fn check_aliases(tx: &rusqlite::Connection, name: &str, body: &Value) -> Result<(), Error> {
-    for number in body["versionAliases"]
-        .as_object()
-        .into_iter()
-        .flat_map(|map| map.values())
-    {
+fn check_aliases(tx: &Connection, name: &str, body: &Value) -> Result<(), Error> {
+    let aliases = body["versionAliases"].as_object().into_iter().flatten();
+    for (_, number) in aliases {
         let number = number.as_str().and_then(|number| number.parse().ok());
         if store::version(tx, name, number.unwrap_or_default())?.is_none() {
             return Err(Error::precondition(format!(
@@ -214,71 +227,14 @@ fn check_aliases(tx: &rusqlite::Connection, name: &str, body: &Value) -> Result<
     Ok(())
 }
 
-/// GET of the secret or of its policy.
-pub async fn get(
-    State(engine): State<Arc<Engine>>,
-    Extension(caller): Extension<Caller>,
-    Path(place): Path<Place>,
-    Query(query): Query<PolicyQuery>,
-) -> Answer {
-    let (name, method) = place.secret()?;
-    match method {
-        "" => {
-            let secret = engine.store.transaction(|tx| {
-                allow(tx, &caller, "secretmanager.secrets.get", &name, &name)?;
-                find(tx, &name)
-            })?;
-            Ok(Json(secret.body))
-        }
-        "getIamPolicy" => iam::get_policy(&engine, &caller, &name, query.version),
-        method => Err(no_such_method(method)),
-    }
+fn get(call: &Call, tx: &Connection) -> Result<Value, Error> {
+    Ok(find(tx, &secret(call)?)?.body)
 }
 
-/// The custom methods that are POSTs.
-pub async fn post(
-    State(engine): State<Arc<Engine>>,
-    Extension(caller): Extension<Caller>,
-    Path(place): Path<Place>,
-    request: Request,
-) -> Result<Json<Value>, axum::response::Response> {
-    use axum::extract::FromRequest;
-    use axum::response::IntoResponse;
-    let refuse = |status: Status| status.into_response();
-    let (name, method) = place.secret().map_err(|error| refuse(error.into()))?;
-    match method {
-        "addVersion" => {
-            let Body(body) = Body::from_request(request, &()).await?;
-            versions::add(&engine, &caller, &name, &body).map_err(refuse)
-        }
-        "setIamPolicy" => {
-            let Body(body) = Body::from_request(request, &()).await?;
-            iam::set_policy(&engine, &caller, &name, body).map_err(refuse)
-        }
-        "testIamPermissions" => {
-            let Body(body) = Body::from_request(request, &()).await?;
-            iam::test_permissions(&engine, &caller, &name, body).map_err(refuse)
-        }
-        method => Err(refuse(no_such_method(method))),
-    }
-}
-
-#[derive(Deserialize)]
-pub struct DeleteQuery {
-    etag: Option<String>,
-}
-
-pub async fn delete(
-    State(engine): State<Arc<Engine>>,
-    Extension(caller): Extension<Caller>,
-    Path(place): Path<Place>,
-    Query(query): Query<DeleteQuery>,
-) -> Answer {
-    let (name, _) = place.secret()?;
-    engine.store.transaction(|tx| {
-        allow(tx, &caller, "secretmanager.secrets.delete", &name, &name)?;
-        seen(&find(tx, &name)?.body, query.etag.as_deref())?;
-        Ok::<_, Error>(store::remove(tx, &name)?)
-    })?;
-    Ok(Json(json!({})))
+fn delete(call: &Call, tx: &Connection) -> Result<Value, Error> {
+    let DeleteQuery { etag } = call.query()?;
+    let name = secret(call)?;
+    seen(&find(tx, &name)?.body, etag.as_deref())?;
+    store::remove(tx, &name)?;
+    Ok(json!({}))
 }

@@ -1,25 +1,59 @@
 //! Versions of secrets, and their payloads.
 
-use std::sync::Arc;
-
-use axum::extract::{Path, Query, State};
-use axum::{Extension, Json};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use rusqlite::Connection;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::body::{Body, Int64};
+use super::super::body::Int64;
+use super::super::call::Call;
+use super::super::handler::{Handler, json, plain};
 use super::super::list::ListQuery;
-use super::super::policy;
-use super::{
-    Answer, Place, allow, etag, find as find_secret, listing, no_such_method, seen, store,
-};
+use super::super::method::{self, Method};
+use super::{find as find_secret, listing, secret, seen, store, with_etag};
 use crate::clock;
-use crate::engine::Caller;
-use crate::engine::Engine;
 use crate::error::Error;
+
+pub fn methods() -> Vec<Method> {
+    vec![
+        method::post(
+            "secretmanager.projects.secrets.addVersion",
+            "v1/projects/{projectsId}/secrets/{secretsId}:addVersion",
+        )
+        .needs("secretmanager.versions.add", json(add)),
+        method::get(
+            "secretmanager.projects.secrets.versions.list",
+            "v1/projects/{projectsId}/secrets/{secretsId}/versions",
+        )
+        .needs("secretmanager.versions.list", plain(list)),
+        method::get(
+            "secretmanager.projects.secrets.versions.get",
+            "v1/projects/{projectsId}/secrets/{secretsId}/versions/{versionsId}",
+        )
+        .needs("secretmanager.versions.get", plain(get)),
+        method::get(
+            "secretmanager.projects.secrets.versions.access",
+            "v1/projects/{projectsId}/secrets/{secretsId}/versions/{versionsId}:access",
+        )
+        .needs("secretmanager.versions.access", plain(access)),
+        method::post(
+            "secretmanager.projects.secrets.versions.enable",
+            "v1/projects/{projectsId}/secrets/{secretsId}/versions/{versionsId}:enable",
+        )
+        .needs("secretmanager.versions.enable", turn("ENABLED")),
+        method::post(
+            "secretmanager.projects.secrets.versions.disable",
+            "v1/projects/{projectsId}/secrets/{secretsId}/versions/{versionsId}:disable",
+        )
+        .needs("secretmanager.versions.disable", turn("DISABLED")),
+        method::post(
+            "secretmanager.projects.secrets.versions.destroy",
+            "v1/projects/{projectsId}/secrets/{secretsId}/versions/{versionsId}:destroy",
+        )
+        .needs("secretmanager.versions.destroy", turn("DESTROYED")),
+    ]
+}
 
 /// Google's limit of a payload, in bytes.
 const LIMIT: usize = 64 << 10;
@@ -27,7 +61,7 @@ const LIMIT: usize = 64 << 10;
 // No Debug: it holds the secret itself.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct AddSecretVersionRequest {
+struct AddSecretVersionRequest {
     payload: Payload,
 }
 
@@ -40,104 +74,58 @@ struct Payload {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ChangeRequest {
+struct ChangeRequest {
     etag: Option<String>,
 }
 
-pub fn add(
-    engine: &Engine,
-    caller: &Caller,
-    secret: &str,
-    request: &AddSecretVersionRequest,
-) -> Answer {
-    let body = engine.store.transaction(|tx| {
-        allow(tx, caller, "secretmanager.versions.add", secret, secret)?;
-        find_secret(tx, secret)?;
-        let payload = BASE64_STANDARD
-            .decode(&request.payload.data)
-            .map_err(|_| Error::invalid("payload.data is not valid base64"))?;
-        if payload.len() > LIMIT {
-            return Err(Error::invalid(format!(
-                "The secret payload is {} bytes long; at most {LIMIT} are allowed.",
-                payload.len()
-            )));
-        }
-        let sum = crc32c::crc32c(&payload);
-        let given = request.payload.data_crc32c;
-        if given.is_some_and(|given| given.0 != u64::from(sum)) {
-            return Err(Error::invalid(
-                "Data corruption detected: the payload does not match payload.dataCrc32c.",
-            ));
-        }
-        let number = store::latest(tx, secret)? + 1;
-        let mut body = json!({
-            "name": format!("{secret}/versions/{number}"),
-            "createTime": clock::now(),
-            "state": "ENABLED",
-            "replicationStatus": {"automatic": {}},
-        });
-        if given.is_some() {
-            body["clientSpecifiedPayloadChecksum"] = true.into();
-        }
-        body["etag"] = etag(&body).into();
-        store::insert_version(tx, secret, number, &body, &payload)?;
-        Ok(body)
-    })?;
-    Ok(Json(body))
+fn add(call: &Call, tx: &Connection, request: AddSecretVersionRequest) -> Result<Value, Error> {
+    let payload = BASE64_STANDARD
+        .decode(request.payload.data)
+        .map_err(|_| Error::invalid("payload.data is not valid base64"))?;
+    if payload.len() > LIMIT {
+        return Err(Error::invalid(format!(
+            "The secret payload is {} bytes long; at most {LIMIT} are allowed.",
+            payload.len()
+        )));
+    }
+    let sum = crc32c::crc32c(&payload);
+    let given = request.payload.data_crc32c;
+    if given.is_some_and(|given| given.0 != u64::from(sum)) {
+        return Err(Error::invalid(
+            "Data corruption detected: the payload does not match payload.dataCrc32c.",
+        ));
+    }
+    let secret = secret(call)?;
+    find_secret(tx, &secret)?;
+    let number = store::latest(tx, &secret)? + 1;
+    let mut body = json!({
+        "name": format!("{secret}/versions/{number}"),
+        "createTime": clock::now(),
+        "state": "ENABLED",
+        "replicationStatus": {"automatic": {}},
+    });
+    if given.is_some() {
+        body["clientSpecifiedPayloadChecksum"] = true.into();
+    }
+    let body = with_etag(body);
+    store::insert_version(tx, &secret, number, &body, &payload)?;
+    Ok(body)
 }
 
-pub async fn list(
-    State(engine): State<Arc<Engine>>,
-    Extension(caller): Extension<Caller>,
-    Path(place): Path<Place>,
-    Query(query): Query<ListQuery>,
-) -> Answer {
-    let (secret, _) = place.secret()?;
-    let versions = engine.store.transaction(|tx| {
-        allow(tx, &caller, "secretmanager.versions.list", &secret, &secret)?;
-        find_secret(tx, &secret)?;
-        Ok::<_, Error>(store::versions(tx, &secret)?)
-    })?;
+fn list(call: &Call, tx: &Connection) -> Result<Value, Error> {
+    let query: ListQuery = call.query()?;
+    let secret = secret(call)?;
+    find_secret(tx, &secret)?;
+    let versions = store::versions(tx, &secret)?;
     Ok(listing("versions", versions.len(), query.page(versions)?))
 }
 
-/// GET of a version or of its payload.
-pub async fn get(
-    State(engine): State<Arc<Engine>>,
-    Extension(caller): Extension<Caller>,
-    Path(place): Path<Place>,
-) -> Answer {
-    let (secret, _) = place.secret()?;
-    let (alias, method) = place.version();
-    let resource = format!("{secret}/versions/{alias}");
-    let answer = engine.store.transaction(|tx| match method {
-        "" => {
-            allow(
-                tx,
-                &caller,
-                "secretmanager.versions.get",
-                &secret,
-                &resource,
-            )?;
-            Ok(find(tx, &secret, alias)?.1.body)
-        }
-        "access" => {
-            allow(
-                tx,
-                &caller,
-                "secretmanager.versions.access",
-                &secret,
-                &resource,
-            )?;
-            access(tx, &secret, alias)
-        }
-        method => Err(policy::no_such_method(method)),
-    })?;
-    Ok(Json(answer))
+fn get(call: &Call, tx: &Connection) -> Result<Value, Error> {
+    Ok(find(tx, &secret(call)?, call.name())?.1.body)
 }
 
-fn access(tx: &Connection, secret: &str, alias: &str) -> Result<Value, Error> {
-    let (_, version) = find(tx, secret, alias)?;
+fn access(call: &Call, tx: &Connection) -> Result<Value, Error> {
+    let (_, version) = find(tx, &secret(call)?, call.name())?;
     let name = version.body["name"].as_str().unwrap_or_default();
     match (version.body["state"].as_str(), &version.payload) {
         (Some("ENABLED"), Some(payload)) => Ok(json!({
@@ -154,31 +142,11 @@ fn access(tx: &Connection, secret: &str, alias: &str) -> Result<Value, Error> {
     }
 }
 
-/// `:enable`, `:disable` and `:destroy`.
-pub async fn post(
-    State(engine): State<Arc<Engine>>,
-    Extension(caller): Extension<Caller>,
-    Path(place): Path<Place>,
-    Body(request): Body<ChangeRequest>,
-) -> Answer {
-    let (secret, _) = place.secret()?;
-    let (alias, method) = place.version();
-    let state = match method {
-        "enable" => "ENABLED",
-        "disable" => "DISABLED",
-        "destroy" => "DESTROYED",
-        method => return Err(no_such_method(method)),
-    };
-    let permission = format!("secretmanager.versions.{method}");
-    let body = engine.store.transaction(|tx| {
-        allow(
-            tx,
-            &caller,
-            &permission,
-            &secret,
-            &format!("{secret}/versions/{alias}"),
-        )?;
-        let (number, mut version) = find(tx, &secret, alias)?;
+/// A method that puts a version into a state.
+fn turn(state: &'static str) -> Handler {
+    json(move |call, tx, request: ChangeRequest| {
+        let secret = secret(call)?;
+        let (number, mut version) = find(tx, &secret, call.name())?;
         seen(&version.body, request.etag.as_deref())?;
         if version.payload.is_none() {
             let name = version.body["name"].as_str().unwrap_or_default();
@@ -190,14 +158,10 @@ pub async fn post(
             version.payload = None;
             version.body["destroyTime"] = clock::now().into();
         }
-        if let Some(fields) = version.body.as_object_mut() {
-            fields.shift_remove("etag");
-        }
-        version.body["etag"] = etag(&version.body).into();
+        version.body = with_etag(version.body);
         store::update_version(tx, &secret, number, &version)?;
         Ok(version.body)
-    })?;
-    Ok(Json(body))
+    })
 }
 
 /// A version by its number, by an alias of the secret's or as `latest`.

@@ -5,7 +5,8 @@ use axum::http::Method;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::needs::{Need, Needs};
+use super::needs::Needs;
+use crate::api::method::Need;
 
 /// What a query refers to.
 #[derive(Default, Deserialize)]

@@ -14,7 +14,9 @@ use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::api::body::{LIMIT, measure};
+use crate::api::call::Call;
 use crate::api::grants::permits;
+use crate::api::method::Need;
 use crate::api::policy::of_project;
 use crate::api::storage;
 use crate::catalog;
@@ -22,7 +24,7 @@ use crate::engine::{Caller, Engine};
 use crate::error::Error;
 use crate::store::{accounts, policies};
 use method::{References, needed};
-use needs::{ACT_AS, Need, is_shaped};
+pub use needs::{ACT_AS, is_shaped};
 
 /// What everybody may do with public images.
 const PUBLIC: [&str; 4] = [
@@ -75,8 +77,28 @@ async fn pass(
     }
 }
 
+/// The resource that a method is about: a new one's name is in the body, and a list is about its project.
+pub fn resource(_: &Connection, call: &Call) -> Result<String, Error> {
+    let path = call.uri.path();
+    let path = path.strip_prefix("/compute/v1/").unwrap_or_default();
+    let body = call.unchecked_body();
+    // No name has a character that is escaped, and a condition would not see through it.
+    if path.contains('%') || !(body.is_null() || is_shaped(&body)) {
+        return Err(Error::malformed("Invalid request."));
+    }
+    if call.path.ends_with('}') {
+        return Ok(path.to_owned());
+    }
+    let (above, _) = path.rsplit_once('/').unwrap_or((path, ""));
+    Ok(match (call.resource(), body["name"].as_str()) {
+        (Some(_), _) => above.to_owned(),
+        (None, Some(name)) => format!("{path}/{name}"),
+        (None, None) => format!("projects/{}", call.project()),
+    })
+}
+
 /// Google's refusal, if the caller has not the permission.
-fn check(tx: &Connection, caller: &Caller, need: &Need) -> Result<(), Error> {
+pub fn check(tx: &Connection, caller: &Caller, need: &Need) -> Result<(), Error> {
     let Need {
         permission,
         resource,

@@ -3,16 +3,9 @@
 
 use serde_json::Value;
 
+use crate::api::method::Need;
 use crate::engine::images::bucket_and_object;
 use crate::key::relative;
-
-/// A permission, and the resource that it is needed on.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Need {
-    pub permission: String,
-    /// `projects/P/zones/Z/instances/N`; an object of Cloud Storage is `projects/_/buckets/B/objects/O`.
-    pub resource: String,
-}
 
 /// To have a VM run as a service account. The account's own policy counts.
 pub const ACT_AS: &str = "iam.serviceAccounts.actAs";
@@ -83,14 +76,14 @@ impl<'a> Needs<'a> {
     }
 
     /// A permission on what a field names, if it names something.
-    fn field(&mut self, permission: &str, reference: &Value) {
+    pub fn field(&mut self, permission: &str, reference: &Value) {
         if let Some(reference) = reference.as_str().filter(|text| !text.is_empty()) {
             self.refer(permission, reference);
         }
     }
 
     /// A permission that a field needs which holds something.
-    fn given(&mut self, permission: &str, resource: &str, value: &Value) {
+    pub fn given(&mut self, permission: &str, resource: &str, value: &Value) {
         let holds = match value {
             Value::Object(map) => !map.is_empty(),
             Value::Array(list) => !list.is_empty(),
@@ -146,20 +139,20 @@ impl<'a> Needs<'a> {
     }
 
     /// What a disk or an image is made of.
-    fn sources(&mut self, body: &Value) {
+    pub fn sources(&mut self, body: &Value) {
         self.field("compute.images.useReadOnly", &body["sourceImage"]);
         self.field("compute.snapshots.useReadOnly", &body["sourceSnapshot"]);
         self.field("compute.disks.useReadOnly", &body["sourceDisk"]);
     }
 
-    fn policies(&mut self, body: &Value) {
+    pub fn policies(&mut self, body: &Value) {
         for policy in body["resourcePolicies"].as_array().into_iter().flatten() {
             self.field("compute.resourcePolicies.use", policy);
         }
     }
 
     /// A disk of an instance: one that is there, or a new one.
-    fn disk(&mut self, instance: &str, index: usize, disk: &Value) {
+    pub fn disk(&mut self, instance: &str, index: usize, disk: &Value) {
         if !disk["source"].is_null() {
             let permission = match disk["mode"].as_str() {
                 Some("READ_ONLY") => "compute.disks.useReadOnly",
@@ -182,20 +175,20 @@ impl<'a> Needs<'a> {
     }
 
     /// The accounts that an instance runs as.
-    fn accounts(&mut self, instance: &Value) {
+    pub fn accounts(&mut self, instance: &Value) {
         let accounts = instance["serviceAccounts"].as_array();
         for account in accounts.into_iter().flatten() {
             self.act_as(&account["email"]);
         }
     }
 
-    fn act_as(&mut self, email: &Value) {
+    pub fn act_as(&mut self, email: &Value) {
         let email = email.as_str().unwrap_or("default");
         let account = format!("projects/{}/serviceAccounts/{email}", self.project);
         self.need(ACT_AS, account);
     }
 
-    fn instance(&mut self, own: &str, body: &Value) {
+    pub fn instance(&mut self, own: &str, body: &Value) {
         let disks = body["disks"].as_array().into_iter().flatten();
         for (index, disk) in disks.enumerate() {
             self.disk(own, index, disk);
