@@ -286,4 +286,31 @@ mod tests {
             Some("3")
         );
     }
+
+    #[tokio::test]
+    async fn a_launch_asks_for_this_instance() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("token"), "t").unwrap();
+        let text = include_str!("../userdata/testdata/clawbake.yaml");
+        let key = "projects/p/locations/us/keyRings/r/cryptoKeys/k";
+        let target = format!(
+            "target: {{gce: {{project: my-project, zone: us-central1-a, kms_key: {key}, \
+             subnetwork: gateways, credentials: {{token_file: token}}}}}}"
+        );
+        let text = text.replace("target: local", &target);
+        let deployment = Deployment::parse("clawbake.yaml", &text, dir.path()).unwrap();
+        let progress = crate::progress::Progress::silent();
+        let cloud = Cloud::connect(&deployment.target, &progress).await.unwrap();
+        let run = ("clawbake-run".to_owned(), "r1".to_owned());
+        let instance = instance(
+            &deployment,
+            &cloud,
+            "projects/my-project/global/images/golden",
+            "#cloud-config".into(),
+            StateDisk::Made,
+            "n",
+            &run,
+        );
+        insta::assert_snapshot!(serde_json::to_string_pretty(&instance).unwrap());
+    }
 }

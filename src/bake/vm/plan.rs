@@ -250,4 +250,13 @@ mod tests {
             Some("builder@my-project.iam.gserviceaccount.com")
         );
     }
+
+    #[test]
+    fn a_bake_asks_for_this_instance() {
+        let recipe = Recipe::shipped("clawdbot").unwrap().unwrap();
+        let mut instance = instance(&recipe);
+        let script = &mut instance.metadata.as_mut().unwrap().items[0];
+        assert_eq!(script.value.take().as_deref(), Some(kit::VM));
+        insta::assert_snapshot!(serde_json::to_string_pretty(&instance).unwrap());
+    }
 }
