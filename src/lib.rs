@@ -50,3 +50,4 @@ pub mod run;
 mod serial;
 pub mod setup;
 pub mod userdata;
+mod vm;

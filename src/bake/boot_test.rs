@@ -6,7 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use gce::{Image, Instance, SecretBytes};
 
 use super::image::{self, BOOT_TEST_LABEL, FAILED, NAME_LABEL, PASSED};
@@ -104,7 +104,15 @@ async fn boot(test: &Run, image: &Image, journal: &mut Journal, stage: &Stage) -
     let report = match fleet::watch(cloud, name, TIMEOUT, stage).await {
         Ok(report) => report,
         Err(error) => {
-            let NotReady { why, serial, .. } = error.downcast()?;
+            let NotReady {
+                why, serial, gone, ..
+            } = error.downcast()?;
+            // Whoever deleted the VM is to blame, and not the image.
+            ensure!(
+                !gone,
+                "the boot test of {0} has no result: {why}; `clawbake images promote {0}` tests it again",
+                image.name.as_deref().unwrap_or_default()
+            );
             return Err(failed(why, serial).into());
         }
     };

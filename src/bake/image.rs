@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
-use gce::{CustomerEncryptionKey, GuestOsFeature, Image, RawDisk};
+use gce::{GuestOsFeature, Image, RawDisk};
 
 use super::draft::{Draft, Source};
 use crate::cloud::Cloud;
 use crate::recipe::Recipe;
+use crate::vm::encryption_key;
 
 /// Label: the recipe's name.
 pub const RECIPE_LABEL: &str = "clawbake-recipe";
@@ -52,9 +53,7 @@ pub(super) fn of(recipe: &Recipe, cloud: &Cloud, draft: &Draft) -> Image {
             .to_vec(),
         licenses: recipe.licenses.clone(),
         storage_locations: cloud.storage_locations.clone(),
-        image_encryption_key: cloud.kms_key.clone().map(|key| CustomerEncryptionKey {
-            kms_key_name: Some(key),
-        }),
+        image_encryption_key: cloud.kms_key.clone().map(encryption_key),
         source_disk: match &draft.source {
             Source::Disk(url) => Some(url.clone()),
             Source::Archive(_) => None,

@@ -10,6 +10,7 @@ use crate::journal::{Journal, Resource};
 use crate::progress::Outcome;
 use crate::run::Run;
 use crate::userdata;
+use crate::vm::Nonce;
 
 /// Makes the deployment's VM from an image. Its state disk is made only if there is none; with
 /// `adopt_state` the guest takes over one that somebody else has filled.
@@ -84,7 +85,7 @@ pub async fn create(
             .await?;
         StateDisk::Made
     };
-    let nonce = new_nonce();
+    let nonce = Nonce::random();
     let instance = plan::instance(deployment, cloud, image, user_data, state, &nonce, &label);
     journal.record(boot_disk)?;
     journal
@@ -153,7 +154,7 @@ pub async fn start(cloud: &Cloud, instance: &Instance, adopt_state: bool) -> Res
         .context("an instance without a name")?;
     let instances = cloud.client.instances(&cloud.zone);
     let metadata = instance.metadata.clone().unwrap_or_default();
-    let metadata = plan::for_start(metadata, &new_nonce(), StateDisk::found(adopt_state));
+    let metadata = plan::for_start(metadata, &Nonce::random(), StateDisk::found(adopt_state));
     instances
         .set_metadata(name, &metadata)
         .await?
@@ -220,8 +221,4 @@ async fn remove(run: &Run, resource: &Resource, stage: &str) -> Result<bool> {
         stage.finish(Outcome::Cached, format!("there is no {resource}"));
     }
     Ok(deleted)
-}
-
-fn new_nonce() -> String {
-    uuid::Uuid::new_v4().simple().to_string()
 }
