@@ -1,4 +1,4 @@
-//! The VM builder: an instance of the published Debian runs the same scripts as the offline builder,
+//! The VM builder: an instance of the public Debian image runs the same scripts as the offline builder,
 //! reports through guest attributes and powers itself off. No login, no secrets.
 //!
 //! ```text
@@ -22,8 +22,8 @@ use crate::progress::Outcome;
 use crate::run::Run;
 use crate::vm::Nonce;
 
-/// Makes the disk of an image in a VM, and returns its selfLink. The VM is gone then. The disk is the
-/// caller's to delete once the image is made of it; until then it is in the journal.
+/// Makes the disk of an image in a VM, deletes the VM, and returns the disk's selfLink. The disk is in
+/// the journal; the caller deletes it once the image exists.
 ///
 /// # Errors
 /// When the VM reports a failure, stops without having sealed the disk, falls silent or takes longer
