@@ -22,7 +22,7 @@ pub async fn ensure(dir: &Path) -> Result<(Endpoint, Started)> {
     start(dir, None).await
 }
 
-/// [`ensure()`], with guests run as `accel` says. An engine that runs otherwise is an error.
+/// [`ensure()`], with acceleration `accel`. A running engine with another acceleration is an error.
 pub async fn start(dir: &Path, accel: Option<Accel>) -> Result<(Endpoint, Started)> {
     if let Some(endpoint) = Endpoint::read(dir)? {
         ensure!(
@@ -40,7 +40,7 @@ pub async fn start(dir: &Path, accel: Option<Accel>) -> Result<(Endpoint, Starte
         .mode(0o600)
         .open(&log);
     let file = file.with_context(|| format!("opening {}", log.display()))?;
-    // A session of its own: Ctrl-C in this terminal is not meant for the engine.
+    // A session of its own, so that Ctrl-C in this terminal does not reach the engine.
     let mut child = Command::new("setsid")
         .arg(std::env::current_exe()?)
         .args(["engine", "serve", "--dir"])
@@ -56,7 +56,7 @@ pub async fn start(dir: &Path, accel: Option<Accel>) -> Result<(Endpoint, Starte
         if let Some(endpoint) = Endpoint::read(dir)? {
             return Ok((endpoint, Started::Now));
         }
-        // Of two that are started at once the first has the directory, and serves both.
+        // If two are started at once, the first one has the directory and serves both.
         if let Some(status) = child.try_wait()?
             && !Endpoint::is_taken(dir)?
         {
@@ -65,11 +65,11 @@ pub async fn start(dir: &Path, accel: Option<Accel>) -> Result<(Endpoint, Starte
                 last_line(&log),
                 log.display()
             );
-            // The log may have had no room.
+            // The disk may have been too full for the log.
             return Err(localgce::explain(ended, dir));
         }
         if tokio::time::Instant::now() > deadline {
-            // It may be another one's child that does not listen.
+            // The engine that does not listen may be another process's child.
             let _ = child.kill();
             bail!(
                 "the engine did not listen within {} s; see {}",
@@ -81,12 +81,12 @@ pub async fn start(dir: &Path, accel: Option<Accel>) -> Result<(Endpoint, Starte
     }
 }
 
-/// Whether guests are run as is asked for.
+/// Whether it runs guests as requested.
 fn runs_so(endpoint: &Endpoint, accel: Accel) -> bool {
     accel == Accel::Auto || endpoint.acceleration == accel.to_string()
 }
 
-/// The end of a log, where an engine that gives up says why.
+/// The last line of the log, where a failing engine says why.
 fn last_line(log: &Path) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();
     serial::last_words(&text).unwrap_or_else(|| "without a word".into())
@@ -140,7 +140,7 @@ pub async fn stop(dir: &Path) -> Result<bool> {
     Ok(true)
 }
 
-/// Deletes all that the engine of `dir` holds, and `dir` itself; an engine that runs is stopped first.
+/// Deletes all resources of the engine of `dir`, and `dir` itself; stops a running engine first.
 pub async fn reset(dir: &Path) -> Result<()> {
     stop(dir).await?;
     localgce::delete(dir).await

@@ -1,4 +1,4 @@
-//! clawbake turns a gateway release into a golden Compute Engine image, and keeps VMs made from it
+//! clawbake turns a gateway release into a golden Compute Engine image, and keeps VMs from that image
 //! running, current and recoverable.
 //!
 //! Data flows one way: recipe -> plan -> run. The verbs are in [`cli`]; what they decide is pure and
@@ -50,3 +50,4 @@ pub mod run;
 mod serial;
 pub mod setup;
 pub mod userdata;
+mod vm;

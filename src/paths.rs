@@ -1,4 +1,4 @@
-//! Where clawbake keeps things on this machine, after the XDG base directories.
+//! Where clawbake keeps its files on this machine, following the XDG base directories.
 
 use std::path::PathBuf;
 

@@ -1,11 +1,11 @@
-//! Text of others on our terminal. A VM's serial port, its reports and the names of a cloud's resources
-//! can hold what a terminal takes for commands: to move about, to rename itself, to type for its user.
+//! Untrusted text on our terminal. A VM's serial output, its reports and the names of resources can
+//! contain terminal commands: to move the cursor, to rename the window, to type for the user.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// The text with nothing in it that a terminal obeys but line breaks and tabs. Colours are left out;
-/// every other control character is shown as JSON writes it, `\u001b`, so that JSON stays what it is.
+/// The text without anything that a terminal would obey, except line breaks and tabs. Colours are
+/// removed; every other control character is shown as in JSON, `\u001b`, so that JSON stays valid.
 #[must_use]
 pub fn printable(text: &str) -> Cow<'_, str> {
     if !text.contains(obeyed) {

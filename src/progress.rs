@@ -1,4 +1,4 @@
-//! What a long run says while it runs: plain events. `cli` draws them.
+//! What a run reports: plain events, which `cli` draws.
 
 use std::fmt;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ pub enum Event {
         /// One line.
         text: String,
     },
-    /// The last words of the VM that the stage waits for, again and again.
+    /// The last words of the VM for which the stage waits; repeated.
     Heard {
         /// The stage.
         stage: String,
@@ -55,7 +55,7 @@ pub enum Event {
         /// Wall time.
         elapsed: Duration,
     },
-    /// The stage was given up; the error that says why travels by itself.
+    /// The stage failed. The error that says why is returned separately.
     Failed {
         /// The stage.
         stage: String,
@@ -120,7 +120,7 @@ impl Stage {
         });
     }
 
-    /// Says what the VM that it waits for said last.
+    /// Passes on the last words of the VM for which it waits.
     pub fn heard(&self, text: impl Into<String>) {
         (self.progress.0)(Event::Heard {
             stage: self.name.clone(),

@@ -8,14 +8,14 @@ use crate::journal::{self, Journal, Resource};
 use crate::paths;
 use crate::progress::Progress;
 
-/// What a run works with: which deployment, where, and who hears of it.
+/// What a run works with.
 #[derive(Debug, Clone)]
 pub struct Run {
-    /// What is to be there.
+    /// The deployment.
     pub deployment: Deployment,
-    /// Where.
+    /// The cloud that it is for.
     pub cloud: Cloud,
-    /// Who hears of it.
+    /// Where events go.
     pub progress: Progress,
 }
 
@@ -39,13 +39,13 @@ impl Run {
         }
     }
 
-    /// Begins the journal of one step of the run, which is named `verb` in it.
+    /// Begins the journal of a step of this run, under the name `verb`.
     pub fn journal(&self, verb: &str) -> Result<Journal> {
         Journal::begin(&paths::journal()?, verb, &self.cloud.place)
     }
 
-    /// Keeps resources that are used from here on, though the run that made them may have died before
-    /// its end: `clawbake clean` would take them for left over.
+    /// Keeps resources that are in use from now on. If the run that created them died before its end,
+    /// `clawbake clean` would take them for leftovers.
     pub fn keep(&self, resources: &[Resource]) -> Result<()> {
         journal::keep(&paths::journal()?, &self.cloud.place, resources)
     }

@@ -2,6 +2,15 @@
 
 /// Lines that an error repeats.
 const TAIL: usize = 15;
+/// Bytes that are kept for it.
+const KEEP: usize = 64 << 10;
+
+/// Adds the next piece of output, and drops what is too old to be repeated.
+pub fn append(output: &mut String, piece: &str) {
+    output.push_str(piece);
+    let old = output.ceil_char_boundary(output.len().saturating_sub(KEEP));
+    output.drain(..old);
+}
 
 /// The last lines that say anything.
 #[must_use]
@@ -22,9 +31,37 @@ pub fn last_words(text: &str) -> Option<String> {
     words.find(|line| !line.trim().is_empty())
 }
 
+/// The last headline of the scripts in a piece of output.
+#[must_use]
+pub fn headline(piece: &str) -> Option<&str> {
+    piece
+        .lines()
+        .rev()
+        .filter_map(|line| Some(line.split_once("clawbake: ")?.1.trim_end()))
+        .find(|headline| !headline.starts_with("phase="))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_end_is_kept() {
+        let mut output = String::new();
+        append(&mut output, "first\n");
+        append(&mut output, &"\u{2026}".repeat(KEEP));
+        append(&mut output, "\nlast");
+        assert!(output.len() <= KEEP && output.len() > KEEP - 3);
+        assert!(output.starts_with('\u{2026}') && output.ends_with("\nlast"));
+    }
+
+    #[test]
+    fn headlines_are_told_from_reports_and_chatter() {
+        let piece = "[   80.1] google_metadata_script_runner[411]: startup-script: clawbake: install packages\r\n\
+                     clawbake: phase=provisioning {}\r\nSetting up x\r\n";
+        assert_eq!(headline(piece), Some("install packages"));
+        assert_eq!(headline("Setting up x"), None);
+    }
 
     #[test]
     fn the_tail_has_no_empty_lines() {

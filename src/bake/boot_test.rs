@@ -1,12 +1,12 @@
-//! The boot test: a throw-away VM from a new image, with secrets and a state disk of its own, has to
-//! become ready before the image may enter its family.
+//! The boot test: a throw-away VM from the new image, with its own secrets and state disk, has to become
+//! ready before the image may enter its family.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use gce::{Image, Instance, SecretBytes};
 
 use super::image::{self, BOOT_TEST_LABEL, FAILED, NAME_LABEL, PASSED};
@@ -20,14 +20,14 @@ use crate::names::EnvName;
 use crate::progress::{Outcome, Stage};
 use crate::run::Run;
 
-/// How long a gateway may take; a failure that the VM reports ends the test at once. Under full
-/// emulation it takes up to ten minutes.
+/// How long a gateway may take. Under full emulation it needs up to ten minutes. A failure that the VM
+/// reports ends the test at once.
 const TIMEOUT: Duration = Duration::from_mins(45);
 
 /// What the names of its VM, disks and secrets begin with.
 pub const TEST_PREFIX: &str = "clawbake-test-";
 
-/// An image whose gateway did not do what it should.
+/// An image whose gateway failed the test.
 #[derive(Debug)]
 pub struct BootTestFailed {
     image: String,
@@ -52,12 +52,12 @@ impl fmt::Display for BootTestFailed {
 
 impl std::error::Error for BootTestFailed {}
 
-/// Boots a VM from the image, unless one has passed before. The verdict is kept on the image as a
-/// label; everything else that the test created is gone when it ends.
+/// Boots a VM from the image, unless the image has passed before. The verdict becomes a label of the
+/// image. Everything else that the test has created is deleted at its end.
 ///
 /// # Errors
-/// [`BootTestFailed`] when the gateway does not become ready, accepts a wrong token, or a secret's
-/// value shows where it must not. The image stays, without a family.
+/// [`BootTestFailed`] if the gateway does not become ready or accepts a wrong token, or if the value of
+/// a secret leaks. The image is kept, without a family.
 pub async fn boot_test(run: &Run, image: Image) -> Result<Image> {
     let name = image.name.clone().context("an image without a name")?;
     let (cloud, stage) = (&run.cloud, run.progress.stage("boot test"));
@@ -88,7 +88,7 @@ pub async fn boot_test(run: &Run, image: Image) -> Result<Image> {
     }
 }
 
-/// The test itself; what the image is to blame for is a [`BootTestFailed`].
+/// The test itself. A fault of the image is a [`BootTestFailed`].
 async fn boot(test: &Run, image: &Image, journal: &mut Journal, stage: &Stage) -> Result<()> {
     let failed = |why, serial| BootTestFailed {
         image: image.name.clone().unwrap_or_default(),
@@ -104,7 +104,15 @@ async fn boot(test: &Run, image: &Image, journal: &mut Journal, stage: &Stage) -
     let report = match fleet::watch(cloud, name, TIMEOUT, stage).await {
         Ok(report) => report,
         Err(error) => {
-            let NotReady { why, serial, .. } = error.downcast()?;
+            let NotReady {
+                why, serial, gone, ..
+            } = error.downcast()?;
+            // Whoever deleted the VM is to blame, and not the image.
+            ensure!(
+                !gone,
+                "the boot test of {0} has no result: {why}; `clawbake images promote {0}` tests it again",
+                image.name.as_deref().unwrap_or_default()
+            );
             return Err(failed(why, serial).into());
         }
     };
@@ -119,8 +127,8 @@ async fn boot(test: &Run, image: &Image, journal: &mut Journal, stage: &Stage) -
     flaw.map_or(Ok(()), |why| Err(failed(why, String::new()).into()))
 }
 
-/// The deployment of the test: the same machine and environment, names and secrets of its own, no
-/// schedule of snapshots.
+/// The deployment of the test: the same machine and environment, but its own names and secrets, and no
+/// snapshot schedule.
 fn throw_away(deployment: &Deployment, run: &str) -> Result<Deployment> {
     let name = format!("{TEST_PREFIX}{run}");
     let mut test = deployment.clone();
@@ -158,7 +166,7 @@ async fn store(test: &Run, journal: &mut Journal) -> Result<BTreeMap<EnvName, Se
     Ok(canaries)
 }
 
-/// Asks the gateway from here where it is within reach; elsewhere the VM's own word has to do.
+/// Probes the gateway if it can be reached from here. If not, the VM's own report has to do.
 async fn probe(
     test: &Run,
     instance: &Instance,
@@ -187,7 +195,7 @@ fn judge(
             report.gateway
         )));
     }
-    // An archive from elsewhere got its name after it was sealed.
+    // An archive from elsewhere was named after it had been sealed.
     if let Some(sealed) = image.labels.get(NAME_LABEL)
         && report.image != *sealed
     {

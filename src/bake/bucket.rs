@@ -1,4 +1,4 @@
-//! The bucket that image archives pass through (pure).
+//! The bucket for image archives (pure).
 
 use std::collections::BTreeMap;
 
@@ -9,21 +9,21 @@ use serde_json::json;
 
 use crate::cloud::Cloud;
 
-/// What the names of archives begin with: a bucket may hold other things.
+/// Prefix of the names of archives: a bucket may hold other objects.
 pub(super) const ARCHIVES: &str = "clawbake-";
-/// Days after which an archive goes: an image is made of it within minutes.
+/// Days after which an archive is deleted. It is needed for minutes.
 const ARCHIVE_DAYS: u32 = 1;
-/// Multi-regions of Cloud Storage by what Key Management Service calls them
+/// Multi-regions of Cloud KMS, and the same in Cloud Storage
 /// (<https://cloud.google.com/storage/docs/locations>, <https://cloud.google.com/kms/docs/locations>).
 const MULTI_REGIONS: [(&str, &str); 3] = [("us", "US"), ("europe", "EU"), ("asia", "ASIA")];
 
-/// The bucket as it is made where there is none: closed to the public, emptying itself, and encrypted
-/// with the deployment's key.
+/// The bucket to create if there is none: closed to the public, with a rule that deletes archives, and
+/// encrypted with the deployment's key.
 ///
-/// Cloud Storage takes a key of the bucket's own location alone
-/// (<https://cloud.google.com/storage/docs/encryption/customer-managed-keys#key-locations>), and so the
-/// bucket is made where the key is. One of `global`, or of a multi-region that no bucket has, is for
-/// images and disks only.
+/// Cloud Storage accepts only keys in the bucket's location
+/// (<https://cloud.google.com/storage/docs/encryption/customer-managed-keys#key-locations>), so the
+/// bucket is created where the key is. A key in `global`, or in a multi-region that Cloud Storage does
+/// not have, is used for images and disks only.
 #[must_use]
 pub fn bucket(cloud: &Cloud) -> Bucket {
     let key = cloud
@@ -43,7 +43,7 @@ pub fn bucket(cloud: &Cloud) -> Bucket {
     }
 }
 
-/// Where a bucket can be that has this key.
+/// The location of a bucket with this key.
 fn location_of(key: &str) -> Option<String> {
     let place = key.split('/').nth(3)?;
     // Regions have a hyphen and a number, multi-regions one at most.
@@ -54,7 +54,7 @@ fn location_of(key: &str) -> Option<String> {
         .or_else(|| is_region.then(|| place.to_uppercase()))
 }
 
-/// What a bucket's archives need, whoever made it: no public access, and these rules.
+/// What every bucket for archives needs: no public access, and these rules.
 #[must_use]
 pub fn closed(rules: &[LifecycleRule]) -> Bucket {
     Bucket {
@@ -71,7 +71,7 @@ pub fn closed(rules: &[LifecycleRule]) -> Bucket {
     }
 }
 
-/// The rule by which archives go by themselves.
+/// The rule that deletes old archives.
 #[must_use]
 pub fn expiry() -> LifecycleRule {
     LifecycleRule {

@@ -1,6 +1,6 @@
 //! Where an image is made.
 
-/// Programs that the offline builder runs, besides those of every Debian.
+/// Programs that the offline builder needs and not every Debian has.
 const PROGRAMS: [&str; 6] = [
     "mmdebstrap",
     "buildah",
@@ -20,7 +20,7 @@ pub enum Builder {
 }
 
 impl Builder {
-    /// Offline where this machine can, since it is quicker, else in a VM.
+    /// Offline if this machine can, since that is faster; else in a VM.
     #[must_use]
     pub fn for_this_machine() -> Self {
         let path = std::env::var_os("PATH").unwrap_or_default();

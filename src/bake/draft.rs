@@ -25,11 +25,11 @@ pub enum Source {
 pub struct Draft {
     /// The image's name.
     pub name: String,
-    /// The name that it has for itself, in `/etc/clawbake/image.json`; an archive does not tell.
+    /// The name in its `/etc/clawbake/image.json`; unknown for an archive.
     pub sealed: Option<String>,
-    /// Digest of what it is made from, lower-case hexadecimal.
+    /// Digest of its inputs, lower-case hexadecimal.
     pub content: String,
-    /// Digest of what the gateway's container is made from; an archive from elsewhere does not tell.
+    /// Digest of the inputs of the gateway's container; unknown for an archive.
     pub gateway: Option<String>,
     /// Where its bytes are.
     pub source: Source,
@@ -48,8 +48,8 @@ impl Draft {
         }
     }
 
-    /// An archive that `bake --no-publish` made elsewhere, from the same recipe. Its digest tells one
-    /// from another.
+    /// An archive that `bake --no-publish` built elsewhere from the same recipe, identified by its
+    /// digest.
     pub async fn archive(recipe: &Recipe, file: &Path) -> Result<Self> {
         let path = file.to_owned();
         let content = tokio::task::spawn_blocking(move || sha256(&path))

@@ -1,9 +1,8 @@
 //! Which image of a family is in front, and what changes that (pure).
 //!
-//! Compute Engine resolves a family to the newest of its images that are not deprecated, by time of
-//! creation (<https://cloud.google.com/compute/docs/images/image-families-best-practices>). So an image
-//! that enters its family late never gets before a newer one, and going back means to deprecate what
-//! is newer.
+//! Compute Engine resolves a family to the image that was created last among those that are not
+//! deprecated (<https://cloud.google.com/compute/docs/images/image-families-best-practices>). So an image
+//! that enters its family late never overtakes a newer one, and a rollback deprecates what is newer.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -14,7 +13,7 @@ use jiff::Timestamp;
 
 use super::image;
 
-/// An image, as far as its place in the family goes.
+/// An image as a member of a family.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
     /// Its name.
@@ -25,11 +24,11 @@ pub struct Member {
     pub entered: bool,
     /// Whether it is not deprecated.
     pub active: bool,
-    /// Whether clawbake has baked it: others may put images of their own into the family.
+    /// Whether clawbake has baked it: others may add images of their own.
     pub own: bool,
 }
 
-/// A family's images, and those of its recipe that have not entered it; newest first.
+/// The images of a family, and those of its recipe that have not entered it, newest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Family(Vec<Member>);
 
@@ -39,9 +38,9 @@ pub struct Family(Vec<Member>);
 pub enum Step {
     /// It enters the family.
     Enter(String),
-    /// Its deprecation is taken back.
+    /// It is undeprecated.
     Restore(String),
-    /// The family passes over it.
+    /// It is deprecated: the family passes over it.
     Deprecate {
         /// Its name.
         image: String,
@@ -50,19 +49,19 @@ pub enum Step {
     },
 }
 
-/// What becomes of a deprecated image that is to be promoted.
+/// What a promotion does with a deprecated image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deprecated {
-    /// It was rolled back, and stays so.
+    /// It was rolled back and stays so.
     Stays,
-    /// It goes into front again.
+    /// It goes to the front again.
     Restored,
 }
 
 /// What keeps an image from the front of its family.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Obstacle {
-    /// The family has no image of that name that VMs can be made of.
+    /// The family has no READY image of that name.
     Unknown(String),
     /// A newer one is in front.
     Older {
@@ -77,7 +76,7 @@ pub enum Obstacle {
     Outside(String),
     /// It is newer than what is in front.
     Ahead(String),
-    /// Nothing older is left to go back to. The deprecated ones are named.
+    /// There is no older image to go back to, only these deprecated ones.
     Oldest(Vec<String>),
 }
 
@@ -128,7 +127,7 @@ impl fmt::Display for Step {
 }
 
 impl Family {
-    /// Picks a family's images, and its recipe's without a family, from a project's.
+    /// Picks the images of a family, and those of its recipe without a family, from a project's images.
     pub fn among(images: &[Image], family: &str, recipe: &str) -> Result<Self> {
         let belongs = |image: &&Image| match image.family.as_deref() {
             Some(own) if !own.is_empty() => own == family,
@@ -173,8 +172,8 @@ impl Family {
         found.ok_or_else(|| Obstacle::Unknown(name.to_owned()))
     }
 
-    /// What puts an image in front. The one that was in front before stays as it is, for a rollback;
-    /// what is older is deprecated, unless somebody else has made it.
+    /// The steps that put an image in front. The previous front stays as it is, for a rollback. Older
+    /// images of our own are deprecated.
     pub fn promotion(&self, name: &str, deprecated: Deprecated) -> Result<Vec<Step>, Obstacle> {
         let at = self.position(name)?;
         let (newer, member, older) = (&self.0[..at], &self.0[at], &self.0[at + 1..]);
@@ -200,7 +199,7 @@ impl Family {
         Ok(steps)
     }
 
-    /// What a rollback goes back to, unless it is told.
+    /// The image that a rollback goes back to by default.
     pub fn before(&self) -> Result<&Member, Obstacle> {
         self.second().ok_or_else(|| {
             let deprecated = self.0.iter().filter(|m| m.entered && !m.active);
@@ -209,7 +208,7 @@ impl Family {
         })
     }
 
-    /// What puts an older image in front: everything newer is deprecated.
+    /// The steps that put an older image in front: everything newer is deprecated.
     pub fn rollback(&self, name: &str) -> Result<Vec<Step>, Obstacle> {
         let at = self.position(name)?;
         let (member, active) = (&self.0[at], |m: &&Member| m.entered && m.active);
@@ -225,8 +224,8 @@ impl Family {
         Ok(restore.into_iter().chain(deprecations).collect())
     }
 
-    /// Own images that nobody needs: beyond the `keep` newest of the family, not in front, not the one
-    /// to go back to, and not `used`. Of those that never entered, what is older than the front.
+    /// Own images that nobody needs: not among the `keep` newest of the family, not in front, not the
+    /// one to go back to, and not in `used`. Also those that never entered and are older than the front.
     #[must_use]
     pub fn surplus(&self, keep: usize, used: &BTreeSet<String>) -> Vec<&Member> {
         let Some(front) = self.front() else {
@@ -253,7 +252,7 @@ impl Family {
 
 fn member(image: &Image) -> Result<Member> {
     let name = image.name.clone().context("an image without a name")?;
-    // With the offset of Google's own time zone, which changes twice a year.
+    // It has the offset of Google's time zone, which changes twice a year.
     let created = image.creation_timestamp.as_deref().unwrap_or_default();
     let created = created
         .parse()

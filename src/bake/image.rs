@@ -3,30 +3,31 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
-use gce::{CustomerEncryptionKey, GuestOsFeature, Image, RawDisk};
+use gce::{GuestOsFeature, Image, RawDisk};
 
 use super::draft::{Draft, Source};
 use crate::cloud::Cloud;
 use crate::recipe::Recipe;
+use crate::vm::encryption_key;
 
 /// Label: the recipe's name.
 pub const RECIPE_LABEL: &str = "clawbake-recipe";
 /// Label: the gateway's version, `.` written as `-`.
 pub const GATEWAY_LABEL: &str = "clawbake-gateway";
-/// Label: digest of what the gateway's container is made from, if that is known.
+/// Label: digest of the inputs of the gateway's container, if known.
 pub const GATEWAY_DIGEST_LABEL: &str = "clawbake-gateway-digest";
-/// Label: the name that the image has for itself; an archive from elsewhere got another one.
+/// Label: the name in the image itself. An archive from elsewhere has another one.
 pub const NAME_LABEL: &str = "clawbake-name";
-/// Label: digest of what the image is made from.
+/// Label: digest of the image's inputs.
 pub const CONTENT_LABEL: &str = "clawbake-content";
-/// Label: how the boot test ended, [`PASSED`] or [`FAILED`]; none before it.
+/// Label: the verdict of the boot test, [`PASSED`] or [`FAILED`].
 pub const BOOT_TEST_LABEL: &str = "clawbake-boot-test";
-/// The gateway of a VM from this image answered as it should.
+/// The gateway of a VM from this image worked.
 pub const PASSED: &str = "passed";
 /// It did not.
 pub const FAILED: &str = "failed";
 
-/// What a Debian kernel on Compute Engine can do, as Google's own Debian images declare it.
+/// Features of a Debian guest, as Google's own Debian images declare them.
 const GUEST_OS_FEATURES: [&str; 5] = [
     "UEFI_COMPATIBLE",
     "VIRTIO_SCSI_MULTIQUEUE",
@@ -35,7 +36,7 @@ const GUEST_OS_FEATURES: [&str; 5] = [
     "SEV_LIVE_MIGRATABLE_V2",
 ];
 
-/// The image's resource, without a family: it enters one when it is promoted.
+/// The image resource, without a family: a promotion adds it.
 pub(super) fn of(recipe: &Recipe, cloud: &Cloud, draft: &Draft) -> Image {
     Image {
         name: Some(draft.name.clone()),
@@ -52,9 +53,7 @@ pub(super) fn of(recipe: &Recipe, cloud: &Cloud, draft: &Draft) -> Image {
             .to_vec(),
         licenses: recipe.licenses.clone(),
         storage_locations: cloud.storage_locations.clone(),
-        image_encryption_key: cloud.kms_key.clone().map(|key| CustomerEncryptionKey {
-            kms_key_name: Some(key),
-        }),
+        image_encryption_key: cloud.kms_key.clone().map(encryption_key),
         source_disk: match &draft.source {
             Source::Disk(url) => Some(url.clone()),
             Source::Archive(_) => None,
@@ -63,7 +62,7 @@ pub(super) fn of(recipe: &Recipe, cloud: &Cloud, draft: &Draft) -> Image {
     }
 }
 
-/// An uploaded archive, as images are made of it.
+/// An uploaded archive as the source of an image.
 pub(super) fn archive(bucket: &str, object: &str) -> RawDisk {
     RawDisk {
         source: Some(format!("https://storage.googleapis.com/{bucket}/{object}")),
@@ -103,12 +102,12 @@ pub fn serves(image: &Image, recipe: &Recipe) -> bool {
         && image.labels.get(GATEWAY_LABEL) == Some(&recipe.gateway.release.version.label())
 }
 
-/// Whether VMs can be made of it.
+/// Whether VMs can be created from it.
 pub(super) fn ready(image: &Image) -> bool {
     image.status.as_deref() == Some("READY")
 }
 
-/// Refuses an image that has the name, and was not made of what the name stands for.
+/// Refuses an image that has the right name but other content.
 pub(super) fn ensure_made_of(image: &Image, content: &str) -> Result<()> {
     let name = image.name.as_deref().unwrap_or_default();
     ensure!(
@@ -119,13 +118,13 @@ pub(super) fn ensure_made_of(image: &Image, content: &str) -> Result<()> {
     Ok(())
 }
 
-/// Whether clawbake has baked it: others may put images of their own into a family.
+/// Whether clawbake has baked it: others may add images of their own to a family.
 #[must_use]
 pub fn is_own(image: &Image) -> bool {
     image.labels.contains_key(RECIPE_LABEL)
 }
 
-/// How its boot test ended, if it has had one.
+/// The verdict of its boot test, if it has had one.
 #[must_use]
 pub fn verdict(image: &Image) -> Option<&str> {
     image.labels.get(BOOT_TEST_LABEL).map(String::as_str)

@@ -55,7 +55,7 @@ pub enum Until {
     Promoted,
 }
 
-/// Bakes the deployment's recipe: what exists already is not made again.
+/// Bakes the deployment's recipe. What exists is not made again.
 pub async fn bake(run: &Run, builder: Builder, until: Until) -> Result<Image> {
     let plan = Plan::resolve(&run.deployment.recipe).await?;
     let image = match find(run, &plan.name, &plan.content()).await? {
@@ -75,7 +75,7 @@ pub async fn bake_archive(run: &Run, archive: &Path, until: Until) -> Result<Ima
     front(run, image, until).await
 }
 
-/// The image of that name, once VMs can be made of it.
+/// The image of that name, if it is READY.
 async fn find(run: &Run, name: &str, content: &str) -> Result<Option<Image>> {
     let image = run.cloud.client.images().find(name).await?;
     let image = image.filter(image::ready);
@@ -122,13 +122,13 @@ async fn front(run: &Run, image: Image, until: Until) -> Result<Image> {
         return Ok(image);
     }
     let name = image.name.clone().context("an image without a name")?;
-    // What would not get in front need not be booted.
+    // An image that would not get to the front need not be tested.
     let family = observe(&run.cloud, &run.deployment.recipe).await?;
     if family.promotion(&name, Deprecated::Stays).is_ok() {
         boot_test(run, image).await?;
     }
     match promote(run, &name, Deprecated::Stays).await {
-        // Another image in front is no failure of this one, and has been said.
+        // That another image stays in front is no failure, and `promote` has said it.
         Err(error) if error.is::<Obstacle>() => {}
         promoted => promoted?,
     }

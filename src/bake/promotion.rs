@@ -1,4 +1,4 @@
-//! Into the family and out of front: looks at the family, takes one step, looks again.
+//! Changes which image is in front of its family: looks at the family, takes one step, looks again.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::progress::Outcome;
 use crate::recipe::Recipe;
 use crate::run::Run;
 
-/// How often a step is taken that does not show: what was just changed may be read late.
+/// How often a step is repeated that does not show: reads may lag behind changes.
 const ATTEMPTS: u32 = 5;
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -24,7 +24,7 @@ pub async fn observe(cloud: &Cloud, recipe: &Recipe) -> Result<Family> {
 /// Puts an image in front of its family.
 ///
 /// # Errors
-/// [`Obstacle`] when another image stays in front, which the run's progress has said then.
+/// [`Obstacle`] if another image stays in front. Then progress has said so already.
 pub async fn promote(run: &Run, image: &str, deprecated: Deprecated) -> Result<()> {
     let stage = run.progress.stage("family");
     let moved = carry_out(run, |family| family.promotion(image, deprecated)).await;
@@ -60,8 +60,8 @@ fn outcome(steps: usize) -> Outcome {
     }
 }
 
-/// Takes the first step of the plan for the family as it is, until there is none; how many there were.
-/// Somebody else may change the family at any time, so that every step is decided anew.
+/// Takes the first step of the plan until there is none left, and returns how many it took. Others may
+/// change the family at any time, so every step is planned anew.
 async fn carry_out(
     run: &Run,
     plan: impl Fn(&Family) -> Result<Vec<Step>, Obstacle>,
@@ -110,7 +110,7 @@ async fn take(cloud: &Cloud, recipe: &Recipe, step: &Step) -> Result<()> {
     Ok(())
 }
 
-/// Sets one label of an image and leaves the others, whoever changes them meanwhile.
+/// Sets one label of an image and keeps the others, even if they change meanwhile.
 pub(super) async fn label(cloud: &Cloud, name: &str, key: &str, value: &str) -> Result<Image> {
     let images = cloud.client.images();
     let mut attempts = 0;

@@ -6,7 +6,8 @@ use anyhow::Result;
 
 use crate::cloud::Cloud;
 
-/// Names of the project's images that a disk, and so a VM, or an instance template was made from.
+/// Names of the project's images that are the source of a disk (and so of a VM) or of an instance
+/// template.
 pub async fn used(cloud: &Cloud) -> Result<BTreeSet<String>> {
     let project = format!("projects/{}/global/images/", cloud.client.project_id());
     let own = |link: String| Some(link.split_once(&project)?.1.to_owned());

@@ -14,9 +14,8 @@ use crate::journal::{Journal, Resource};
 use crate::progress::Outcome;
 use crate::run::Run;
 
-/// Makes the image that a draft describes, without a family, and deletes what it was made from, which
-/// has served: the image holds its bytes. What was created on the way is in the journal, and stays
-/// there if this fails.
+/// Creates the image of a draft, without a family, then deletes its source: the image holds the bytes.
+/// What this creates on the way is in the journal, and stays there if it fails.
 pub async fn publish(run: &Run, draft: &Draft, journal: &mut Journal) -> Result<Image> {
     let cloud = &run.cloud;
     match &draft.source {
@@ -88,7 +87,7 @@ async fn insert(
         refused.is_some_and(|error| error.kind == Kind::AlreadyExists)
     };
     match created {
-        // Names tell contents: another bake of the same was quicker.
+        // A name stands for its content: another bake of the same was faster.
         Err(error) if exists(&error) => resource.quiet(&cloud.client).await?,
         created => created?,
     }
@@ -111,7 +110,7 @@ async fn ensure_bucket(cloud: &Cloud) -> Result<()> {
         return Ok(());
     }
     match buckets.insert(&bucket(cloud)).await {
-        // Another bake was quicker; a stranger's bucket is refused when it is looked at.
+        // Another bake was faster. If the bucket is somebody else's, getting it fails.
         Err(error) if error.kind == Kind::Conflict => drop(buckets.get(&cloud.bucket).await?),
         inserted => drop(inserted?),
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Result, bail};
 
 use super::output::{errln, outln};
-use crate::journal::{self, Begun, Fate, Leftover, Resource};
+use crate::journal::{self, Begun, Dead, Fate, Leftover, Resource};
 use crate::paths;
 
 #[derive(Debug, clap::Args)]
@@ -29,7 +29,7 @@ struct Row {
 
 pub(super) async fn run(args: Args) -> Result<()> {
     let mut rows = Vec::new();
-    let dead = journal::dead(&paths::journal()?)?;
+    let dead = dead()?;
     for leftover in dead.runs {
         let run = leftover.run.clone();
         if !args.json {
@@ -75,6 +75,11 @@ pub(super) async fn run(args: Args) -> Result<()> {
     }
 }
 
+/// What dead runs of this user have left.
+pub(super) fn dead() -> Result<Dead> {
+    journal::dead(&paths::journal()?)
+}
+
 async fn settle(leftover: Leftover, dry_run: bool) -> Result<Vec<(Resource, Fate)>> {
     let Some(client) = leftover.run.place.client().await? else {
         let absent = |resource: &Resource| (resource.clone(), Fate::Absent);
@@ -94,7 +99,7 @@ async fn settle(leftover: Leftover, dry_run: bool) -> Result<Vec<(Resource, Fate
 /// Says on stderr what dead runs may have left over, one line each.
 pub(super) fn remind() {
     // The verb that follows tells by itself when the directory cannot be read.
-    let Ok(dead) = paths::journal().and_then(|dir| journal::dead(&dir)) else {
+    let Ok(dead) = dead() else {
         return;
     };
     for leftover in &dead.runs {

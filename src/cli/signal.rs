@@ -7,9 +7,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::clean;
 use super::output::errln;
 use crate::journal::{self, Fate};
-use crate::paths;
 
 /// The user, or the system, has ended the verb.
 #[derive(Debug)]
@@ -95,7 +95,7 @@ fn named(began: u64) -> Result<Vec<String>> {
 
 /// Journals that this process has begun since then.
 fn own(began: u64) -> Result<Vec<journal::Leftover>> {
-    let mut found = journal::leftovers(&paths::journal()?)?;
+    let mut found = clean::dead()?.runs;
     found.retain(|leftover| leftover.run.pid == std::process::id() && leftover.run.began >= began);
     Ok(found)
 }

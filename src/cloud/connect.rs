@@ -8,8 +8,7 @@ use localgce::Endpoint;
 
 use crate::deployment::{Access, Identity};
 
-/// For impatient people: seconds after which a request without an answer is given up. Calls are tried
-/// again for two and a half times as long.
+/// Seconds until a request without an answer fails. Calls are retried for two and a half times as long.
 const TIMEOUT: &str = "CLAWBAKE_REQUEST_TIMEOUT";
 
 /// A client of an engine that runs.
@@ -39,7 +38,7 @@ pub(super) fn client(
     Ok(client.with_timeout(Duration::from_secs(seconds)))
 }
 
-/// Credentials that have been shown to work.
+/// Credentials that have been checked.
 pub(super) async fn credentials(access: &Access) -> Result<Credentials> {
     let own = match &access.identity {
         Identity::ApplicationDefault => Credentials::application_default()?,
@@ -50,7 +49,7 @@ pub(super) async fn credentials(access: &Access) -> Result<Credentials> {
                 .with_context(|| format!("reading the access token from ${name}"))?,
         ),
     };
-    // By themselves first, so that an error says which of the two is at fault.
+    // First without impersonation, so that an error says which of the two is at fault.
     own.verify().await?;
     let Some(account) = &access.impersonate else {
         return Ok(own);

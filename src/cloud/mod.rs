@@ -1,5 +1,5 @@
-//! Where verbs act: the one place that tells Google from the engine. It picks base URLs, credentials
-//! and names; everything else speaks to a [`gce::Client`].
+//! Where verbs act: the only place that knows Google from the engine. It chooses base URLs, credentials
+//! and names. Everything else uses a [`gce::Client`].
 
 mod connect;
 mod place;
@@ -16,7 +16,7 @@ use crate::progress::{Outcome, Progress};
 
 pub use place::Place;
 
-/// The engine's Secret Manager as its VMs reach it: a forward of their private network.
+/// The engine's Secret Manager as seen from its VMs: forwarded from their private network.
 const ENGINE_IN_GUEST: &str = "http://169.254.169.253";
 /// The VM's account, unless the deployment names one.
 const SERVICE_ACCOUNT: &str = "clawbake-vm";
@@ -24,31 +24,31 @@ const SERVICE_ACCOUNT: &str = "clawbake-vm";
 /// A connected cloud.
 #[derive(Debug, Clone)]
 pub struct Cloud {
-    /// The client, with the project.
+    /// The client of the project.
     pub client: Client,
     /// Zone of VM and disks.
     pub zone: String,
     /// Partial URL of the network.
     pub network: String,
-    /// Partial URL of the subnetwork, if it is not the network's own in the region.
+    /// Partial URL of the subnetwork, unless it is the network's default in the region.
     pub subnetwork: Option<String>,
-    /// Whether VMs have an address of their own.
+    /// Whether VMs have an external address.
     pub external_ip: bool,
     /// Bucket for image archives.
     pub bucket: String,
-    /// Where images are kept, as a region or a multi-region; Google chooses if there is none.
+    /// Where images are stored: a region or a multi-region. By default Google chooses.
     pub storage_locations: Vec<String>,
-    /// The Cloud KMS key that disks and images are encrypted with, if it is not Google's own.
+    /// The Cloud KMS key of disks and images, unless it is Google's own.
     pub kms_key: Option<String>,
     /// Email of the VM's service account.
     pub service_account: String,
     /// Secret Manager's base URL as a VM reaches it.
     pub secret_manager_in_guest: String,
-    /// What a journal remembers it by.
+    /// How a journal identifies it.
     pub place: Place,
-    /// The engine, where the target is this machine and nothing has to be set up.
+    /// The engine, if the target is `local`: nothing has to be set up there.
     pub engine: Option<Engine>,
-    /// Whether VMs are on this machine, and their gateways on its loopback.
+    /// Whether VMs run on this machine, with their gateways on loopback.
     local: bool,
 }
 
@@ -59,7 +59,7 @@ pub struct Engine {
     pub dir: PathBuf,
     /// How guests are run: `kvm` or `tcg`.
     pub acceleration: String,
-    /// Why they are emulated, where KVM was wanted.
+    /// Why they are emulated although KVM was wanted.
     pub emulated: Option<String>,
 }
 
@@ -122,7 +122,7 @@ impl Cloud {
             format!("{} in {} as {credentials}", gce.project, gce.zone),
         );
         let endpoints = connect::endpoints(gce.endpoint.as_ref().map(Endpoint::as_str));
-        // A loopback address is an engine's: Google's APIs are never on this machine.
+        // A loopback address belongs to an engine: Google's APIs are never on this machine.
         let local = endpoints.are_loopback();
         let secret_manager_in_guest = if local {
             ENGINE_IN_GUEST.into()
@@ -194,7 +194,7 @@ impl Cloud {
 pub enum Reach {
     /// Directly, on loopback.
     Url(String),
-    /// Through Identity-Aware Proxy, by this command; then on localhost.
+    /// Through Identity-Aware Proxy with this command, then on localhost.
     Tunnel(String),
 }
 

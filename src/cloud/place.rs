@@ -10,15 +10,15 @@ use super::connect;
 use crate::deployment::Access;
 use crate::engine;
 
-/// What a journal remembers a cloud by: enough to find its resources again, in whatever zone.
+/// A cloud as a journal remembers it: enough to find its resources again, in any zone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase")]
 pub enum Place {
-    /// A project of Google's.
+    /// A Google Cloud project.
     Gce {
         /// Its id.
         project: String,
-        /// Base URL of all APIs, if it is not Google's own.
+        /// Base URL of all APIs, unless it is Google's.
         endpoint: Option<String>,
         /// Who called.
         access: Access,
@@ -31,7 +31,7 @@ pub enum Place {
 }
 
 impl Place {
-    /// Whether resources of one name are the same here and there, whoever calls.
+    /// Whether it is the same cloud, whoever calls: a name means the same resource in both.
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {
         match (self, other) {
@@ -49,8 +49,8 @@ impl Place {
         }
     }
 
-    /// A client for what is there; the engine is started if it does not run. `None` if the engine's
-    /// directory is gone, and all its resources with it.
+    /// A client for it; the engine is started if it does not run. `None` if the engine's directory is
+    /// gone, and with it all its resources.
     pub async fn client(&self) -> Result<Option<Client>> {
         match self {
             Self::Gce {

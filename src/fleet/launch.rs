@@ -1,4 +1,4 @@
-//! Making, starting and deleting a deployment's VM.
+//! Creates, starts and deletes a deployment's VM.
 
 use anyhow::{Context, Result, bail, ensure};
 use gce::{Image, Kind};
@@ -10,12 +10,12 @@ use crate::journal::{Journal, Resource};
 use crate::progress::Outcome;
 use crate::run::Run;
 use crate::userdata;
+use crate::vm::Nonce;
 
-/// Makes the deployment's VM from an image. Its state disk is made only if there is none; with
-/// `adopt_state` the guest takes over one that somebody else has filled.
+/// Creates the deployment's VM from an image, and its state disk if there is none. With `adopt_state`
+/// the guest takes over a state disk that somebody else has filled.
 ///
-/// What was created before a failure is deleted again. Readiness is another matter: see
-/// [`super::watch`].
+/// After a failure, what was created is deleted. [`super::watch`] waits until the VM is ready.
 pub async fn launch(run: &Run, image: &Image, adopt_state: bool) -> Result<Instance> {
     let stage = run.progress.stage("VM");
     let mut journal = run.journal("launch")?;
@@ -27,7 +27,7 @@ pub async fn launch(run: &Run, image: &Image, adopt_state: bool) -> Result<Insta
     Ok(instance)
 }
 
-/// [`launch`] as a part of a longer run: what it creates is in that run's journal.
+/// [`launch`] as a step of a longer run, with that run's journal.
 pub async fn create(
     run: &Run,
     image: &Image,
@@ -61,7 +61,7 @@ pub async fn create(
         .await?
         .is_none()
     {
-        // Shared by all deployments of the project, so it is not this run's to take back.
+        // Shared by all deployments of the project, so not in this run's journal.
         match client.firewalls().insert(&firewall).await {
             Ok(pending) => drop(pending.wait().await?),
             Err(error) if error.kind == Kind::AlreadyExists => {}
@@ -84,7 +84,7 @@ pub async fn create(
             .await?;
         StateDisk::Made
     };
-    let nonce = new_nonce();
+    let nonce = Nonce::random();
     let instance = plan::instance(deployment, cloud, image, user_data, state, &nonce, &label);
     journal.record(boot_disk)?;
     journal
@@ -93,7 +93,7 @@ pub async fn create(
     Ok(client.instances(zone).get(&deployment.name).await?)
 }
 
-/// The deployment's VM, if there is one. One that somebody else has made under its name is an error.
+/// The deployment's VM, if there is one. A VM of that name that is somebody else's is an error.
 pub async fn find(run: &Run) -> Result<Option<Instance>> {
     let Run {
         deployment, cloud, ..
@@ -125,7 +125,7 @@ fn resources(run: &Run) -> [Resource; 3] {
     ]
 }
 
-/// Has the deployment's state disk, if there is one, follow the deployment's schedule of snapshots.
+/// Applies the deployment's snapshot schedule to its state disk, if there is one.
 pub async fn schedule(run: &Run) -> Result<()> {
     let Run {
         deployment, cloud, ..
@@ -139,13 +139,13 @@ pub async fn schedule(run: &Run) -> Result<()> {
     }
 }
 
-/// Keeps VM and state that are used from here on: see [`Run::keep`].
+/// Keeps the VM and its state, which are in use from now on: see [`Run::keep`].
 pub fn keep(run: &Run) -> Result<()> {
     run.keep(&resources(run))
 }
 
-/// Starts a stopped VM. Its reports carry a new nonce from now on; with `adopt_state` it takes over a
-/// state disk that somebody else has filled.
+/// Starts a stopped VM, with a new nonce for its reports. With `adopt_state` it takes over a state disk
+/// that somebody else has filled.
 pub async fn start(cloud: &Cloud, instance: &Instance, adopt_state: bool) -> Result<()> {
     let name = instance
         .name
@@ -153,7 +153,7 @@ pub async fn start(cloud: &Cloud, instance: &Instance, adopt_state: bool) -> Res
         .context("an instance without a name")?;
     let instances = cloud.client.instances(&cloud.zone);
     let metadata = instance.metadata.clone().unwrap_or_default();
-    let metadata = plan::for_start(metadata, &new_nonce(), StateDisk::found(adopt_state));
+    let metadata = plan::for_start(metadata, &Nonce::random(), StateDisk::found(adopt_state));
     instances
         .set_metadata(name, &metadata)
         .await?
@@ -168,14 +168,14 @@ pub async fn start(cloud: &Cloud, instance: &Instance, adopt_state: bool) -> Res
 pub struct Deleted {
     /// Whether there was anything to delete.
     pub anything: bool,
-    /// The state disk, where there is one and it stays.
+    /// The state disk, if there is one and it stays.
     pub stays: Option<String>,
 }
 
 /// Deletes the VM. The state disk stays, unless `state_disk` names it.
 ///
-/// It goes on where an earlier one stopped: it waits for what that has under way, and removes a boot
-/// disk that has lost its VM.
+/// It resumes an earlier deletion: it waits for operations that are under way, and removes a boot disk
+/// that has lost its VM.
 pub async fn delete(run: &Run, state_disk: Option<&str>) -> Result<Deleted> {
     let Run {
         deployment, cloud, ..
@@ -205,7 +205,7 @@ pub async fn delete(run: &Run, state_disk: Option<&str>) -> Result<Deleted> {
     Ok(Deleted { anything, stays })
 }
 
-/// Deletes a resource of the deployment's; `false` if it was not there.
+/// Deletes a resource of the deployment; `false` if there was none.
 async fn remove(run: &Run, resource: &Resource, stage: &str) -> Result<bool> {
     let (client, stage) = (&run.cloud.client, run.progress.stage(stage));
     resource.quiet(client).await?;
@@ -220,8 +220,4 @@ async fn remove(run: &Run, resource: &Resource, stage: &str) -> Result<bool> {
         stage.finish(Outcome::Cached, format!("there is no {resource}"));
     }
     Ok(deleted)
-}
-
-fn new_nonce() -> String {
-    uuid::Uuid::new_v4().simple().to_string()
 }

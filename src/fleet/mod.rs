@@ -6,7 +6,6 @@ mod plan;
 mod probe;
 mod ready;
 mod secrets;
-mod silence;
 mod snapshots;
 
 pub use launch::{Deleted, create, delete, find, keep, launch, schedule, start};
@@ -14,4 +13,3 @@ pub use plan::{Instance, firewall, state_disk_name};
 pub use probe::probe;
 pub use ready::{NotReady, Phase, Report, report, watch};
 pub use secrets::{ACCESSOR, Form, check, define, generate, grant, missing, random, store};
-pub(crate) use silence::silence;

@@ -4,15 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use anyhow::{Result, ensure};
-use gce::{
-    AccessConfig, AttachedDisk, CustomerEncryptionKey, Disk, Firewall, FirewallRule,
-    InitializeParams, Metadata, MetadataItem, NetworkInterface, Scheduling, ServiceAccount,
-    ShieldedInstanceConfig, Tags,
-};
+use gce::{Disk, Firewall, FirewallRule, Metadata, MetadataItem, Scheduling};
 
 use crate::cloud::Cloud;
 use crate::deployment::Deployment;
 use crate::userdata::STATE_DEVICE;
+use crate::vm::{self, Nonce, Properties, item};
 
 /// An instance of the client's.
 pub use gce::Instance;
@@ -23,8 +20,6 @@ const DEPLOYMENT_LABEL: &str = "clawbake-deployment";
 const TAG: &str = "clawbake";
 /// Where Identity-Aware Proxy connects from (Google's documentation of TCP forwarding).
 const IAP_RANGE: &str = "35.235.240.0/20";
-/// Metadata key of the word that a VM's reports carry: reports of an earlier start do not count.
-const NONCE_KEY: &str = "clawbake-nonce";
 /// Metadata key that vouches for a state disk which the launch made itself; holds the nonce.
 const MADE_KEY: &str = "clawbake-state-made";
 /// Metadata key that lets the guest take over a state disk, whoever filled it; holds the nonce.
@@ -45,6 +40,15 @@ impl StateDisk {
     /// A disk that was there before.
     pub(super) fn found(adopt: bool) -> Self {
         if adopt { Self::Adopted } else { Self::Own }
+    }
+
+    fn item(self, nonce: &Nonce) -> Option<MetadataItem> {
+        let key = match self {
+            Self::Made => MADE_KEY,
+            Self::Own => return None,
+            Self::Adopted => ADOPT_KEY,
+        };
+        Some(item(key, nonce.to_string()))
     }
 }
 
@@ -97,17 +101,9 @@ pub(super) fn state_disk(
         r#type: Some(format!("zones/{zone}/diskTypes/pd-balanced")),
         labels: labels(deployment, run),
         resource_policies: snapshots.into_iter().collect(),
-        disk_encryption_key: encryption_key(cloud),
+        disk_encryption_key: cloud.kms_key.clone().map(vm::encryption_key),
         ..Disk::default()
     }
-}
-
-/// The deployment's own key, if it has one.
-fn encryption_key(cloud: &Cloud) -> Option<CustomerEncryptionKey> {
-    let kms_key_name = cloud.kms_key.clone()?;
-    Some(CustomerEncryptionKey {
-        kms_key_name: Some(kms_key_name),
-    })
 }
 
 /// The way in: the gateway's port, from Identity-Aware Proxy alone.
@@ -128,14 +124,6 @@ pub fn firewall(port: u16, network: &str) -> Firewall {
     }
 }
 
-fn external_nat() -> AccessConfig {
-    AccessConfig {
-        name: Some("External NAT".into()),
-        r#type: Some("ONE_TO_ONE_NAT".into()),
-        ..AccessConfig::default()
-    }
-}
-
 /// The VM.
 pub(super) fn instance(
     deployment: &Deployment,
@@ -143,109 +131,54 @@ pub(super) fn instance(
     image: &str,
     user_data: String,
     state_disk: StateDisk,
-    nonce: &str,
+    nonce: &Nonce,
     run: &(String, String),
 ) -> Instance {
-    let zone = &cloud.zone;
-    let metadata = Metadata {
-        items: vec![
-            item("user-data", user_data),
-            item("enable-guest-attributes", "TRUE"),
-            item("block-project-ssh-keys", "TRUE"),
-        ],
-        ..Metadata::default()
-    };
-    Instance {
-        name: Some(deployment.name.to_string()),
-        machine_type: Some(format!(
-            "zones/{zone}/machineTypes/{}",
-            deployment.machine.r#type
-        )),
+    let mut metadata = vec![item("user-data", user_data)];
+    metadata.extend(state_disk.item(nonce));
+    let properties = Properties {
+        description: None,
+        machine_type: &deployment.machine.r#type,
         labels: labels(deployment, run),
-        tags: Some(Tags {
-            items: vec![TAG.into()],
-        }),
+        tag: Some(TAG),
         disks: vec![
-            AttachedDisk {
-                boot: Some(true),
-                auto_delete: Some(true),
-                disk_encryption_key: encryption_key(cloud),
-                initialize_params: Some(InitializeParams {
-                    source_image: Some(image.to_owned()),
-                    disk_size_gb: Some(deployment.machine.boot_disk_gb.into()),
-                    disk_type: Some(format!("zones/{zone}/diskTypes/pd-balanced")),
-                    labels: labels(deployment, run),
-                    ..InitializeParams::default()
-                }),
-                ..AttachedDisk::default()
+            vm::Disk::Boot {
+                name: None,
+                image: image.to_owned(),
+                size_gb: deployment.machine.boot_disk_gb.into(),
+                kms_key: cloud.kms_key.clone(),
+                auto_delete: true,
             },
-            AttachedDisk {
-                auto_delete: Some(false),
-                device_name: Some(STATE_DEVICE.into()),
-                source: Some(format!(
-                    "zones/{zone}/disks/{}",
-                    state_disk_name(deployment)
-                )),
-                mode: Some("READ_WRITE".into()),
-                ..AttachedDisk::default()
+            vm::Disk::Existing {
+                name: state_disk_name(deployment),
+                device: STATE_DEVICE,
             },
         ],
-        network_interfaces: vec![NetworkInterface {
-            network: Some(cloud.network.clone()),
-            subnetwork: cloud.subnetwork.clone(),
-            access_configs: cloud.external_ip.then(external_nat).into_iter().collect(),
-        }],
-        metadata: Some(for_start(metadata, nonce, state_disk)),
-        // The account's IAM roles are the limit; scopes are Google's older, coarser one.
-        service_accounts: vec![ServiceAccount {
-            email: Some(cloud.service_account.clone()),
-            scopes: vec!["https://www.googleapis.com/auth/cloud-platform".into()],
-        }],
-        shielded_instance_config: Some(ShieldedInstanceConfig {
-            enable_secure_boot: Some(true),
-            enable_vtpm: Some(true),
-            enable_integrity_monitoring: Some(true),
-        }),
-        scheduling: Some(Scheduling {
+        network: &cloud.network,
+        subnetwork: cloud.subnetwork.as_deref(),
+        external_ip: cloud.external_ip,
+        metadata,
+        nonce,
+        service_account: Some(&cloud.service_account),
+        scheduling: Scheduling {
             automatic_restart: Some(true),
             on_host_maintenance: Some("MIGRATE".into()),
             ..Scheduling::default()
-        }),
-        ..Instance::default()
-    }
+        },
+    };
+    properties.instance(deployment.name.to_string(), &cloud.zone)
 }
 
-fn item(key: &str, value: impl Into<String>) -> MetadataItem {
-    MetadataItem {
-        key: Some(key.into()),
-        value: Some(value.into()),
-    }
-}
-
-/// An instance's metadata for a start: a new nonce, and what it vouches for. What an earlier start
-/// vouched for is gone.
-pub(super) fn for_start(mut metadata: Metadata, nonce: &str, state_disk: StateDisk) -> Metadata {
-    let said = [NONCE_KEY, MADE_KEY, ADOPT_KEY];
+/// An instance's metadata for another start: a new nonce, and what it vouches for. What an earlier
+/// start vouched for is gone.
+pub(super) fn for_start(mut metadata: Metadata, nonce: &Nonce, state_disk: StateDisk) -> Metadata {
+    let said = [Nonce::KEY, MADE_KEY, ADOPT_KEY];
     metadata
         .items
         .retain(|item| !said.contains(&item.key.as_deref().unwrap_or_default()));
-    metadata.items.push(item(NONCE_KEY, nonce));
-    match state_disk {
-        StateDisk::Made => metadata.items.push(item(MADE_KEY, nonce)),
-        StateDisk::Own => {}
-        StateDisk::Adopted => metadata.items.push(item(ADOPT_KEY, nonce)),
-    }
+    metadata.items.push(nonce.item());
+    metadata.items.extend(state_disk.item(nonce));
     metadata
-}
-
-/// The nonce that an instance's reports must carry.
-pub(super) fn nonce(instance: &Instance) -> Option<&str> {
-    let items = &instance.metadata.as_ref()?.items;
-    items
-        .iter()
-        .find(|item| item.key.as_deref() == Some(NONCE_KEY))?
-        .value
-        .as_deref()
 }
 
 #[cfg(test)]
@@ -255,7 +188,7 @@ mod tests {
     #[test]
     fn what_a_start_vouches_for_ends_with_it() {
         let before = Metadata {
-            items: vec![item("user-data", "u"), item(NONCE_KEY, "0")],
+            items: vec![item("user-data", "u"), item(Nonce::KEY, "0")],
             ..Metadata::default()
         };
         let said = |metadata: &Metadata| {
@@ -266,24 +199,54 @@ mod tests {
             let owned = |&(key, value): &(&str, &str)| (key.to_owned(), value.to_owned());
             pairs.iter().map(owned).collect::<Vec<_>>()
         };
-        let made = for_start(before, "1", StateDisk::Made);
+        let made = for_start(before, &"1".into(), StateDisk::Made);
         assert_eq!(
             said(&made),
-            pairs(&[("user-data", "u"), (NONCE_KEY, "1"), (MADE_KEY, "1")])
+            pairs(&[("user-data", "u"), (Nonce::KEY, "1"), (MADE_KEY, "1")])
         );
-        let adopted = for_start(made, "2", StateDisk::found(true));
+        let adopted = for_start(made, &"2".into(), StateDisk::found(true));
         assert_eq!(
             said(&adopted),
-            pairs(&[("user-data", "u"), (NONCE_KEY, "2"), (ADOPT_KEY, "2")])
+            pairs(&[("user-data", "u"), (Nonce::KEY, "2"), (ADOPT_KEY, "2")])
         );
-        let again = for_start(adopted, "3", StateDisk::found(false));
-        assert_eq!(said(&again), pairs(&[("user-data", "u"), (NONCE_KEY, "3")]));
+        let again = for_start(adopted, &"3".into(), StateDisk::found(false));
         assert_eq!(
-            nonce(&Instance {
+            said(&again),
+            pairs(&[("user-data", "u"), (Nonce::KEY, "3")])
+        );
+        assert_eq!(
+            Nonce::of(&Instance {
                 metadata: Some(again),
                 ..Instance::default()
             }),
-            Some("3")
+            Nonce::from("3")
         );
+    }
+
+    #[tokio::test]
+    async fn a_launch_asks_for_this_instance() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("token"), "t").unwrap();
+        let text = include_str!("../userdata/testdata/clawbake.yaml");
+        let key = "projects/p/locations/us/keyRings/r/cryptoKeys/k";
+        let target = format!(
+            "target: {{gce: {{project: my-project, zone: us-central1-a, kms_key: {key}, \
+             subnetwork: gateways, credentials: {{token_file: token}}}}}}"
+        );
+        let text = text.replace("target: local", &target);
+        let deployment = Deployment::parse("clawbake.yaml", &text, dir.path()).unwrap();
+        let progress = crate::progress::Progress::silent();
+        let cloud = Cloud::connect(&deployment.target, &progress).await.unwrap();
+        let run = ("clawbake-run".to_owned(), "r1".to_owned());
+        let instance = instance(
+            &deployment,
+            &cloud,
+            "projects/my-project/global/images/golden",
+            "#cloud-config".into(),
+            StateDisk::Made,
+            &"n".into(),
+            &run,
+        );
+        insta::assert_snapshot!(serde_json::to_string_pretty(&instance).unwrap());
     }
 }

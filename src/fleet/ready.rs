@@ -1,21 +1,15 @@
-//! Waiting for a gateway: the VM's own reports, told from stale ones by a nonce.
+//! Waiting for a gateway.
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use super::plan::{Instance, nonce};
-use super::silence::silence;
+use super::plan::Instance;
 use crate::cloud::Cloud;
 use crate::progress::Stage;
-use crate::serial;
-
-/// Guest attribute with the last report.
-const ATTRIBUTE: &str = "clawbake/phase";
-/// Guest attributes may be read about ten times a minute; the engine is not so strict, Google is.
-const POLL: Duration = Duration::from_secs(3);
+use crate::vm::{self, Look, Watch};
 
 /// How far a VM is, in this order; or failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +68,8 @@ pub struct NotReady {
     pub why: String,
     /// The last lines of its serial output.
     pub serial: String,
+    /// Whether the VM was deleted meanwhile.
+    pub gone: bool,
 }
 
 impl fmt::Display for NotReady {
@@ -86,140 +82,95 @@ impl fmt::Display for NotReady {
         if !self.serial.is_empty() {
             write!(f, "\nlast lines of its serial output:\n{}", self.serial)?;
         }
-        f.write_str(
-            "\nthe VM is kept: `clawbake logs` shows all of it, `clawbake delete` removes it",
-        )
+        f.write_str(if self.gone {
+            "\nits state disk stays: `clawbake up` makes a new VM for it"
+        } else {
+            "\nthe VM is kept: `clawbake logs` shows all of it, `clawbake delete` removes it"
+        })
     }
 }
 
 impl std::error::Error for NotReady {}
 
-/// What a look at the VM says.
-#[derive(Debug, PartialEq, Eq)]
-enum Verdict {
-    Wait,
-    Ready,
-    Failed(String),
+impl vm::Report for Report {
+    type Phase = Phase;
+
+    fn nonce(&self) -> &str {
+        &self.nonce
+    }
+
+    fn phase(&self) -> Phase {
+        self.phase
+    }
 }
 
-/// Judges one look: the last report of this launch, the instance's status, whether its serial port has
-/// ever said anything, and how long nothing has changed.
-fn judge(report: Option<&Report>, status: &str, spoken: bool, silent: Duration) -> Verdict {
-    match (report.map(|report| report.phase), status) {
-        (Some(Phase::Ready), _) => Verdict::Ready,
-        (Some(Phase::Failed), _) => {
-            let reason = report.and_then(|report| report.reason.clone());
-            Verdict::Failed(reason.unwrap_or_else(|| "it gave no reason".into()))
+/// How waiting for a gateway ends.
+#[derive(Debug, PartialEq, Eq)]
+enum End {
+    Ready(Report),
+    Failed(String),
+    Gone(String),
+}
+
+/// How the wait has ended, which takes `timeout` at most; `None` while it goes on.
+fn judge(look: &Look<'_, Report>, timeout: Duration) -> Option<End> {
+    let last = look.last_phase();
+    match (look.report, look.status) {
+        (Some(report), _) if report.phase == Phase::Ready => Some(End::Ready(report.clone())),
+        (Some(report), _) if report.phase == Phase::Failed => {
+            let reason = report.reason.clone();
+            Some(End::Failed(
+                reason.unwrap_or_else(|| "it gave no reason".into()),
+            ))
         }
-        (_, "STOPPING" | "TERMINATED" | "SUSPENDED") => {
-            Verdict::Failed(format!("the VM is {status}"))
+        (_, None) => Some(End::Gone(format!(
+            "the VM is gone: somebody deleted it; {last}"
+        ))),
+        (_, Some(status @ ("STOPPING" | "TERMINATED" | "SUSPENDED"))) => {
+            Some(End::Failed(format!("the VM is {status}; {last}")))
         }
-        _ => silence(status, spoken, silent).map_or(Verdict::Wait, Verdict::Failed),
+        _ => {
+            let minutes = timeout.as_secs() / 60;
+            let late =
+                || (look.elapsed > timeout).then(|| format!("it took more than {minutes} minutes"));
+            let why = look.silence().or_else(late)?;
+            Some(End::Failed(format!("{why}; {last}")))
+        }
     }
 }
 
 /// The last report of a VM since its last start; another start's says nothing about this one.
 pub async fn report(cloud: &Cloud, instance: &Instance) -> Result<Option<Report>> {
-    let name = instance.name.as_deref().unwrap_or_default();
-    let last = last(cloud, name).await?;
-    Ok(last.filter(|report| is_of(report, instance)))
-}
-
-/// Whether a report belongs to the start whose nonce the instance's metadata hold.
-fn is_of(report: &Report, instance: &Instance) -> bool {
-    report.nonce == nonce(instance).unwrap_or_default()
-}
-
-/// The VM's last report, whatever start it belongs to.
-async fn last(cloud: &Cloud, name: &str) -> Result<Option<Report>> {
-    let attributes = cloud
-        .client
-        .instances(&cloud.zone)
-        .find_guest_attributes(name, ATTRIBUTE)
-        .await?;
-    let entry = attributes
-        .and_then(|attributes| attributes.query_value)
-        .and_then(|value| value.items.into_iter().next());
-    // Any process in the VM can write the attribute: what is no report of ours is none.
-    Ok(entry
-        .and_then(|entry| entry.value)
-        .and_then(|value| serde_json::from_str(&value).ok()))
+    let instances = cloud.client.instances(&cloud.zone);
+    Ok(vm::report(&instances, instance).await?)
 }
 
 /// Waits until the gateway of an instance is ready, at most `timeout`; a failure that the VM reports
 /// ends the wait at once.
+///
+/// # Errors
+/// [`NotReady`] when the gateway fails, takes too long, or its VM stops, falls silent or is deleted.
 pub async fn watch(cloud: &Cloud, name: &str, timeout: Duration, stage: &Stage) -> Result<Report> {
-    let instances = cloud.client.instances(&cloud.zone);
-    let (started, mut changed) = (Instant::now(), Instant::now());
-    let (mut seen, mut cursor) = (None, 0);
-    let (mut told, mut words) = (None, String::new());
-    loop {
-        let instance = instances.get(name).await?;
-        let report = report(cloud, &instance).await?;
-        let serial = instances.serial_port_output(name, cursor).await?;
-        cursor = serial.next.unwrap_or(cursor);
-        if let Some(last) = serial::last_words(&serial.contents.unwrap_or_default()) {
-            words = last;
-        }
-        if instance.status_message != told {
-            told.clone_from(&instance.status_message);
-            if let Some(message) = &told {
-                stage.note(message);
-            }
-        }
-        let status = instance.status.unwrap_or_default();
-        let now = (
-            report.as_ref().map(|report| report.phase),
-            cursor,
-            status.clone(),
-        );
-        if seen.as_ref() != Some(&now) {
-            if let Some(phase) = now
-                .0
-                .filter(|_| seen.as_ref().is_none_or(|(phase, ..)| *phase != now.0))
-            {
-                stage.note(format!("phase {phase}"));
-            }
-            changed = Instant::now();
-            seen = Some(now);
-        }
-        stage.heard(&words);
-        let verdict = match judge(report.as_ref(), &status, cursor > 0, changed.elapsed()) {
-            Verdict::Wait if started.elapsed() > timeout => {
-                let phase = report
-                    .as_ref()
-                    .map_or("none".into(), |report| report.phase.to_string());
-                Verdict::Failed(format!(
-                    "not within {} minutes; its last phase was {phase}",
-                    timeout.as_secs() / 60
-                ))
-            }
-            verdict => verdict,
-        };
-        match (verdict, report) {
-            (Verdict::Ready, Some(report)) => return Ok(report),
-            (Verdict::Failed(why), _) => {
-                let serial = instances
-                    .serial_port_output(name, 0)
-                    .await?
-                    .contents
-                    .unwrap_or_default();
-                return Err(NotReady {
-                    instance: name.to_owned(),
-                    why,
-                    serial: serial::tail(&serial),
-                }
-                .into());
-            }
-            _ => tokio::time::sleep(POLL).await,
-        }
+    let mut watch = Watch::new(cloud.client.instances(&cloud.zone), name);
+    let (why, gone) = match watch.until(|look| judge(look, timeout), stage).await? {
+        End::Ready(report) => return Ok(report),
+        End::Failed(why) => (why, false),
+        End::Gone(why) => (why, true),
+    };
+    Err(NotReady {
+        instance: name.to_owned(),
+        why,
+        serial: watch.tail(),
+        gone,
     }
+    .into())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::plan::{StateDisk, for_start};
     use super::*;
+
+    const TIMEOUT: Duration = Duration::from_mins(45);
 
     fn at(phase: Phase, reason: Option<&str>) -> Report {
         Report {
@@ -233,61 +184,88 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_report_of_failure_ends_the_wait_with_its_reason() {
-        let failed = at(Phase::Failed, Some("no access to secret s"));
-        let verdict = judge(Some(&failed), "RUNNING", true, Duration::ZERO);
-        assert_eq!(verdict, Verdict::Failed("no access to secret s".into()));
+    fn look<'a>(report: Option<&'a Report>, status: Option<&'a str>) -> Look<'a, Report> {
+        Look {
+            report,
+            status,
+            spoken: true,
+            silent: Duration::ZERO,
+            elapsed: Duration::ZERO,
+        }
     }
 
     #[test]
-    fn another_starts_report_is_not_this_ones() {
-        let started = |nonce: &str| Instance {
-            metadata: Some(for_start(gce::Metadata::default(), nonce, StateDisk::Own)),
-            ..Instance::default()
-        };
-        let ready = at(Phase::Ready, None);
-        assert!(is_of(&ready, &started("n")));
-        assert!(!is_of(&ready, &started("of-the-next-start")));
-        assert!(!is_of(&ready, &Instance::default()));
+    fn a_report_of_failure_ends_the_wait_with_its_reason() {
+        let failed = at(Phase::Failed, Some("no access to secret s"));
+        assert_eq!(
+            judge(&look(Some(&failed), Some("RUNNING")), TIMEOUT),
+            Some(End::Failed("no access to secret s".into()))
+        );
     }
 
     #[test]
     fn readiness_counts_and_everything_before_it_waits() {
+        let ready = at(Phase::Ready, None);
         assert_eq!(
-            judge(
-                Some(&at(Phase::Ready, None)),
-                "RUNNING",
-                true,
-                Duration::ZERO
-            ),
-            Verdict::Ready
+            judge(&look(Some(&ready), Some("RUNNING")), TIMEOUT),
+            Some(End::Ready(ready.clone()))
         );
         for phase in [Phase::State, Phase::Secrets, Phase::Gateway] {
-            assert_eq!(
-                judge(Some(&at(phase, None)), "RUNNING", true, Duration::ZERO),
-                Verdict::Wait
-            );
+            let report = at(phase, None);
+            assert_eq!(judge(&look(Some(&report), Some("RUNNING")), TIMEOUT), None);
         }
-        assert_eq!(judge(None, "STAGING", false, Duration::ZERO), Verdict::Wait);
+        assert_eq!(judge(&look(None, Some("STAGING")), TIMEOUT), None);
     }
 
     #[test]
-    fn a_vm_that_stopped_or_fell_silent_is_not_waited_for() {
-        let stopped = judge(
-            Some(&at(Phase::Gateway, None)),
-            "TERMINATED",
-            true,
-            Duration::ZERO,
-        );
-        assert_eq!(stopped, Verdict::Failed("the VM is TERMINATED".into()));
-        let hour = Duration::from_hours(1);
-        let told = |spoken, silent| match judge(None, "RUNNING", spoken, silent) {
-            Verdict::Failed(why) => why,
-            other => panic!("{other:?}"),
+    fn each_other_end_has_a_message_of_its_own() {
+        let gateway = at(Phase::Gateway, None);
+        let running = || look(Some(&gateway), Some("RUNNING"));
+        let over = Duration::from_secs(1);
+        let looks = [
+            look(Some(&gateway), Some("TERMINATED")),
+            look(Some(&gateway), None),
+            Look {
+                silent: Duration::from_mins(15) + over,
+                ..running()
+            },
+            Look {
+                spoken: false,
+                silent: Duration::from_mins(3) + over,
+                ..look(None, Some("RUNNING"))
+            },
+            Look {
+                elapsed: TIMEOUT + over,
+                ..running()
+            },
+        ];
+        let ends = looks.map(|look| format!("{:?}", judge(&look, TIMEOUT).unwrap()));
+        insta::assert_snapshot!(ends.join("\n"), @r#"
+        Failed("the VM is TERMINATED; its last phase was `gateway`")
+        Gone("the VM is gone: somebody deleted it; its last phase was `gateway`")
+        Failed("it fell silent 15 minutes ago: look for the cause where its serial output ends; its last phase was `gateway`")
+        Failed("its serial port has been silent for 3 minutes, since power-on: the image does not boot, or the host cannot run it, which `clawbake doctor` checks; it never reported a phase")
+        Failed("it took more than 45 minutes; its last phase was `gateway`")
+        "#);
+    }
+
+    #[test]
+    fn what_is_kept_is_said_as_it_is() {
+        let not_ready = |gone| NotReady {
+            instance: "vm".into(),
+            why: "why".into(),
+            serial: "its last line".into(),
+            gone,
         };
-        assert!(told(true, hour).starts_with("nothing was heard from it"));
-        let after = Duration::from_secs(181);
-        assert!(told(false, after).starts_with("the machine itself does not run"));
+        insta::assert_snapshot!(format!("{}\n{}", not_ready(false), not_ready(true)), @"
+        the gateway of vm did not become ready: why
+        last lines of its serial output:
+        its last line
+        the VM is kept: `clawbake logs` shows all of it, `clawbake delete` removes it
+        the gateway of vm did not become ready: why
+        last lines of its serial output:
+        its last line
+        its state disk stays: `clawbake up` makes a new VM for it
+        ");
     }
 }

@@ -9,14 +9,14 @@ use crate::cloud::Cloud;
 use crate::deployment::Deployment;
 use crate::image::key::hex;
 
-/// The role that lets an account read a secret's value, and nothing else.
+/// The role that allows an account to read the value of a secret, and nothing else.
 pub const ACCESSOR: &str = "roles/secretmanager.secretAccessor";
-/// Random bytes of a generated secret, written as twice as many hex digits.
+/// Random bytes of a generated secret, which has two hex digits for each.
 const BYTES: usize = 32;
-/// Secret Manager's limit of a value, in bytes.
+/// Secret Manager's limit for a value, in bytes.
 const MAX_BYTES: usize = 64 * 1024;
 
-/// What a secret is for, which decides what its value may hold.
+/// What a secret is for. It decides what the value may contain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// The gateway's token: clients send it in an HTTP header.
@@ -27,8 +27,8 @@ pub enum Form {
     Text,
 }
 
-/// Refuses a value that a gateway would stumble over, in words that do not tell it. What no secret at
-/// all may hold is refused by [`store`].
+/// Refuses a value that the gateway could not use; the error does not show the value. [`store`] refuses
+/// what no secret may contain.
 pub fn check(name: &str, value: &[u8], form: Form) -> Result<()> {
     let text = std::str::from_utf8(value).unwrap_or_default();
     let strange = |c: char| form == Form::Token && !c.is_ascii_graphic();
@@ -52,7 +52,7 @@ pub fn check(name: &str, value: &[u8], form: Form) -> Result<()> {
     bail!("the value of secret {name} {what}: nothing was stored; {remedy}")
 }
 
-/// How often a policy is read again that others change at the same time. Each time one of them is done.
+/// How often to retry when others change the policy at the same time. Each time, one of them succeeds.
 const GRANTS: u32 = 16;
 
 /// Names of the deployment's secrets that do not exist.
@@ -66,8 +66,8 @@ pub async fn missing(deployment: &Deployment, cloud: &Cloud) -> Result<Vec<Strin
     Ok(missing)
 }
 
-/// Stores a new version of a secret, which is made if there is none, and lets the VM's account read
-/// it. Returns the version's number.
+/// Stores a new version of a secret, creates the secret if there is none, and lets the VM's account read
+/// it. Returns the number of the version.
 pub async fn store(cloud: &Cloud, name: &str, value: SecretBytes) -> Result<String> {
     let bytes = value.expose();
     ensure!(
@@ -92,7 +92,7 @@ pub async fn store(cloud: &Cloud, name: &str, value: SecretBytes) -> Result<Stri
         }
     }
     let version = match secrets.add_version(name, &value).await {
-        // Who may make secrets need not be allowed to fill them.
+        // Whoever may create secrets need not be allowed to add versions.
         Err(error) if fresh && error.kind == Kind::PermissionDenied => {
             return Err(undone(cloud, name, error).await);
         }
@@ -103,7 +103,7 @@ pub async fn store(cloud: &Cloud, name: &str, value: SecretBytes) -> Result<Stri
     Ok(version.rsplit('/').next().unwrap_or_default().to_owned())
 }
 
-/// Takes back a secret that has got no value, and says so if that is refused as well.
+/// Deletes a secret that has got no value. If that is refused too, the error says so.
 async fn undone(cloud: &Cloud, name: &str, error: gce::Error) -> anyhow::Error {
     let error = anyhow::Error::new(error);
     match cloud.client.secrets().delete(name).await {
@@ -115,7 +115,7 @@ async fn undone(cloud: &Cloud, name: &str, error: gce::Error) -> anyhow::Error {
     }
 }
 
-/// Makes a secret that has no version yet.
+/// Creates a secret without a version.
 pub async fn define(
     cloud: &Cloud,
     name: &str,
@@ -143,7 +143,7 @@ pub fn random() -> Result<SecretBytes> {
     Ok(hex(&bytes).into_bytes().into())
 }
 
-/// Lets the VM's account read a secret. Other people's bindings stay as they are.
+/// Lets the VM's account read a secret. Leaves other bindings alone.
 pub async fn grant(cloud: &Cloud, name: &str) -> Result<()> {
     let member = format!("serviceAccount:{}", cloud.service_account);
     let secrets = cloud.client.secrets();
@@ -160,7 +160,7 @@ pub async fn grant(cloud: &Cloud, name: &str) -> Result<()> {
     }
 }
 
-/// Whether somebody else has written the policy since it was read.
+/// Whether the policy has changed since it was read.
 fn changed_meanwhile(error: &gce::Error) -> bool {
     matches!(error.kind, Kind::PreconditionFailed | Kind::Conflict)
 }

@@ -1,4 +1,4 @@
-//! The schedule of a state disk's snapshots: a resource policy that the disk follows.
+//! The snapshot schedule of a state disk: a resource policy.
 
 use anyhow::{Result, ensure};
 use gce::{
@@ -9,11 +9,11 @@ use gce::{
 use crate::cloud::Cloud;
 use crate::deployment::Snapshots;
 
-/// What the names of all of these policies begin with.
+/// Prefix of the names of these policies.
 const PREFIX: &str = "clawbake-daily-";
 
-/// The policy. It is named by what it says: deployments of a region share it, and another schedule is
-/// another policy.
+/// The policy. Its name says what it does, so that deployments in a region can share it; another
+/// schedule is another policy.
 fn policy(snapshots: &Snapshots) -> ResourcePolicy {
     let Snapshots { daily, keep } = snapshots;
     let hour = daily.trim_end_matches(":00");
@@ -29,7 +29,7 @@ fn policy(snapshots: &Snapshots) -> ResourcePolicy {
             }),
             retention_policy: Some(RetentionPolicy {
                 max_retention_days: Some(*keep),
-                // The same days for those of a deleted disk, which then still has a way back.
+                // Also for a deleted disk, which can then still be restored.
                 on_source_disk_delete: Some("APPLY_RETENTION_POLICY".into()),
             }),
         }),
@@ -37,11 +37,11 @@ fn policy(snapshots: &Snapshots) -> ResourcePolicy {
     }
 }
 
-/// Makes the policy, if one is wanted and not there, and returns its URL. It costs nothing and belongs
-/// to the project, so no run takes it back.
+/// Creates the policy if one is wanted and there is none, and returns its URL. It costs nothing and
+/// belongs to the project, so it is in no journal.
 ///
 /// # Errors
-/// When the policy of that name says something else: Google lets policies be edited.
+/// If the policy of that name says something else: Google allows editing policies.
 pub(super) async fn ensure(cloud: &Cloud, snapshots: Option<&Snapshots>) -> Result<Option<String>> {
     let Some(snapshots) = snapshots else {
         return Ok(None);
@@ -65,7 +65,7 @@ pub(super) async fn ensure(cloud: &Cloud, snapshots: Option<&Snapshots>) -> Resu
     Ok(policies.get(name).await?.self_link)
 }
 
-/// Has a disk that is there follow the policy at `wanted`, or none of ours.
+/// Gives an existing disk the policy `wanted`, or removes ours.
 pub(super) async fn follow(cloud: &Cloud, disk: &Disk, wanted: Option<&str>) -> Result<()> {
     let name = disk.name.as_deref().unwrap_or_default();
     let disks = cloud.client.disks(&cloud.zone);
@@ -81,8 +81,8 @@ pub(super) async fn follow(cloud: &Cloud, disk: &Disk, wanted: Option<&str>) -> 
     Ok(())
 }
 
-/// The policies that a disk is to lose, and the one that it is to gain. A disk follows one schedule at
-/// most, and one that somebody else gave it stays.
+/// The policies to remove from a disk, and the one to add. A disk has at most one snapshot schedule, and
+/// somebody else's stays.
 fn changes<'a>(current: &'a [String], wanted: Option<&'a str>) -> (Vec<&'a str>, Option<&'a str>) {
     let current = current.iter().map(String::as_str);
     let (ours, others): (Vec<_>, Vec<_>) = current.partition(|url| name(url).starts_with(PREFIX));

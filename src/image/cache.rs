@@ -1,4 +1,4 @@
-//! Stages by content: a directory for each, made once, reused until its inputs change.
+//! Build stages by content: each has a directory, which is reused until its inputs change.
 
 use std::fs::{self, File};
 use std::future::Future;
@@ -41,8 +41,8 @@ impl Cache {
         Ok(self.shared("log")?.join(format!("{stage}.log")))
     }
 
-    /// The directory of a stage's result. `make` fills an empty directory, which gets its name only
-    /// when `make` succeeded, so a directory with a name is always whole.
+    /// The directory of a stage's result. `make` fills an empty directory, which gets its final name
+    /// only after `make` has succeeded, so a result is always complete.
     pub async fn stage<F: Future<Output = Result<()>>>(
         &self,
         stage: &str,
@@ -65,7 +65,7 @@ impl Cache {
         Ok((dir, Outcome::Done))
     }
 
-    /// Two bakes at once take turns at each stage.
+    /// Concurrent bakes take turns at each stage.
     async fn lock(&self, stage: &str) -> Result<File> {
         let path = self.dir.join(format!("{stage}.lock"));
         let file =
@@ -77,7 +77,7 @@ impl Cache {
         .await?
     }
 
-    /// Makes room for one more result of a stage: the oldest go.
+    /// Makes room for another result of a stage by removing the oldest.
     fn evict(&self, stage: &str) -> Result<()> {
         let prefix = format!("{stage}-");
         let mut results: Vec<_> = fs::read_dir(&self.dir)?

@@ -1,10 +1,10 @@
-//! Content keys: the digest of everything that a stage is made from.
+//! Content keys: the digest of all inputs of a stage.
 
 use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
-/// Collects the inputs of a stage under names, so that no two lists of inputs read alike.
+/// Collects the named inputs of a stage. Different lists of inputs give different digests.
 #[derive(Clone, Default)]
 pub struct Key(Sha256);
 
@@ -35,7 +35,7 @@ impl Key {
             .fold(self, |key, (name, content)| key.with(name, content))
     }
 
-    /// 16 hex digits: enough to tell apart what one cache will ever hold.
+    /// 16 hex digits: enough to tell the entries of a cache apart.
     #[must_use]
     pub fn short(&self) -> String {
         let mut hex = hex(&self.0.clone().finalize());

@@ -1,7 +1,7 @@
 //! The offline build: recipe -> root, gateway container, disk, archive. No VM, no cloud.
 //!
-//! Every stage is kept by the digest of its inputs ([`key`]), so a new gateway release rebuilds the
-//! gateway's container and the disk, not the root; and nothing at all where nothing changed.
+//! Every stage is cached by the digest of its inputs ([`key`]). So a new gateway release rebuilds the
+//! gateway's container and the disk but not the root, and nothing is rebuilt if nothing has changed.
 
 pub mod archive;
 pub mod binary;

@@ -1,4 +1,4 @@
-//! A plan made on this machine, stage by stage.
+//! Builds a plan on this machine, stage by stage.
 
 use std::path::{Path, PathBuf};
 
@@ -43,14 +43,14 @@ impl<'a> Offline<'a> {
         }
     }
 
-    /// Makes what the plan says, as far as the cache does not hold it.
+    /// Builds what is not in the cache yet.
     pub async fn build(&self, plan: &Plan, progress: &Progress) -> Result<Built> {
         ensure!(
             rustix::process::geteuid().is_root(),
             "the offline builder mounts file systems and runs containers: run it as root"
         );
         let (recipe, cache) = (self.recipe, self.cache);
-        // Neither needs the other, and each waits for the network half of its time.
+        // They are independent, and each spends half its time waiting for the network.
         let (gateway, root) =
             tokio::try_join!(self.gateway(plan, progress), self.root(plan, progress))?;
 
@@ -114,7 +114,7 @@ impl<'a> Offline<'a> {
     }
 }
 
-/// Bytes that a file really takes, for people.
+/// A file's allocated size, for people.
 fn size(path: &Path) -> Result<String> {
     use std::os::unix::fs::MetadataExt as _;
     let blocks = std::fs::metadata(path)

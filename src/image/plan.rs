@@ -7,7 +7,7 @@ use super::{container, disk, root};
 use crate::recipe::Recipe;
 use crate::release::Registry;
 
-/// A recipe with everything from outside resolved.
+/// A recipe with every external source resolved.
 #[derive(Clone)]
 pub struct Plan {
     /// Name of the image: family, gateway version and content.
@@ -15,7 +15,7 @@ pub struct Plan {
     pub(super) root: Key,
     pub(super) gateway: Key,
     pub(super) disk: Key,
-    /// The gateway's Containerfile, with nothing left open.
+    /// The gateway's Containerfile, fully rendered.
     pub(crate) containerfile: String,
     pub(crate) sources: container::Sources,
 }
@@ -56,8 +56,8 @@ impl Plan {
     }
 }
 
-/// The digest of what Debian's archive holds for a suite today: the root is made anew when it changes,
-/// so that an image never lacks a security update that was out when it was baked.
+/// The digest of a suite in Debian's archive as of today. When it changes the root is rebuilt, so that an
+/// image never lacks a security update that was out when it was baked.
 async fn debian_archive(http: &reqwest::Client, suite: &str) -> Result<String> {
     let mut key = Key::new("debian", 1);
     for dist in [
@@ -77,8 +77,8 @@ async fn debian_archive(http: &reqwest::Client, suite: &str) -> Result<String> {
     Ok(key.short())
 }
 
-/// `<family>-<version>-<content>`, within Compute Engine's 63 characters; `content` is a digest, whose
-/// first 8 digits tell apart what one family will ever hold.
+/// `<family>-<version>-<content>`, within Compute Engine's 63 characters. The first 8 digits of the
+/// digest `content` are enough to tell the images of a family apart.
 pub(crate) fn image_name(recipe: &Recipe, content: &str) -> String {
     name(
         &recipe.family,

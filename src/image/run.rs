@@ -1,5 +1,5 @@
-//! Running the programs that make an image: their output goes to a log, their own headlines to the
-//! stage, their last lines into the error.
+//! Runs the programs that make an image. Their output goes to a log, their headlines to the stage, and
+//! their last lines into the error.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -51,7 +51,7 @@ pub async fn output(
         .with_context(|| {
             format!("{what}: starting {program} (is it installed? see `make deps`)")
         })?;
-    // The command keeps the pipe's writing end: let go of it, or the end is never seen.
+    // The command still holds the writing end of the pipe: without this, reading would never end.
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let mut lines = BufReader::new(Receiver::from_owned_fd(reader.into())?).split(b'\n');
     let mut printed = Vec::new();

@@ -8,7 +8,7 @@ use crate::cloud::Place;
 /// A run of a verb that has begun.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Begun {
-    /// Its id, unique: the value of its label, and fit to be part of a name.
+    /// Its unique id: the value of its label, also usable in names.
     pub id: String,
     /// The verb.
     pub verb: String,

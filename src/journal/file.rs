@@ -1,5 +1,5 @@
-//! A journal on disk. It is only ever appended to, and the process that writes it holds a lock on it,
-//! the kernel's, so that another one can tell a run that goes on from a dead one.
+//! A journal on disk. It is append-only. The process that writes it holds a kernel lock on it, so that
+//! others can tell a live run from a dead one.
 
 use std::fmt;
 use std::fs::{self, File, TryLockError};
@@ -13,10 +13,10 @@ use super::begun::Begun;
 use super::line::{End, Format, Line, Text, Unread};
 
 const SUFFIX: &str = ".journal";
-/// Of journals without checksums. A version that wrote them throws away what it cannot read, so others
-/// have another name.
+/// Suffix of journals without checksums. The version that wrote them discards what it cannot read, so
+/// newer journals need another suffix.
 const PLAIN_SUFFIX: &str = ".jsonl";
-/// Bytes of a journal at most: a run creates some ten resources, of some hundred bytes each.
+/// Largest journal, in bytes. A run creates some ten resources, of some hundred bytes each.
 const LIMIT: u64 = 1 << 20;
 
 /// An open journal, locked until dropped.
@@ -27,7 +27,7 @@ pub(super) struct JournalFile {
     end: End,
 }
 
-/// A dead run's journal that cannot be read. It is kept, and so is all that it may name.
+/// A dead run's journal that cannot be read. It is kept, and so is everything that it may name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreadable {
     /// The journal.
@@ -52,7 +52,7 @@ impl fmt::Display for Unreadable {
 pub(super) type Dead = (Vec<(JournalFile, Text)>, Vec<Unreadable>);
 
 impl JournalFile {
-    /// A new one, which has its lock and first line before anybody else can see it.
+    /// A new journal, locked and with its first line before anybody else can see it.
     pub fn begin(dir: &Path, run: &Begun) -> Result<Self> {
         let beginning = || format!("beginning a journal in {}", dir.display());
         fs::create_dir_all(dir).with_context(beginning)?;
@@ -66,7 +66,7 @@ impl JournalFile {
             .with_context(beginning)?;
         let path = dir.join(format!("{}-{}{SUFFIX}", run.verb, run.id));
         let file = new.persist_noclobber(&path).with_context(beginning)?;
-        // The file's name must outlast a power cut as well, and so must a new directory's.
+        // The names of the file and of a new directory must survive a power cut too.
         for dir in dir.ancestors().take(2) {
             File::open(dir)
                 .and_then(|dir| dir.sync_all())
@@ -75,7 +75,7 @@ impl JournalFile {
         Ok(Self { path, file, end })
     }
 
-    /// The journals of runs that have ended without settling them, and those that cannot be read.
+    /// The journals of runs that ended without settling them, and those that cannot be read.
     pub fn dead(dir: &Path) -> Result<Dead> {
         let reading = || format!("reading the journals in {}", dir.display());
         let mut dead = Dead::default();
@@ -102,7 +102,7 @@ impl JournalFile {
         Ok(dead)
     }
 
-    /// A dead run's; none if its run goes on, or if it is settled meanwhile.
+    /// A dead run's journal; `None` if the run is alive or has just been settled.
     fn open(path: &Path, format: Format) -> Result<Option<(Self, Text)>, String> {
         let plainly = |error: std::io::Error| error.to_string();
         match fs::symlink_metadata(path) {
@@ -140,8 +140,8 @@ impl JournalFile {
         Ok(Some((Self { path, file, end }, text)))
     }
 
-    /// Appends a line; on disk when this returns. What is behind the last whole line is given up: it is
-    /// of an append that failed.
+    /// Appends a line and syncs it to disk. Overwrites anything after the last whole line, which a failed
+    /// append has left.
     pub fn append(&mut self, line: &Line) -> Result<()> {
         let (text, end) = self.end.next(line)?;
         let written = self
@@ -160,8 +160,8 @@ impl JournalFile {
     }
 }
 
-/// Given back by hand: a program that another thread starts at this moment holds the file open too,
-/// until it is that program.
+/// Unlocks explicitly: a child that another thread is just forking holds the file open too, until it
+/// calls exec.
 impl Drop for JournalFile {
     fn drop(&mut self) {
         self.file.unlock().ok();

@@ -1,4 +1,4 @@
-//! What dead runs left over, and its removal.
+//! What dead runs have left, and how it is removed.
 
 use std::fmt;
 use std::path::Path;
@@ -14,22 +14,22 @@ use super::line::{Line, Text};
 use super::resource::{RUN_LABEL, Resource};
 use crate::cloud::Place;
 
-/// A request whose connection broke may take effect a moment later: look again after this.
+/// A request whose connection broke may take effect a moment later: look again after this time.
 const MOMENT: Duration = Duration::from_secs(1);
 
 /// What became of a resource at clean-up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "fate", rename_all = "camelCase")]
 pub enum Fate {
-    /// It was there, and is not any more.
+    /// It has been deleted.
     Removed,
     /// It was not there.
     Absent,
-    /// One of that name is there that this run has not made: it was not touched.
+    /// There is one of that name that this run has not created: it was not touched.
     Foreign,
-    /// It is this run's and still there: nothing was asked for but a look.
+    /// It is this run's and still there: this was only a look.
     Found,
-    /// It could not be looked at, or not be deleted.
+    /// It could not be read or deleted.
     Failed {
         /// Why.
         why: String,
@@ -48,7 +48,7 @@ impl fmt::Display for Fate {
     }
 }
 
-/// A dead run's journal. While this is held, nobody else cleans up after the same run.
+/// A dead run's journal. While this value lives, nobody else cleans up after the same run.
 #[derive(Debug)]
 pub struct Leftover {
     /// The run.
@@ -63,7 +63,7 @@ pub struct Leftover {
 pub struct Dead {
     /// The oldest first.
     pub runs: Vec<Leftover>,
-    /// Nobody knows what these runs have left over.
+    /// Nobody knows what these runs have left.
     pub unreadable: Vec<Unreadable>,
 }
 
@@ -87,7 +87,7 @@ pub fn leftovers(dir: &Path) -> Result<Vec<Leftover>> {
     Ok(dead(dir)?.runs)
 }
 
-/// Strikes what is in use from the journals of dead runs: it is nobody's left-over any more.
+/// Removes resources that are in use from the journals of dead runs, so that no clean-up takes them.
 pub fn keep(dir: &Path, place: &Place, resources: &[Resource]) -> Result<()> {
     for resource in resources {
         take(dir, place, resource, |_| Ok(()))?;
@@ -95,7 +95,7 @@ pub fn keep(dir: &Path, place: &Place, resources: &[Resource]) -> Result<()> {
     Ok(())
 }
 
-/// Takes a resource out of the dead run's journal that names it, after `first` has it written down.
+/// Takes a resource out of the dead run's journal that names it, once `first` has recorded it.
 pub(super) fn take(
     dir: &Path,
     place: &Place,
@@ -120,12 +120,12 @@ pub(super) fn take(
 }
 
 impl Leftover {
-    /// What it had begun to create, the last first.
+    /// What it may have created, last first.
     pub fn resources(&self) -> impl Iterator<Item = &Resource> {
         self.entries.iter().rev().map(|entry| &entry.resource)
     }
 
-    /// Looks at each resource, the last first, and changes nothing.
+    /// Looks at each resource, last first, and changes nothing.
     pub async fn look(&self, client: &Client) -> Vec<(Resource, Fate)> {
         let mut looked = Vec::new();
         for entry in self.entries.iter().rev() {
@@ -135,7 +135,7 @@ impl Leftover {
         looked
     }
 
-    /// Removes what the run had created, the last first. The journal stays where something failed.
+    /// Removes what the run had created, last first. The journal stays if anything failed.
     pub async fn clean(self, client: &Client) -> Result<Vec<(Resource, Fate)>> {
         let fates = remove_all(client, &self.entries, self.answered).await;
         if !fates
@@ -153,7 +153,7 @@ impl Leftover {
     }
 }
 
-/// Removes entries, the last first.
+/// Removes entries, last first.
 pub(super) async fn remove_all(
     client: &Client,
     entries: &[Entry],

@@ -1,9 +1,9 @@
-//! The text of a journal: one JSON line for everything that happens, the first for the run itself.
+//! The text of a journal: one JSON line per event, the first for the run itself.
 //!
-//! Each line begins with the CRC32C of all lines up to and with it, so that a flipped bit in a name is
-//! seen, and a line that went missing between two others too. A last line without its end was being
-//! written when the machine died: its request was never sent. Whatever else does not read is damage, or
-//! another version's, and says nothing about what was created.
+//! Each line begins with the CRC32C of all lines up to and including it, which reveals a flipped bit or a
+//! missing line. If the last line is cut off, the machine died while writing it, and its request was
+//! never sent. Anything else that cannot be read is damaged or from another version, and tells nothing
+//! about what was created.
 
 use std::fmt;
 
@@ -23,14 +23,14 @@ pub(super) enum Line {
     Create(Entry),
     /// Every request so far has been answered.
     Answered,
-    /// It is not this run's, or no longer.
+    /// It was never this run's, or no longer is.
     Forget(Entry),
 }
 
 /// How the lines of a journal are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
-    /// JSON alone, as until version 0.1.
+    /// Only JSON, as before version 0.1.
     Plain,
     /// A checksum, a space and JSON.
     Summed,
@@ -58,14 +58,14 @@ pub(super) struct End {
 /// A line that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Unread {
-    /// From 1 on.
+    /// Counted from 1.
     pub line: usize,
     pub why: Why,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Why {
-    /// Whole, and of no kind that is known here.
+    /// Intact, but of an unknown kind.
     Unknown,
     Damaged,
     NoBegin,
@@ -119,7 +119,7 @@ impl Text {
 }
 
 impl End {
-    /// Of a journal without any line.
+    /// The end of an empty journal.
     pub fn new(format: Format) -> Self {
         Self {
             format,
@@ -128,7 +128,7 @@ impl End {
         }
     }
 
-    /// Whether this is a beginning of a line, cut off somewhere.
+    /// Whether this is a line that was cut off.
     fn is_torn(self, bytes: &[u8]) -> bool {
         let json = match self.format {
             Format::Plain => Some(bytes),
@@ -139,7 +139,7 @@ impl End {
         !bytes.ends_with(b"\n") && json.is_none_or(ends_early)
     }
 
-    /// Reads the next line, its line break with it.
+    /// Reads the next line, including its line break.
     fn take(&mut self, bytes: &[u8]) -> Result<Line, Why> {
         let text = std::str::from_utf8(bytes).map_err(|_| Why::Damaged)?;
         let text = text.strip_suffix('\n').ok_or(Why::Damaged)?;
@@ -157,13 +157,13 @@ impl End {
         self.length += bytes.len() as u64;
         match serde_json::from_str(json) {
             Ok(line) => Ok(line),
-            // Without a checksum there is no telling the two apart but by the JSON.
+            // Without a checksum, only the JSON tells the two apart.
             Err(error) if error.is_data() => Err(Why::Unknown),
             Err(_) => Err(Why::Damaged),
         }
     }
 
-    /// The bytes of one more line, and where the one after it goes.
+    /// The bytes of another line, and the end after it.
     pub fn next(self, line: &Line) -> serde_json::Result<(Vec<u8>, Self)> {
         let json = serde_json::to_string(line)?;
         let sum = crc32c::crc32c_append(self.sum, json.as_bytes());

@@ -1,8 +1,8 @@
-//! What this run is about to create: written down before the request is sent, so that a lost answer,
-//! a crash or a power cut leaves nothing that nobody knows of.
+//! What this run is about to create, recorded before the request is sent. So a lost answer, a crash or a
+//! power cut leaves nothing that nobody knows of.
 //!
-//! Everything that a run creates carries the run's id as a label. Clean-up deletes what is in the
-//! journal *and* carries that label, so that it never takes what somebody else has made.
+//! Everything that a run creates carries the run's id as a label. Clean-up deletes only what is in the
+//! journal *and* has that label, never what somebody else has created.
 
 mod begun;
 mod file;
@@ -26,10 +26,10 @@ pub use file::Unreadable;
 pub use leftover::{Dead, Fate, Leftover, dead, keep, leftovers};
 pub use resource::{RUN_LABEL, Resource};
 
-/// Digits of a run's id: with 48 random bits, a million runs share none.
+/// Digits of a run's id. With 48 random bits, a million runs have different ids.
 const ID_DIGITS: usize = 12;
 
-/// One run's journal. Dropped without [`Journal::settle`], it stays on disk for whoever cleans up.
+/// A run's journal. Dropped without [`Journal::settle`], it stays on disk for a later clean-up.
 #[derive(Debug)]
 pub struct Journal {
     dir: PathBuf,
@@ -60,19 +60,19 @@ impl Journal {
         })
     }
 
-    /// The run's id: 12 hexadecimal digits, fit for a label and for a name's end.
+    /// The run's id: 12 hexadecimal digits, usable in labels and as the end of a name.
     #[must_use]
     pub fn run(&self) -> &str {
         &self.run.id
     }
 
-    /// The label that everything this run creates must carry, in an object as metadata.
+    /// The label of everything that this run creates; objects have it as metadata.
     #[must_use]
     pub fn label(&self) -> (String, String) {
         (RUN_LABEL.into(), self.run.id.clone())
     }
 
-    /// Writes down what is about to be created; on disk when this returns.
+    /// Records what is about to be created, and syncs it to disk.
     pub fn record(&mut self, resource: Resource) -> Result<()> {
         self.write(Entry {
             run: self.run.id.clone(),
@@ -87,7 +87,7 @@ impl Journal {
         Ok(())
     }
 
-    /// Records a resource, sends the request that creates it and waits until it is there.
+    /// Records a resource, sends the request that creates it, and waits until it exists.
     pub async fn create(
         &mut self,
         client: &Client,
@@ -99,11 +99,11 @@ impl Journal {
         self.answered(client, made).await
     }
 
-    /// Takes down what came of the request that creates what was recorded last.
+    /// Records the result of the request for the last recorded resource.
     ///
-    /// If something of that name exists already, an earlier attempt of this run may have made it,
-    /// whose answer was lost: then the run's label is on it, and all is well. Else it is somebody
-    /// else's: it leaves the journal, and clean-up never touches it.
+    /// If something of that name exists already, an earlier attempt whose answer was lost may have
+    /// created it. Then it has the run's label, and all is well. Otherwise it is somebody else's: it is
+    /// removed from the journal, and clean-up never touches it.
     pub async fn answered(&mut self, client: &Client, made: gce::Result<()>) -> Result<()> {
         if let Err(error) = &made
             && error.kind == Kind::AlreadyExists
@@ -123,8 +123,8 @@ impl Journal {
         Ok(())
     }
 
-    /// Takes over a resource that exists, if a dead run left it: from here on it is this run's to
-    /// keep or to remove.
+    /// Takes over an existing resource that a dead run has left. From now on this run keeps or removes
+    /// it.
     pub fn adopt(&mut self, resource: &Resource) -> Result<()> {
         let (dir, place) = (self.dir.clone(), self.run.place.clone());
         let answered = self.answered;
@@ -133,8 +133,8 @@ impl Journal {
         Ok(())
     }
 
-    /// Ends the run. After success what it created stays; after a failure it is deleted, the last
-    /// first, and the error tells what could not be.
+    /// Ends the run. After success, what it created stays. After a failure, it is deleted, last first,
+    /// and the error names what could not be deleted.
     pub async fn settle<T>(self, client: &Client, result: Result<T>) -> Result<T> {
         if result.is_ok() {
             self.file.remove()?;
@@ -143,8 +143,8 @@ impl Journal {
         self.undo(client, result).await
     }
 
-    /// Ends a run whose creations were for the time being: they are deleted, the last first, however
-    /// it went. What could not be deleted is an error, and does not hide the first one.
+    /// Ends a run whose resources were temporary: they are deleted, last first, whatever the result.
+    /// What could not be deleted is an error, which does not hide the first one.
     pub async fn undo<T>(self, client: &Client, result: Result<T>) -> Result<T> {
         let left: Vec<_> = remove_all(client, &self.entries, self.answered)
             .await
@@ -155,7 +155,7 @@ impl Journal {
             })
             .collect();
         if left.is_empty() {
-            // The first error is the one to tell; an empty journal does no harm.
+            // The first error matters more; an empty journal does no harm.
             let _ = self.file.remove();
             return result;
         }

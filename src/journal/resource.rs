@@ -1,4 +1,4 @@
-//! Something that a run creates, and whose it is.
+//! A resource that a run creates, and which run that is.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,10 +6,10 @@ use std::fmt;
 use gce::{Client, Pending};
 use serde::{Deserialize, Serialize};
 
-/// Label, or an object's metadata, on everything that a run creates: the run's id.
+/// Label of everything that a run creates (an object's metadata): the run's id.
 pub const RUN_LABEL: &str = "clawbake-run";
 
-/// Something that a run creates, by the name that it will have.
+/// A resource that a run creates, by name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase")]
 pub enum Resource {
@@ -18,15 +18,15 @@ pub enum Resource {
         /// Its name.
         name: String,
     },
-    /// An instance. Its boot disk goes with it, and is recorded too: an insert that fails may leave
-    /// the disk alone behind.
+    /// An instance. Its boot disk is deleted with it, but recorded too: a failed insert may leave the
+    /// disk behind.
     Instance {
         /// Its zone.
         zone: String,
         /// Its name.
         name: String,
     },
-    /// A disk that has no data yet.
+    /// A disk without data.
     Disk {
         /// Its zone.
         zone: String,
@@ -77,8 +77,8 @@ impl Resource {
         })
     }
 
-    /// Waits for the operations on it that somebody else has started: an insert that is under way
-    /// when its run ends, or a delete. How they end shows in the resource.
+    /// Waits for operations on it that are under way: an insert that was not finished when its run ended,
+    /// or a delete. Their result shows in the resource.
     pub async fn quiet(&self, client: &Client) -> gce::Result<()> {
         let unfinished = match self {
             Self::Image { name } => client.operations(None).unfinished("images", name).await,
@@ -118,7 +118,7 @@ impl Resource {
     }
 }
 
-/// An accepted request, to its end.
+/// Waits for an accepted request.
 pub(super) async fn done(request: gce::Result<Pending>) -> gce::Result<()> {
     request?.wait().await.map(drop)
 }

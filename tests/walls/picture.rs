@@ -54,13 +54,11 @@ const FLOORS: [(&str, &[&[&str]]); 2] = [
 
 /// Where there are circles still, by the beginnings of their files' names. The list may only become
 /// shorter.
-const KNOWN: [(&str, &str); 6] = [
-    ("crates/contract", "rules/"),
+const KNOWN: &[(&str, &str)] = &[
     ("crates/localgce", "api/"),
     ("crates/localgce", "api/billing/"),
     ("crates/localgce", "api/iam/"),
     ("crates/localgce", "api/resourcemanager/"),
-    ("crates/localgce", "api/secretmanager/"),
 ];
 
 /// The room that a file is in, or the file itself where it is in none.
@@ -113,7 +111,7 @@ fn imports_of(name: &str) -> Imports {
 #[test]
 fn no_crate_has_a_circle_of_imports() {
     let mut faults = String::new();
-    let mut gone: BTreeSet<_> = KNOWN.into();
+    let mut gone: BTreeSet<_> = KNOWN.iter().copied().collect();
     for name in CRATES {
         let imports = imports_of(name);
         for circle in circles(&imports) {

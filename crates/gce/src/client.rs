@@ -9,7 +9,7 @@ use crate::{
     transport::{Call, Transport},
 };
 
-/// The way to all resources of one project. Cheap to clone.
+/// Access to the resources of one project. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Client {
     pub(crate) transport: Transport,
@@ -34,9 +34,8 @@ impl Client {
         self
     }
 
-    /// The same client for impatient people: an attempt that is not answered within `timeout` is
-    /// given up, and a call is tried again for two and a half times as long, as the two minutes and
-    /// five minutes are that hold otherwise.
+    /// The same client with other time limits: an attempt fails after `timeout`, and retries stop
+    /// after two and a half times that. The defaults, two minutes and five, have the same ratio.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.transport.limit = timeout;
@@ -44,13 +43,13 @@ impl Client {
         self
     }
 
-    /// The project that all of this client's resources are in.
+    /// The project of all resources of this client.
     #[must_use]
     pub fn project_id(&self) -> &str {
         &self.project
     }
 
-    /// The URL of something of Compute Engine in the client's project.
+    /// The URL of a Compute Engine resource in the client's project.
     pub(crate) fn compute_url(&self, path: &[&str]) -> Result<Url> {
         let root = ["compute", "v1", "projects", &self.project];
         join(

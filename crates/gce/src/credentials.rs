@@ -22,7 +22,7 @@ const ADC_LOGIN: &str = ".config/gcloud/application_default_credentials.json";
 /// Names the project whose quota a user's calls count against.
 const QUOTA_PROJECT: &str = "GOOGLE_CLOUD_QUOTA_PROJECT";
 
-/// Who is calling. Neither its `Debug` nor its `Display` shows a token.
+/// The caller's credentials. Neither `Debug` nor `Display` shows a token.
 #[derive(Clone)]
 pub struct Credentials {
     source: Source,
@@ -38,9 +38,9 @@ enum Source {
 
 impl Credentials {
     /// Application-default credentials: `GOOGLE_APPLICATION_CREDENTIALS`, then those of
-    /// `gcloud auth application-default login`, then the metadata server. Workload identity
-    /// federation is the first of these with a file of type `external_account`. Refreshed by
-    /// themselves; needs a tokio runtime.
+    /// `gcloud auth application-default login`, then the metadata server. For workload identity
+    /// federation, set the variable to a file of type `external_account`. They refresh themselves,
+    /// which needs a tokio runtime.
     pub fn application_default() -> Result<Self> {
         let named = env::var_os(ADC_FILE).map(PathBuf::from);
         let login = || {
@@ -63,13 +63,13 @@ impl Credentials {
         }
     }
 
-    /// The credentials in a file, whichever kind its `type` says: a service account's key, workload
-    /// identity federation, a user's login, or impersonation.
+    /// The credentials in a file of any `type`: a service account's key, workload identity federation,
+    /// a user's login, or impersonation.
     pub fn file(path: &Path) -> Result<Self> {
         let file = path.display();
         let text = std::fs::read(path)
             .map_err(|error| unauthenticated(format!("{file} is not readable: {error}")))?;
-        // The parser's message would quote the file, which holds a key.
+        // The parser's message would quote the key in the file.
         let json: Value = serde_json::from_slice(&text)
             .map_err(|_| unauthenticated(format!("{file} is not JSON")))?;
         let word = |key: &str| json[key].as_str().unwrap_or_default().to_owned();
@@ -118,7 +118,7 @@ impl Credentials {
         })
     }
 
-    /// The service account `email`, as which these credentials may act if they have
+    /// Credentials of the service account `email`, which these may impersonate if they have
     /// `roles/iam.serviceAccountTokenCreator` on it.
     pub fn impersonating(self, email: &str) -> Result<Self> {
         let Source::Google(source) = self.source else {
@@ -145,8 +145,7 @@ impl Credentials {
         }
     }
 
-    /// The bearer token in a file, which is read for every request: whoever renews it there, renews
-    /// it here.
+    /// The bearer token in a file. The file is read for every request, so it can be renewed there.
     #[must_use]
     pub fn token_file(path: PathBuf) -> Self {
         Self {
@@ -155,7 +154,7 @@ impl Credentials {
         }
     }
 
-    /// Whether a token can be had at all.
+    /// Checks that a token can be obtained.
     pub async fn verify(&self) -> Result<()> {
         self.headers().await.map(drop)
     }

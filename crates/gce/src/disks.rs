@@ -20,9 +20,9 @@ resource! {
         /// URL of the disk type, such as `zones/z/diskTypes/pd-balanced`.
         r#type: Option<String>,
         source_image: Option<String>,
-        /// URLs of the policies that it follows: one schedule of snapshots at most.
+        /// URLs of its resource policies: at most one snapshot schedule.
         resource_policies: Vec<String>,
-        /// URLs of the instances that it is attached to.
+        /// URLs of the instances to which it is attached.
         users: Vec<String>,
         self_link: Option<String>,
     }
@@ -78,12 +78,12 @@ impl Disks {
             .await
     }
 
-    /// `disks.addResourcePolicies`, of one policy by its URL.
+    /// `disks.addResourcePolicies` with the URL of one policy.
     pub async fn add_resource_policy(&self, name: &str, policy: &str) -> Result<Pending> {
         self.follow(name, "addResourcePolicies", policy).await
     }
 
-    /// `disks.removeResourcePolicies`, of one policy by its URL.
+    /// `disks.removeResourcePolicies` with the URL of one policy.
     pub async fn remove_resource_policy(&self, name: &str, policy: &str) -> Result<Pending> {
         self.follow(name, "removeResourcePolicies", policy).await
     }

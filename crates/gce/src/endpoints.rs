@@ -2,7 +2,7 @@ use reqwest::Url;
 
 use crate::{Error, Kind, Result};
 
-/// Base URLs of the services, each of which has a host of its own; the paths below them are Google's.
+/// Base URLs of the services. Each has a host of its own; the paths below are Google's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoints {
     /// Base of `/compute/v1/...`.
@@ -28,9 +28,8 @@ impl Endpoints {
         Self::at("https://{api}.googleapis.com")
     }
 
-    /// All services below one URL, such as `http://127.0.0.1:8787`. `{api}` in it stands for each
-    /// service's own name: those of a Private Service Connect endpoint are at
-    /// `https://{api}-NAME.p.googleapis.com`.
+    /// All services below one URL, such as `http://127.0.0.1:8787`. `{api}` in it stands for the name
+    /// of each service: a Private Service Connect endpoint has `https://{api}-NAME.p.googleapis.com`.
     #[must_use]
     pub fn at(url: &str) -> Self {
         let of = |api| url.replace("{api}", api);
@@ -45,7 +44,7 @@ impl Endpoints {
         }
     }
 
-    /// Whether all are on this machine, where no proxy can reach them.
+    /// Whether all are on this machine, where a proxy must not be used.
     #[must_use]
     pub fn are_loopback(&self) -> bool {
         let bases = [
@@ -71,8 +70,8 @@ impl Endpoints {
 
 /// `base` with `segments` below it, each encoded.
 ///
-/// A segment that is empty or a dot would address the parent instead: a mistyped name must not
-/// turn one resource's URL into its collection's.
+/// An empty segment or one of dots would address the parent: a mistyped name must not turn the URL
+/// of a resource into that of its collection.
 pub(crate) fn join<'a>(base: &str, segments: impl IntoIterator<Item = &'a str>) -> Result<Url> {
     let invalid = |message: String| Error::new(Kind::Invalid, "making a URL", message);
     let mut url =

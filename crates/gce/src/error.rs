@@ -12,42 +12,42 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub struct Error {
     /// What a caller may act on.
     pub kind: Kind,
-    /// What was being done, such as `inserting image golden`.
+    /// What was being attempted, such as `inserting image golden`.
     pub what: String,
     /// The HTTP status; for a failed operation, the one that the operation carries.
     pub status: Option<u16>,
-    /// Google's own word for it, such as `notFound`, `SERVICE_DISABLED` or `QUOTA_EXCEEDED`.
+    /// Google's reason, such as `notFound`, `SERVICE_DISABLED` or `QUOTA_EXCEEDED`.
     pub reason: Option<String>,
-    /// Google's own sentence, or that of the library below.
+    /// Google's message, or that of the library below.
     pub message: String,
 }
 
-/// The kinds of failure that a caller can act on.
+/// Failures by what a caller can do about them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// No such resource (404), or one that is gone for good (410).
+    /// No such resource (404), or one that has been deleted (410).
     NotFound,
-    /// A resource of that name exists. After a lost answer it may be the caller's own.
+    /// A resource of that name exists. After a lost answer, the caller may have created it.
     AlreadyExists,
-    /// Any other 409; Cloud Storage answers so for a bucket name that is taken.
+    /// Any other 409, such as a bucket name that is taken.
     Conflict,
-    /// The caller is known, and not allowed to (403).
+    /// The caller lacks a permission (403).
     PermissionDenied,
-    /// The caller is not known (401), or has no credentials.
+    /// The caller is unknown (401), or has no credentials.
     Unauthenticated,
-    /// The resource is not in the state, or has not the etag or fingerprint, that was asked for.
+    /// The resource has another state, etag or fingerprint than the request requires.
     PreconditionFailed,
-    /// Too many requests, also after retrying.
+    /// Too many requests, even after retries.
     RateLimited,
     /// The request itself is wrong.
     Invalid,
-    /// No answer, or a transient server error, also after retrying.
+    /// No answer or a transient server error, even after retries.
     Unavailable,
     /// The request was accepted, and then its operation failed.
     Operation,
-    /// An operation was not done in time. It may still succeed.
+    /// An operation did not finish in time. It may still succeed.
     Timeout,
-    /// An answer that does not hold what it should: unreadable, or with a wrong checksum.
+    /// A response that cannot be read or has a wrong checksum.
     Corrupt,
     /// A local file or stream.
     Io,
@@ -66,7 +66,7 @@ impl Error {
         }
     }
 
-    /// An answer with a status that is no success.
+    /// A response with an error status.
     pub(crate) fn from_response(what: &str, status: StatusCode, body: &[u8]) -> Self {
         let (reason, message) = match serde_json::from_slice::<ErrorBody>(body) {
             Ok(ErrorBody { error }) => (error.reason(), error.message),
@@ -93,7 +93,7 @@ impl Error {
         matches!(self.kind, Kind::Unavailable | Kind::RateLimited)
     }
 
-    /// What to do about it, where that is known.
+    /// What to do about it, if known.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match (self.reason.as_deref().unwrap_or_default(), self.kind) {
@@ -195,7 +195,7 @@ struct Reason {
 }
 
 impl ErrorDetail {
-    /// The most specific word that it has.
+    /// Its most specific reason.
     fn reason(&self) -> Option<String> {
         self.details
             .iter()

@@ -72,7 +72,7 @@ impl Firewalls {
             .await
     }
 
-    /// `firewalls.patch`: the fields that are given, and no others.
+    /// `firewalls.patch`: changes the given fields only.
     pub async fn patch(&self, name: &str, firewall: &Firewall) -> Result<Pending> {
         let what = format!("changing firewall {name}");
         let call = Call::new(Method::PATCH, self.url(&[name])?, &what).json(firewall)?;

@@ -3,13 +3,13 @@ use serde_json::Value;
 use crate::json::resource;
 
 resource! {
-    /// Who may do what with a resource. Writing it with the `etag` that was read fails if somebody
-    /// else has written in between.
+    /// Who may do what with a resource. Writing it back with its `etag` fails if it has changed since
+    /// it was read.
     Policy {
         version: Option<u32>,
         etag: Option<String>,
         bindings: Vec<Binding>,
-        /// Not looked into, only kept when a policy is read and written back.
+        /// Preserved when a policy is read and written back.
         audit_configs: Vec<Value>,
     }
 }
@@ -20,13 +20,13 @@ resource! {
         role: Option<String>,
         /// Such as `serviceAccount:gateway@my-project.iam.gserviceaccount.com`.
         members: Vec<String>,
-        /// A title and an expression in CEL under which it holds.
+        /// A title, and the CEL expression under which the binding applies.
         condition: Option<Value>,
     }
 }
 
 impl Policy {
-    /// Whether `member` has `role`, under this condition alone.
+    /// Whether `member` has `role` under exactly this condition.
     #[must_use]
     pub fn grants(&self, role: &str, member: &str, condition: Option<&Value>) -> bool {
         self.bindings.iter().any(|binding| {
@@ -34,14 +34,14 @@ impl Policy {
         })
     }
 
-    /// Gives `role` to `member`, under a condition if one is given; everybody else's bindings stay as
-    /// they are. Whether that changed anything.
+    /// Grants `role` to `member`, under `condition` if given, and leaves other bindings alone. Returns
+    /// whether the policy has changed.
     pub fn grant(&mut self, role: &str, member: &str, condition: Option<&Value>) -> bool {
         if self.grants(role, member, condition) {
             return false;
         }
         if condition.is_some() {
-            // The version of policies that have any.
+            // Policies with conditions have version 3.
             self.version = Some(3);
         }
         match self

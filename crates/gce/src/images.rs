@@ -40,7 +40,7 @@ resource! {
 }
 
 resource! {
-    /// Where in its life an image is.
+    /// Whether an image is deprecated, obsolete or deleted.
     DeprecationStatus {
         /// `ACTIVE`, `DEPRECATED`, `OBSOLETE` or `DELETED`.
         state: Option<String>,
@@ -52,14 +52,14 @@ resource! {
 }
 
 resource! {
-    /// Something that the guest supports, such as `UEFI_COMPATIBLE`.
+    /// A feature of the guest, such as `UEFI_COMPATIBLE`.
     GuestOsFeature {
         r#type: Option<String>,
     }
 }
 
 resource! {
-    /// The key that an image or a disk is encrypted with, if it is not Google's own.
+    /// The key of an encrypted image or disk, unless it is Google's own.
     CustomerEncryptionKey {
         /// `projects/P/locations/L/keyRings/R/cryptoKeys/K` of Cloud KMS.
         kms_key_name: Option<String>,
@@ -67,9 +67,9 @@ resource! {
 }
 
 resource! {
-    /// An archive in Cloud Storage to make an image from.
+    /// An archive in Cloud Storage from which an image is made.
     RawDisk {
-        /// URL of the `.tar.gz`, in one of the forms that Cloud Storage has.
+        /// URL of the `.tar.gz`, in any of the forms of Cloud Storage.
         source: Option<String>,
         container_type: Option<String>,
     }
@@ -147,7 +147,7 @@ impl Images {
             .await
     }
 
-    /// `images.patch` of the family alone: from here on the family resolves to this image.
+    /// `images.patch` of the family only. An image without a family enters it this way.
     pub async fn set_family(&self, name: &str, family: &str) -> Result<Pending> {
         let what = format!("putting image {name} into family {family}");
         let patch = Image {
@@ -158,8 +158,8 @@ impl Images {
         self.client.mutate(call, what).await
     }
 
-    /// `images.setLabels`, which replaces all of them. With a fingerprint that is no longer the current
-    /// one: [`Kind::PreconditionFailed`](crate::Kind::PreconditionFailed).
+    /// `images.setLabels`, which replaces all labels. A stale fingerprint is
+    /// [`Kind::PreconditionFailed`](crate::Kind::PreconditionFailed).
     pub async fn set_labels(
         &self,
         name: &str,
@@ -168,13 +168,13 @@ impl Images {
     ) -> Result<Pending> {
         let what = format!("setting labels of image {name}");
         let body = serde_json::json!({"labels": labels, "labelFingerprint": fingerprint});
-        // It takes no `requestId`: a second one of the same is told by its fingerprint.
+        // It takes no `requestId`: the fingerprint stops a duplicate.
         let call = Call::new(Method::POST, self.url(&[name, "setLabels"])?, &what).json(&body)?;
         let operation = self.client.send(call, &what).await?;
         Ok(Pending::new(self.client.clone(), operation, what))
     }
 
-    /// `images.deprecate`. The default status, an empty body, takes a deprecation back.
+    /// `images.deprecate`. The default status, an empty body, undeprecates the image.
     pub async fn deprecate(&self, name: &str, status: &DeprecationStatus) -> Result<Pending> {
         let what = format!("deprecating image {name}");
         self.client

@@ -32,7 +32,7 @@ resource! {
 }
 
 resource! {
-    /// A disk as an instance has it.
+    /// A disk attached to an instance.
     AttachedDisk {
         boot: Option<bool>,
         auto_delete: Option<bool>,
@@ -47,7 +47,7 @@ resource! {
 }
 
 resource! {
-    /// How a new disk is made along with its instance.
+    /// A new disk that is created with its instance.
     InitializeParams {
         disk_name: Option<String>,
         #[serde(with = "int64")]
@@ -63,7 +63,7 @@ resource! {
     NetworkInterface {
         network: Option<String>,
         subnetwork: Option<String>,
-        /// One gives an external address; none gives no way in from outside.
+        /// With one, the interface has an external address; without, it has none.
         access_configs: Vec<AccessConfig>,
     }
 }
@@ -119,7 +119,7 @@ resource! {
 }
 
 resource! {
-    /// What happens to an instance when its host needs it gone.
+    /// What happens to an instance during host maintenance and when its time is up.
     Scheduling {
         automatic_restart: Option<bool>,
         on_host_maintenance: Option<String>,
@@ -138,7 +138,7 @@ resource! {
 }
 
 resource! {
-    /// What processes in the guest have written.
+    /// Attributes written by processes in the guest.
     GuestAttributes {
         query_value: Option<GuestAttributesValue>,
     }
@@ -239,7 +239,7 @@ impl Instances {
             .await
     }
 
-    /// `instances.setMetadata`: replaces all of it, if it still has that fingerprint.
+    /// `instances.setMetadata`: replaces all metadata if the fingerprint still matches.
     pub async fn set_metadata(&self, name: &str, metadata: &Metadata) -> Result<Pending> {
         let what = format!("setting metadata of instance {name}");
         self.client
@@ -247,7 +247,7 @@ impl Instances {
             .await
     }
 
-    /// `instances.getSerialPortOutput` of port 1, from byte `start` on. The last 1 MB is kept.
+    /// `instances.getSerialPortOutput` of port 1, from byte `start`. Google keeps the last 1 MB.
     pub async fn serial_port_output(&self, name: &str, start: u64) -> Result<SerialPortOutput> {
         let what = format!("reading the serial port of instance {name}");
         let call = Call::new(Method::GET, self.url(&[name, "serialPort"])?, &what)
@@ -256,9 +256,8 @@ impl Instances {
         self.client.send(call, &what).await
     }
 
-    /// `instances.getGuestAttributes` under a path such as `clawbake/`; `None` where nothing has
-    /// been written there yet, and also where there is no such instance: Google answers 404 to
-    /// both.
+    /// `instances.getGuestAttributes` under a path such as `clawbake/`. `None` if nothing has been
+    /// written there yet or there is no such instance: Google answers 404 in both cases.
     pub async fn find_guest_attributes(
         &self,
         name: &str,

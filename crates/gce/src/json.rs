@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-/// Declares a document of Google's: all fields optional, absent when empty.
+/// Declares a Google resource: all fields are optional, and omitted when empty.
 ///
-/// Only the fields that clawbake uses are declared; others are ignored when read.
+/// Only the fields that clawbake reads or sends are declared, plus etags and fingerprints that have
+/// to be sent back and what `images --json` prints. Other fields are ignored.
 macro_rules! resource {
     ($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty,)* }) => {
         $(#[$meta])*
@@ -22,7 +23,7 @@ macro_rules! resource {
 }
 pub(crate) use resource;
 
-/// What [`resource!`] leaves out when it writes.
+/// Values that [`resource!`] omits when serializing.
 pub(crate) trait Empty {
     fn is_empty(&self) -> bool;
 }

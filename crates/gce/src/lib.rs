@@ -1,10 +1,12 @@
-//! A thin typed client for the parts of Compute Engine v1, Secret Manager v1 and Cloud Storage
-//! JSON v1 that clawbake uses, and of what a project is set up with: Service Usage v1, Resource
+//! A thin typed client for the parts of Google's APIs that clawbake uses: Compute Engine v1, Secret
+//! Manager v1 and Cloud Storage JSON v1, and for setting up a project Service Usage v1, Resource
 //! Manager v3, Cloud Billing v1 and IAM v1. Written against Google's discovery documents.
 //!
-//! One method per call, no policy. Every call goes through one transport with one [`RetryPolicy`];
-//! every mutation of Compute Engine carries a `requestId`, or a fingerprint where it takes none, so that
-//! retrying it is safe, and answers with a [`Pending`] operation that is waited for in one way.
+//! One method per call, no policy. Every call goes through one transport with one [`RetryPolicy`].
+//! Every Compute Engine mutation carries a `requestId`, or a fingerprint if it takes none, so that it
+//! is safe to retry. It returns a [`Pending`] operation to wait for.
+//!
+//! Each resource has a file of its own, which also holds its accessor on [`Client`].
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), gce::Error> {

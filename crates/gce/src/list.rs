@@ -1,4 +1,4 @@
-//! Lists, which come in pages.
+//! Paged lists.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::{Client, Error, Kind, Result, transport::Call};
 
 impl Client {
-    /// Reads a list, all its pages.
+    /// Reads all pages of a list.
     pub(crate) async fn list<T: DeserializeOwned>(
         &self,
         url: Url,
@@ -38,7 +38,7 @@ impl Client {
         }
     }
 
-    /// Reads a list of all zones, all its pages; `collection` is the name that each zone's items have.
+    /// Reads all pages of a list across zones. `collection` is the key of each zone's items.
     pub(crate) async fn list_aggregated<T: DeserializeOwned>(
         &self,
         collection: &str,

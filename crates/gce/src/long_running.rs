@@ -1,5 +1,5 @@
-//! Operations of the APIs beside Compute Engine: all of them have the same shape, which is not
-//! Compute Engine's, and no call that waits.
+//! Operations of the APIs other than Compute Engine. They share one shape, which differs from Compute
+//! Engine's, and have no call that waits.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use serde_json::Value;
 
 use crate::{Client, Error, Kind, Result, endpoints::join, error::kind_of, transport::Call};
 
-/// A project takes up to a minute to be made, an API up to a few to be enabled.
+/// Creating a project takes up to a minute, enabling an API up to a few.
 const DEADLINE: Duration = Duration::from_mins(10);
-/// The longest pause between two looks.
+/// The longest pause between two polls.
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// A change that an API has accepted.
@@ -25,7 +25,7 @@ pub(crate) struct LongRunning {
     error: Option<Status>,
 }
 
-/// Why it failed, in gRPC's words.
+/// Why it failed, as a gRPC status.
 #[derive(Debug, Deserialize)]
 #[serde(default)]
 #[derive(Default)]
@@ -37,8 +37,8 @@ struct Status {
 }
 
 impl Client {
-    /// Sends a call that answers with an operation below `base`/`version`, and waits until it is
-    /// done, at most ten minutes. A failed operation is an error of [`Kind::Operation`], or of
+    /// Sends a call that returns an operation, and polls it below `base`/`version` until it is done, at
+    /// most ten minutes. A failed operation is an error of [`Kind::Operation`], or of
     /// [`Kind::AlreadyExists`].
     pub(crate) async fn run(
         &self,

@@ -1,4 +1,4 @@
-//! Changes in Compute Engine, each of which is an operation to wait for.
+//! Mutations of Compute Engine. Each returns an operation to wait for.
 
 use reqwest::{Method, Url};
 use serde::Serialize;
@@ -6,18 +6,18 @@ use uuid::Uuid;
 
 use crate::{Client, Operation, Pending, Result, transport::Call};
 
-/// No body in a POST.
+/// A POST without a body.
 pub(crate) const EMPTY: Option<&()> = None;
 
 impl Client {
-    /// Changes something in Compute Engine, with a `requestId` that all retries share.
+    /// Sends a mutation with a `requestId` that all its retries share.
     pub(crate) async fn mutate(&self, call: Call, what: String) -> Result<Pending> {
         let call = call.query("requestId", &Uuid::new_v4().to_string());
         let operation: Operation = self.send(call, &what).await?;
         Ok(Pending::new(self.clone(), operation, what))
     }
 
-    /// [`Client::mutate`] by a POST.
+    /// [`Client::mutate`] with POST.
     pub(crate) async fn post(
         &self,
         url: Url,
@@ -31,7 +31,7 @@ impl Client {
         self.mutate(call, what).await
     }
 
-    /// [`Client::mutate`] by a DELETE.
+    /// [`Client::mutate`] with DELETE.
     pub(crate) async fn delete(&self, url: Url, what: String) -> Result<Pending> {
         self.mutate(Call::new(Method::DELETE, url, &what), what)
             .await

@@ -38,7 +38,7 @@ resource! {
     }
 }
 
-/// Importing a 20 GiB image takes minutes; nothing that clawbake asks for takes longer than this.
+/// Importing a 20 GiB image takes minutes. No operation of clawbake takes longer than this.
 const DEADLINE: Duration = Duration::from_mins(30);
 /// `wait` answers within two minutes, done or not.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(150);
@@ -66,10 +66,10 @@ impl Pending {
         self.wait_with(DEADLINE, |_| {}).await
     }
 
-    /// Waits until done, at most `deadline`, and shows the operation as it proceeds.
+    /// Waits until done, at most `deadline`, and passes each state of the operation to `progress`.
     ///
-    /// A failed operation is an error of [`Kind::Operation`] with its reason and HTTP status; one
-    /// that is not done in time, of [`Kind::Timeout`].
+    /// A failed operation is an error of [`Kind::Operation`] with its reason and HTTP status. One that
+    /// is not done in time is an error of [`Kind::Timeout`].
     pub async fn wait_with(
         mut self,
         deadline: Duration,
@@ -103,14 +103,14 @@ impl Pending {
             let call = Call::new(Method::POST, url, &what).timeout(WAIT_TIMEOUT);
             self.operation = match self.client.transport.once(&call).await {
                 Ok(reply) => reply.json(&what)?,
-                // A proxy on the way may have cut a long wait short: a look is quick.
+                // A proxy may have cut the long request: a plain get is quick.
                 Err(failure) if failure.error.is_transient() => {
                     let url = self.client.compute_url(&self.path(&[&name]))?;
                     self.client.get(url, what).await?
                 }
                 Err(failure) => return Err(failure.error),
             };
-            // `wait` is best effort and may return at once; do not turn that into a busy loop.
+            // `wait` is best effort and may return at once: avoid a busy loop.
             if self.operation.status.as_deref() != Some("DONE") {
                 let pause = self.client.transport.policy.first;
                 tokio::time::sleep(pause.saturating_sub(asked.elapsed())).await;

@@ -19,8 +19,8 @@ pub struct Operations {
 }
 
 impl Operations {
-    /// `zoneOperations.list` or `globalOperations.list`: those on one resource, such as `disks` and
-    /// its name, that are not done yet, whoever started them.
+    /// `zoneOperations.list` or `globalOperations.list`: the unfinished operations on one resource of
+    /// a collection such as `disks`, whoever started them.
     pub async fn unfinished(&self, collection: &str, name: &str) -> Result<Vec<Pending>> {
         let scope = match &self.zone {
             Some(zone) => vec!["zones", zone],

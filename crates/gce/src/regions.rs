@@ -8,7 +8,7 @@ resource! {
 }
 
 resource! {
-    /// How much of something a project may use in a region, and does.
+    /// A project's limit and usage of something in a region.
     Quota {
         /// Such as `CPUS` or `SSD_TOTAL_GB`.
         metric: Option<String>,

@@ -46,14 +46,14 @@ impl ResourceManager {
         )
     }
 
-    /// `projects.get`. A project that does not exist is [`crate::Kind::PermissionDenied`] at
-    /// Google, as one of somebody else's is; `None` where it says that there is none.
+    /// `projects.get`. Google answers [`crate::Kind::PermissionDenied`] for a project that does not
+    /// exist, as for one of somebody else's. `None` is a plain 404.
     pub async fn find(&self) -> Result<Option<CloudProject>> {
         let what = format!("looking for project {}", self.client.project);
         found(self.client.get(self.url("")?, what).await)
     }
 
-    /// `projects.create`, and waits for it. A name that is taken, by whomever, is
+    /// `projects.create`, then waits for it. A name that anybody has taken is
     /// [`crate::Kind::AlreadyExists`].
     pub async fn create(&self, project: &CloudProject) -> Result<()> {
         let what = format!("creating project {}", self.client.project);
@@ -64,7 +64,7 @@ impl ResourceManager {
             .await
     }
 
-    /// `projects.testIamPermissions`: those of `permissions` that the caller has.
+    /// `projects.testIamPermissions`: which of `permissions` the caller has.
     pub async fn test_iam_permissions(&self, permissions: &[&str]) -> Result<Vec<String>> {
         let what = format!("testing permissions in project {}", self.client.project);
         let call = Call::new(Method::POST, self.url(":testIamPermissions")?, &what)
@@ -76,14 +76,13 @@ impl ResourceManager {
     /// `projects.getIamPolicy`.
     pub async fn iam_policy(&self) -> Result<Policy> {
         let what = format!("getting the IAM policy of project {}", self.client.project);
-        // Version 3 is the one that shows conditions; a lower one would drop them on writing back.
+        // Only version 3 shows conditions: with a lower one, writing back would drop them.
         let call = Call::new(Method::POST, self.url(":getIamPolicy")?, &what)
             .json(&json!({ "options": { "requestedPolicyVersion": 3 } }))?;
         self.client.send(call, &what).await
     }
 
-    /// `projects.setIamPolicy`. With an etag that is no longer the current one:
-    /// [`crate::Kind::PreconditionFailed`].
+    /// `projects.setIamPolicy`. A stale etag is [`crate::Kind::PreconditionFailed`].
     pub async fn set_iam_policy(&self, policy: &Policy) -> Result<Policy> {
         let what = format!("setting the IAM policy of project {}", self.client.project);
         let call = Call::new(Method::POST, self.url(":setIamPolicy")?, &what)

@@ -1,7 +1,7 @@
 use crate::{Client, Pending, Result, client::found, json::resource};
 
 resource! {
-    /// A policy of a region, which disks follow: here a schedule of snapshots.
+    /// A regional policy for disks: here, a snapshot schedule.
     ResourcePolicy {
         name: Option<String>,
         description: Option<String>,
@@ -30,7 +30,7 @@ resource! {
     DailySchedule {
         /// Always 1.
         days_in_cycle: Option<u32>,
-        /// `HH:00`, UTC. Snapshots are made within four hours from it.
+        /// `HH:00` in UTC. Snapshots start within the next four hours.
         start_time: Option<String>,
     }
 }
@@ -39,8 +39,8 @@ resource! {
     /// How long snapshots are kept.
     RetentionPolicy {
         max_retention_days: Option<u32>,
-        /// `KEEP_AUTO_SNAPSHOTS` or `APPLY_RETENTION_POLICY`: whether those of a deleted disk stay for
-        /// good.
+        /// `KEEP_AUTO_SNAPSHOTS` or `APPLY_RETENTION_POLICY`: whether snapshots of a deleted disk are kept
+        /// for good.
         on_source_disk_delete: Option<String>,
     }
 }

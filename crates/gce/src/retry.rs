@@ -1,17 +1,17 @@
-//! When to try again, and after how long. No I/O here.
+//! When to retry, and after how long. No I/O.
 
 use std::time::Duration;
 
 use uuid::Uuid;
 
-/// Capped exponential backoff with jitter, bounded in total.
+/// Capped exponential backoff with jitter and a total limit.
 #[derive(Clone, Debug)]
 pub struct RetryPolicy {
     /// Longest wait before the second attempt; it doubles with each further one.
     pub first: Duration,
     /// No backoff is longer than this. A server's `Retry-After` may be.
     pub cap: Duration,
-    /// No attempt starts later than this after the first one started.
+    /// No attempt starts later than this after the first.
     pub total: Duration,
 }
 
@@ -27,7 +27,7 @@ impl Default for RetryPolicy {
     }
 }
 
-/// What came of an attempt that did not succeed.
+/// A failed attempt.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outcome {
     /// Whether the same request may succeed later.
@@ -46,8 +46,8 @@ pub(crate) enum Decision {
 
 /// Decides after the `attempt`-th failure, counted from 1. `jitter` lies in 0.0..=1.0.
 ///
-/// Jitter takes away up to half of the backoff, so that many clients do not come back at once.
-/// `Retry-After` is a floor that jitter never lowers.
+/// Jitter shortens the backoff by up to half, so that clients do not all come back at once. It never
+/// goes below `Retry-After`.
 pub(crate) fn decide(
     policy: &RetryPolicy,
     attempt: u32,

@@ -4,7 +4,7 @@ use serde_json::json;
 use crate::{Client, Result, client::found, endpoints::join, json::resource, transport::Call};
 
 resource! {
-    /// A role of a project's own.
+    /// A project's custom role.
     Role {
         title: Option<String>,
         included_permissions: Vec<String>,
@@ -39,8 +39,8 @@ impl Roles {
         )
     }
 
-    /// `roles.get`, with `None` where there is no such role. A role that was deleted is found for a
-    /// week, and says so.
+    /// `roles.get`, with `None` where there is no such role. A deleted role is still found for a week,
+    /// marked as deleted.
     pub async fn find(&self, id: &str) -> Result<Option<Role>> {
         found(
             self.client
@@ -57,7 +57,7 @@ impl Roles {
         self.client.send(call, &what).await
     }
 
-    /// `roles.patch` of the permissions alone.
+    /// `roles.patch` of the permissions only.
     pub async fn set_permissions(&self, id: &str, permissions: &[String]) -> Result<Role> {
         let what = format!("changing role {id}");
         let role = Role {

@@ -10,7 +10,7 @@ resource! {
 }
 
 resource! {
-    /// A Cloud NAT: the way out for VMs without an address of their own.
+    /// A Cloud NAT, through which VMs without an external address reach the internet.
     RouterNat {
         /// `PUBLIC` unless it says `PRIVATE`.
         r#type: Option<String>,

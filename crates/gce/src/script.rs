@@ -1,10 +1,10 @@
-//! (tests) A server on loopback that answers one connection after another as scripted, faults of
-//! the wire included, and keeps what it was asked. It speaks through raw sockets, because an HTTP
-//! library does not cut a connection in the middle of a body.
+//! (tests) A loopback server that answers each connection as scripted, network faults included, and
+//! records the requests. It uses raw sockets, since an HTTP library cannot cut a connection in the
+//! middle of a body.
 //!
-//! Every request is held to Google's contract, and so is every [`Answer::json`] that claims success, as
-//! far as it goes: a script may answer fewer fields than Google, and no other ones. What is broken on
-//! purpose is an [`Answer::status`].
+//! Every request is checked against Google's contract, and so is every successful [`Answer::json`]: a
+//! script may answer fewer fields than Google, but no others. An [`Answer::status`] is not checked, for
+//! answers that are broken on purpose.
 
 use std::{
     fmt::Write,

@@ -13,7 +13,7 @@ use crate::{
 };
 
 resource! {
-    /// A secret: the name under which versions of a value are kept.
+    /// A secret: a name for the versions of a value.
     Secret {
         replication: Option<Replication>,
         labels: BTreeMap<String, String>,
@@ -42,7 +42,7 @@ resource! {
     }
 }
 
-/// A secret's value. Its `Debug` shows the length alone.
+/// A secret's value. Its `Debug` shows only the length.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecretBytes(Vec<u8>);
 
@@ -66,7 +66,7 @@ impl fmt::Debug for SecretBytes {
     }
 }
 
-/// `data` is base64; without `Debug`, for it is the secret.
+/// `data` is the secret in base64, hence no `Debug`.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 #[derive(Default)]
@@ -107,7 +107,7 @@ impl Secrets {
         )
     }
 
-    /// `secrets.create`. After a lost answer, [`Kind::AlreadyExists`] may mean the caller's own.
+    /// `secrets.create`. After a lost answer, [`Kind::AlreadyExists`] may mean that this call made it.
     pub async fn create(&self, id: &str, secret: &Secret) -> Result<Secret> {
         let what = format!("creating secret {id}");
         let call = Call::new(Method::POST, self.url(&[])?, &what).query("secretId", id);
@@ -150,7 +150,7 @@ impl Secrets {
         sent.map_err(|error| redact(error, &body.payload.data))
     }
 
-    /// `versions.access` of a version's number or `latest`, with its checksum verified.
+    /// `versions.access` of a version number or `latest`. Verifies the checksum.
     pub async fn access(&self, id: &str, version: &str) -> Result<SecretBytes> {
         let what = format!("accessing version {version} of secret {id}");
         let url = self.url(&[id, "versions", &format!("{version}:access")])?;
@@ -160,7 +160,7 @@ impl Secrets {
             .send(&Call::new(Method::GET, url, &what))
             .await?;
         let corrupt = |message| Error::new(Kind::Corrupt, &what, message);
-        // The parsers' own messages quote what they read, which here is the secret.
+        // The parsers' messages would quote the secret.
         let Envelope { payload } = serde_json::from_slice(&reply.body)
             .map_err(|_| corrupt("the answer is not a payload"))?;
         let bytes = BASE64_STANDARD
@@ -184,13 +184,12 @@ impl Secrets {
     pub async fn iam_policy(&self, id: &str) -> Result<Policy> {
         let what = format!("getting the IAM policy of secret {id}");
         let url = self.url(&[&format!("{id}:getIamPolicy")])?;
-        // Version 3 is the one that shows conditions; a lower one would drop them on writing back.
+        // Only version 3 shows conditions: with a lower one, writing back would drop them.
         let call = Call::new(Method::GET, url, &what).query("options.requestedPolicyVersion", "3");
         self.client.send(call, &what).await
     }
 
-    /// `secrets.setIamPolicy`. With an etag that is no longer the current one:
-    /// [`Kind::PreconditionFailed`].
+    /// `secrets.setIamPolicy`. A stale etag is [`Kind::PreconditionFailed`].
     pub async fn set_iam_policy(&self, id: &str, policy: &Policy) -> Result<Policy> {
         let what = format!("setting the IAM policy of secret {id}");
         let url = self.url(&[&format!("{id}:setIamPolicy")])?;
@@ -201,7 +200,7 @@ impl Secrets {
     }
 }
 
-/// Google quotes a field that it refuses, which here is the secret.
+/// Google quotes the field that it rejects, which here is the secret.
 fn redact(error: Error, data: &str) -> Error {
     if data.is_empty() || !error.message.contains(data) {
         return error;

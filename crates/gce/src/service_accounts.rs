@@ -60,8 +60,7 @@ impl ServiceAccounts {
         self.client.send(call, &what).await
     }
 
-    /// `serviceAccounts.setIamPolicy`. With an etag that is no longer the current one:
-    /// [`crate::Kind::PreconditionFailed`].
+    /// `serviceAccounts.setIamPolicy`. A stale etag is [`crate::Kind::PreconditionFailed`].
     pub async fn set_iam_policy(&self, email: &str, policy: &Policy) -> Result<Policy> {
         let what = format!("setting the IAM policy of service account {email}");
         let url = self.url(&[&format!("{email}:setIamPolicy")])?;

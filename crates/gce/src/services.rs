@@ -4,7 +4,7 @@ use serde::Deserialize;
 use crate::{Client, Result, endpoints::join, json::resource, transport::Call};
 
 resource! {
-    /// An API as a project may use it.
+    /// An API, and whether it is enabled in a project.
     Service {
         /// `projects/NUMBER/services/compute.googleapis.com`.
         name: Option<String>,
@@ -13,7 +13,7 @@ resource! {
     }
 }
 
-/// How many services `batchEnable` takes at once, and fewer than `batchGet` does.
+/// `batchEnable`'s limit. `batchGet` takes more.
 const BATCH: usize = 20;
 
 impl Client {
@@ -62,7 +62,7 @@ impl Services {
         Ok(services)
     }
 
-    /// `services.batchEnable`, and waits for it. What is enabled already stays so.
+    /// `services.batchEnable`, then waits for it. Services that are enabled already stay so.
     pub async fn enable(&self, names: &[&str]) -> Result<()> {
         let what = format!("enabling {}", names.join(", "));
         for names in names.chunks(BATCH) {

@@ -23,7 +23,7 @@ resource! {
 }
 
 resource! {
-    /// What a bucket's objects are encrypted with, unless an upload says otherwise.
+    /// The default encryption of a bucket's objects.
     BucketEncryption {
         /// `projects/P/locations/L/keyRings/R/cryptoKeys/K` of Cloud KMS, in the bucket's location.
         default_kms_key_name: Option<String>,
@@ -31,7 +31,7 @@ resource! {
 }
 
 resource! {
-    /// Who can be given access to a bucket, and how.
+    /// How access to a bucket can be granted, and to whom.
     IamConfiguration {
         uniform_bucket_level_access: Option<UniformBucketLevelAccess>,
         /// `enforced` or `inherited`.
@@ -40,21 +40,21 @@ resource! {
 }
 
 resource! {
-    /// Access by IAM alone, without ACLs.
+    /// Access by IAM only, without ACLs.
     UniformBucketLevelAccess {
         enabled: Option<bool>,
     }
 }
 
 resource! {
-    /// What happens to a bucket's objects by themselves.
+    /// What Cloud Storage does to a bucket's objects by itself.
     Lifecycle {
         rule: Vec<LifecycleRule>,
     }
 }
 
 resource! {
-    /// One thing that happens; kept as it is when a bucket is read and written back.
+    /// A lifecycle rule, preserved when a bucket is read and written back.
     LifecycleRule {
         /// `{"type": "Delete"}`, mostly.
         action: BTreeMap<String, Value>,
@@ -121,7 +121,7 @@ impl Buckets {
         found(self.get(name).await)
     }
 
-    /// `buckets.insert`. A name that is taken, by whomever, is [`Kind::Conflict`].
+    /// `buckets.insert`. A name that anybody has taken is [`Kind::Conflict`](crate::Kind).
     pub async fn insert(&self, bucket: &Bucket) -> Result<Bucket> {
         let what = format!(
             "inserting bucket {}",
@@ -132,7 +132,7 @@ impl Buckets {
         self.client.send(call, &what).await
     }
 
-    /// `buckets.patch`: the fields that are given, and no others.
+    /// `buckets.patch`: changes the given fields only.
     pub async fn patch(&self, name: &str, bucket: &Bucket) -> Result<Bucket> {
         let what = format!("changing bucket {name}");
         let call = Call::new(Method::PATCH, self.url(&[name])?, &what).json(bucket)?;
@@ -147,8 +147,7 @@ impl Buckets {
         self.client.send(call, &what).await
     }
 
-    /// `buckets.setIamPolicy`. With an etag that is no longer the current one:
-    /// [`Kind::PreconditionFailed`].
+    /// `buckets.setIamPolicy`. A stale etag is [`Kind::PreconditionFailed`](crate::Kind).
     pub async fn set_iam_policy(&self, name: &str, policy: &Policy) -> Result<Policy> {
         let what = format!("setting the IAM policy of bucket {name}");
         let call = Call::new(Method::PUT, self.url(&[name, "iam"])?, &what).json(policy)?;

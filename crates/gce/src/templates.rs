@@ -1,7 +1,7 @@
 use crate::{AttachedDisk, Client, Result, json::resource};
 
 resource! {
-    /// What instances are made from.
+    /// A template for instances.
     InstanceTemplate {
         properties: Option<InstanceProperties>,
     }

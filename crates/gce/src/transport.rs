@@ -15,7 +15,7 @@ use crate::{
 /// Google's servers answer a plain call within seconds; a chunk of an upload takes longer.
 const TIMEOUT: Duration = Duration::from_mins(2);
 
-/// One request and how to speak of it.
+/// One request, and how errors describe it.
 pub(crate) struct Call {
     request: Request,
     what: String,
@@ -29,7 +29,7 @@ impl Call {
         let body_expected = method == Method::POST || method == Method::PUT;
         let mut request = Request::new(method, url);
         if body_expected {
-            // Google refuses (411) a POST that has neither body nor length.
+            // Google rejects a POST without body and length with 411.
             request
                 .headers_mut()
                 .insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
@@ -85,7 +85,7 @@ impl Call {
     }
 }
 
-/// An answer that was read to its end.
+/// A response that has been read completely.
 pub(crate) struct Reply {
     pub status: StatusCode,
     pub headers: HeaderMap,
@@ -114,7 +114,7 @@ impl Reply {
     }
 }
 
-/// A failed attempt, and when the server wants to see the next one.
+/// A failed attempt, and when the server allows the next one.
 pub(crate) struct Failure {
     pub error: Error,
     pub retry_after: Option<Duration>,
@@ -134,7 +134,7 @@ pub(crate) struct Transport {
     http: reqwest::Client,
     credentials: Credentials,
     pub policy: RetryPolicy,
-    /// No attempt may take longer, whatever its call allows.
+    /// Limit of each attempt, below that of its call.
     pub limit: Duration,
 }
 
@@ -143,7 +143,7 @@ impl Transport {
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("clawbake/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(Duration::from_secs(10))
-            // A redirect would carry the token elsewhere, and 308 has another meaning in uploads.
+            // A redirect would send the token elsewhere, and in uploads 308 means something else.
             .redirect(redirect::Policy::none());
         if endpoints.are_loopback() {
             builder = builder.no_proxy();
@@ -159,7 +159,7 @@ impl Transport {
         })
     }
 
-    /// Sends with retries, and reads the whole answer.
+    /// Sends with retries, and reads the whole response.
     pub async fn send(&self, call: &Call) -> Result<Reply> {
         let mut attempts = Attempts::new(&self.policy);
         loop {
@@ -170,7 +170,7 @@ impl Transport {
         }
     }
 
-    /// Sends once, for a caller who has to look before repeating.
+    /// Sends once, for callers that have to look before they retry.
     pub async fn once(&self, call: &Call) -> std::result::Result<Reply, Failure> {
         let unavailable = |message| Error::new(Kind::Unavailable, &call.what, message);
         let exchange = async {
@@ -207,7 +207,7 @@ impl Transport {
     }
 }
 
-/// Counts failures in a row and waits between them.
+/// Counts consecutive failures and waits between attempts.
 pub(crate) struct Attempts<'a> {
     policy: &'a RetryPolicy,
     failed: u32,
@@ -223,7 +223,7 @@ impl<'a> Attempts<'a> {
         }
     }
 
-    /// Returns after the backoff, or with the error where there is to be no further attempt.
+    /// Returns after the backoff, or with the error if there is to be no other attempt.
     pub async fn pause(&mut self, failure: impl Into<Failure>) -> Result<()> {
         let Failure { error, retry_after } = failure.into();
         self.failed += 1;
@@ -242,7 +242,7 @@ impl<'a> Attempts<'a> {
     }
 }
 
-/// `Retry-After` in seconds; the form with a date, which these services do not send, is ignored.
+/// `Retry-After` in seconds. The form with a date is ignored: these services do not send it.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     headers
         .get(RETRY_AFTER)?
@@ -254,7 +254,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
         .map(Duration::from_secs)
 }
 
-/// An error with its causes, without the URL: that of an upload session is as good as a token.
+/// An error with its causes but without the URL: that of an upload session is as good as a token.
 fn chain(error: &reqwest::Error) -> String {
     let mut text = match () {
         () if error.is_connect() => "cannot connect".to_owned(),

@@ -18,16 +18,16 @@ use crate::{
     transport::{Attempts, Call},
 };
 
-/// What is sent again at most after a cut. Google wants a multiple of 256 KiB and advises 8 MiB.
+/// The most that is sent again after a cut. Google requires a multiple of 256 KiB and advises 8 MiB.
 const CHUNK: u64 = 8 * 1024 * 1024;
-/// A chunk passes in this time at 250 kbit/s.
+/// Long enough for a chunk at 250 kbit/s.
 const CHUNK_TIMEOUT: Duration = Duration::from_mins(5);
 
 impl Objects {
-    /// Uploads a file as the object that `object` names, going on after a cut, and checks the
-    /// CRC32C that Cloud Storage computed. An object of that name is replaced.
+    /// Uploads a file as `object`, resumes after a cut, and checks the CRC32C that Cloud Storage has
+    /// computed. Replaces an object of the same name.
     ///
-    /// `progress` is told bytes done and bytes in all.
+    /// `progress` gets the bytes done and the total.
     pub async fn upload(
         &self,
         object: &Object,
@@ -56,7 +56,7 @@ impl Objects {
             } else {
                 source.read(done).await?
             };
-            // Without bytes, this header asks how many have arrived; an empty file has none to send.
+            // Without a body, this header asks how many bytes have arrived. An empty file has no bytes to send.
             let range = match chunk.len() as u64 {
                 0 => format!("bytes */{total}"),
                 len => format!("bytes {done}-{}/{total}", done + len - 1),
@@ -121,7 +121,7 @@ impl Objects {
     }
 }
 
-/// How many bytes the server has, by its `Range: bytes=0-N`; none without that header.
+/// How many bytes the server has, from its `Range: bytes=0-N`; none without that header.
 fn kept(headers: &HeaderMap, sent: u64, what: &str) -> Result<u64> {
     let Some(range) = headers.get(RANGE) else {
         return Ok(0);
@@ -146,7 +146,7 @@ fn kept(headers: &HeaderMap, sent: u64, what: &str) -> Result<u64> {
         })
 }
 
-/// The file, and the checksum of as much of it as was read.
+/// The file, and the checksum of what has been read of it.
 struct Source<'a> {
     file: File,
     total: u64,
@@ -169,7 +169,7 @@ impl<'a> Source<'a> {
         })
     }
 
-    /// The chunk at `offset`, which is never behind what was read before.
+    /// The chunk at `offset`, which is never beyond what has been read.
     async fn read(&mut self, offset: u64) -> Result<Vec<u8>> {
         let io = |error: std::io::Error| Error::new(Kind::Io, self.what, error.to_string());
         let len = CHUNK.min(self.total - offset);
@@ -196,7 +196,7 @@ impl<'a> Source<'a> {
     }
 }
 
-/// Compares an object's size and checksum, as the server has them, with those that were seen here.
+/// Compares the server's size and checksum of an object with our own.
 fn check(object: &Object, size: u64, seen: u64, crc: u32, what: &str) -> Result<()> {
     let crc = BASE64_STANDARD.encode(crc.to_be_bytes());
     let kept = object.crc32c.as_deref().unwrap_or("none");

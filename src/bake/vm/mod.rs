@@ -1,4 +1,4 @@
-//! The VM builder: an instance of the published Debian runs the same scripts as the offline builder,
+//! The VM builder: an instance of the public Debian image runs the same scripts as the offline builder,
 //! reports through guest attributes and powers itself off. No login, no secrets.
 //!
 //! ```text
@@ -20,9 +20,10 @@ use crate::image::Plan;
 use crate::journal::{Journal, Resource};
 use crate::progress::Outcome;
 use crate::run::Run;
+use crate::vm::Nonce;
 
-/// Makes the disk of an image in a VM, and returns its selfLink. The VM is gone then. The disk is the
-/// caller's to delete once the image is made of it; until then it is in the journal.
+/// Makes the disk of an image in a VM, deletes the VM, and returns the disk's selfLink. The disk is in
+/// the journal; the caller deletes it once the image exists.
 ///
 /// # Errors
 /// When the VM reports a failure, stops without having sealed the disk, falls silent or takes longer
@@ -46,7 +47,7 @@ pub(super) async fn build(run: &Run, plan: &Plan, journal: &mut Journal) -> Resu
                 recipe.base
             )
         })?;
-    let nonce = uuid::Uuid::new_v4().simple().to_string();
+    let nonce = Nonce::random();
     let name = plan::name(journal.run());
     let builder = plan::Builder {
         recipe,
@@ -79,7 +80,7 @@ pub(super) async fn build(run: &Run, plan: &Plan, journal: &mut Journal) -> Resu
         .await?;
 
     let deadline = Duration::from_mins(recipe.builder.deadline_minutes.into());
-    watch::until_sealed(cloud, &name, &nonce, deadline, &stage).await?;
+    watch::until_sealed(cloud, &name, deadline, &stage).await?;
     stage.note("sealed; removing the VM");
     instances.delete(&name).await?.wait().await?;
     let disk = cloud.client.disks(zone).get(&name).await?;

@@ -2,14 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use gce::{
-    AccessConfig, AttachedDisk, Duration, InitializeParams, Instance, Metadata, MetadataItem,
-    NetworkInterface, Scheduling, ServiceAccount, ShieldedInstanceConfig,
-};
+use gce::{Duration, Instance, Scheduling};
 
 use crate::bake::RECIPE_LABEL;
 use crate::image::kit;
 use crate::recipe::Recipe;
+use crate::vm::{Disk, Nonce, Properties, item};
 
 /// Where Google publishes Debian.
 pub(super) const BASE_PROJECT: &str = "debian-cloud";
@@ -37,52 +35,47 @@ pub(super) struct Builder<'a> {
     /// The packed kit.
     pub kit: String,
     /// What the VM's reports must carry.
-    pub nonce: &'a str,
+    pub nonce: &'a Nonce,
 }
 
 impl Builder<'_> {
     /// The instance.
     pub(super) fn instance(self) -> Instance {
-        let (zone, builder) = (self.zone, &self.recipe.builder);
-        let external = AccessConfig {
-            name: Some("External NAT".into()),
-            r#type: Some("ONE_TO_ONE_NAT".into()),
-            ..AccessConfig::default()
-        };
-        let account = |email: &str| ServiceAccount {
-            email: Some(email.to_owned()),
-            scopes: vec!["https://www.googleapis.com/auth/cloud-platform".into()],
-        };
-        Instance {
-            name: Some(self.name.to_owned()),
-            description: Some(format!("bakes an image of {}", self.recipe.family)),
-            machine_type: Some(format!(
-                "zones/{zone}/machineTypes/{}",
-                builder.machine_type
-            )),
-            labels: self.labels(),
-            disks: self.disks(),
-            network_interfaces: vec![NetworkInterface {
-                network: Some(self.network.to_owned()),
-                subnetwork: self.subnetwork.map(str::to_owned),
-                access_configs: builder
-                    .external_ip
-                    .then_some(external)
-                    .into_iter()
-                    .collect(),
-            }],
-            service_accounts: builder
-                .service_account
-                .as_deref()
-                .map(account)
-                .into_iter()
-                .collect(),
-            shielded_instance_config: Some(ShieldedInstanceConfig {
-                enable_secure_boot: Some(true),
-                enable_vtpm: Some(true),
-                enable_integrity_monitoring: Some(true),
-            }),
-            scheduling: Some(Scheduling {
+        let (recipe, builder) = (self.recipe, &self.recipe.builder);
+        let properties = Properties {
+            description: Some(format!("bakes an image of {}", recipe.family)),
+            machine_type: &builder.machine_type,
+            labels: BTreeMap::from([
+                self.label,
+                (RECIPE_LABEL.to_owned(), recipe.name.to_string()),
+            ]),
+            tag: None,
+            disks: vec![
+                // It outlives the VM: the image is made of it.
+                Disk::Boot {
+                    name: Some(self.name.to_owned()),
+                    image: self.base.to_owned(),
+                    size_gb: recipe.disk_gb.into(),
+                    kms_key: None,
+                    auto_delete: false,
+                },
+                Disk::Scratch {
+                    name: scratch(self.name),
+                    // builder.sh finds it by this.
+                    device: "clawbake-scratch",
+                    size_gb: SCRATCH_GB,
+                },
+            ],
+            network: self.network,
+            subnetwork: self.subnetwork,
+            external_ip: builder.external_ip,
+            metadata: vec![
+                item("startup-script", kit::VM),
+                item("clawbake-kit", self.kit),
+            ],
+            nonce: self.nonce,
+            service_account: builder.service_account.as_deref(),
+            scheduling: Scheduling {
                 // A bake that lost its machine begins anew.
                 automatic_restart: Some(false),
                 instance_termination_action: Some("DELETE".into()),
@@ -90,61 +83,9 @@ impl Builder<'_> {
                     seconds: Some(u64::from(builder.deadline_minutes) * 60 + GRACE),
                 }),
                 ..Scheduling::default()
-            }),
-            metadata: Some(self.metadata()),
-            ..Instance::default()
-        }
-    }
-
-    fn labels(&self) -> BTreeMap<String, String> {
-        let recipe = self.recipe.name.to_string();
-        BTreeMap::from([self.label.clone(), (RECIPE_LABEL.to_owned(), recipe)])
-    }
-
-    /// The boot disk, which outlives the VM because the image is made of it, and the scratch disk.
-    fn disks(&self) -> Vec<AttachedDisk> {
-        let params = |name: String, size_gb: u64| InitializeParams {
-            disk_name: Some(name),
-            disk_size_gb: Some(size_gb),
-            disk_type: Some(format!("zones/{}/diskTypes/pd-balanced", self.zone)),
-            labels: self.labels(),
-            ..InitializeParams::default()
-        };
-        vec![
-            AttachedDisk {
-                boot: Some(true),
-                auto_delete: Some(false),
-                initialize_params: Some(InitializeParams {
-                    source_image: Some(self.base.to_owned()),
-                    ..params(self.name.to_owned(), self.recipe.disk_gb.into())
-                }),
-                ..AttachedDisk::default()
             },
-            AttachedDisk {
-                auto_delete: Some(true),
-                // builder.sh finds it by this.
-                device_name: Some("clawbake-scratch".into()),
-                initialize_params: Some(params(scratch(self.name), SCRATCH_GB)),
-                ..AttachedDisk::default()
-            },
-        ]
-    }
-
-    fn metadata(self) -> Metadata {
-        let item = |key: &str, value: String| MetadataItem {
-            key: Some(key.into()),
-            value: Some(value),
         };
-        Metadata {
-            items: vec![
-                item("startup-script", kit::VM.to_owned()),
-                item("clawbake-kit", self.kit),
-                item("clawbake-nonce", self.nonce.to_owned()),
-                item("enable-guest-attributes", "TRUE".into()),
-                item("block-project-ssh-keys", "TRUE".into()),
-            ],
-            ..Metadata::default()
-        }
+        properties.instance(self.name.to_owned(), self.zone)
     }
 }
 
@@ -172,7 +113,7 @@ mod tests {
             label: ("clawbake-run".into(), "r1".into()),
             base: "projects/debian-cloud/global/images/debian-13-trixie-v20261101",
             kit: "kit".into(),
-            nonce: "n",
+            nonce: &"n".into(),
         };
         builder.instance()
     }
@@ -203,9 +144,9 @@ mod tests {
             [
                 "startup-script",
                 "clawbake-kit",
-                "clawbake-nonce",
                 "enable-guest-attributes",
-                "block-project-ssh-keys"
+                "block-project-ssh-keys",
+                "clawbake-nonce"
             ]
         );
     }
@@ -249,5 +190,14 @@ mod tests {
             instance.service_accounts[0].email.as_deref(),
             Some("builder@my-project.iam.gserviceaccount.com")
         );
+    }
+
+    #[test]
+    fn a_bake_asks_for_this_instance() {
+        let recipe = Recipe::shipped("clawdbot").unwrap().unwrap();
+        let mut instance = instance(&recipe);
+        let script = &mut instance.metadata.as_mut().unwrap().items[0];
+        assert_eq!(script.value.take().as_deref(), Some(kit::VM));
+        insta::assert_snapshot!(serde_json::to_string_pretty(&instance).unwrap());
     }
 }

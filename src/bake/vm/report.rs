@@ -1,10 +1,11 @@
 //! What a builder VM says about its bake, and what follows from it (pure).
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::fleet;
+use crate::vm::{self, Look};
 
 /// How far a bake is, in this order; or failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -31,37 +32,33 @@ pub(super) struct Report {
     pub reason: Option<String>,
 }
 
-impl Phase {
-    pub(super) fn name(self) -> &'static str {
-        match self {
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
             Self::Provisioning => "provisioning",
             Self::Verifying => "verifying",
             Self::Sealed => "sealed",
             Self::Failed => "failed",
-        }
+        })
     }
 }
 
-/// One look at a builder VM.
-#[derive(Debug, Default)]
-pub(super) struct Look<'a> {
-    /// Its last report of this bake.
-    pub report: Option<&'a Report>,
-    /// The instance's status; none if there is no such instance any more.
-    pub status: Option<&'a str>,
-    /// Whether its serial port has ever said anything.
-    pub spoken: bool,
-    /// How long nothing has changed.
-    pub silent: Duration,
-    /// How long the bake has taken.
-    pub elapsed: Duration,
+impl vm::Report for Report {
+    type Phase = Phase;
+
+    fn nonce(&self) -> &str {
+        &self.nonce
+    }
+
+    fn phase(&self) -> Phase {
+        self.phase
+    }
 }
 
-/// What a look says.
+/// How a bake in a VM ends.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    Wait,
-    /// The disk is an image to be: it says so, and nothing can change it any more.
+pub(super) enum End {
+    /// The disk is ready to become an image: the VM says so, and nothing can change it any more.
     Sealed,
     /// The VM gave the reason itself.
     Reported(String),
@@ -69,36 +66,26 @@ pub(super) enum Verdict {
     Lost(String),
 }
 
-impl Look<'_> {
-    /// Judges, with `deadline` for the whole bake.
-    pub(super) fn judge(&self, deadline: Duration) -> Verdict {
-        let phase = self.report.map(|report| report.phase);
-        let last = phase.map_or_else(
-            || "it never reported a phase".to_owned(),
-            |phase| format!("its last phase was `{}`", phase.name()),
-        );
-        match (phase, self.status) {
-            (Some(Phase::Failed), _) => {
-                let reason = self.report.and_then(|report| report.reason.as_deref());
-                let reason = reason.unwrap_or("its script ended without a word");
-                Verdict::Reported(reason.replace(" | ", "\n"))
-            }
-            (Some(Phase::Sealed), Some("TERMINATED")) => Verdict::Sealed,
-            (_, None) => Verdict::Lost(format!(
-                "it is gone: somebody deleted it, or its maxRunDuration did; {last}"
-            )),
-            (_, Some(status @ ("TERMINATED" | "SUSPENDED"))) => Verdict::Lost(format!(
-                "it is {status} without having sealed the image; {last}"
-            )),
-            _ if self.elapsed > deadline => Verdict::Lost(format!(
-                "not done within {} minutes, the recipe's builder.deadline_minutes; {last}",
-                deadline.as_secs() / 60
-            )),
-            (_, Some(status)) => match fleet::silence(status, self.spoken, self.silent) {
-                Some(why) => Verdict::Lost(format!("{why}; {last}")),
-                None => Verdict::Wait,
-            },
+/// How the bake has ended, with `deadline` for all of it; `None` while it goes on.
+pub(super) fn judge(look: &Look<'_, Report>, deadline: Duration) -> Option<End> {
+    let phase = look.last_phase();
+    let lost = |why: String| Some(End::Lost(format!("{why}; {phase}")));
+    match (look.phase(), look.status) {
+        (Some(Phase::Failed), _) => {
+            let reason = look.report.and_then(|report| report.reason.as_deref());
+            let reason = reason.unwrap_or("its script ended without a word");
+            Some(End::Reported(reason.replace(" | ", "\n")))
         }
+        (Some(Phase::Sealed), Some("TERMINATED")) => Some(End::Sealed),
+        (_, None) => lost("it is gone: somebody deleted it, or its maxRunDuration did".into()),
+        (_, Some(status @ ("TERMINATED" | "SUSPENDED"))) => {
+            lost(format!("it is {status} without having sealed the image"))
+        }
+        _ if look.elapsed > deadline => lost(format!(
+            "not done within {} minutes, the recipe's builder.deadline_minutes",
+            deadline.as_secs() / 60
+        )),
+        _ => look.silence().and_then(lost),
     }
 }
 
@@ -113,26 +100,30 @@ mod tests {
         serde_json::from_str(&text).unwrap()
     }
 
-    fn judge(phase: Option<&str>, status: Option<&str>) -> Verdict {
-        let report = phase.map(report);
-        let look = Look {
-            report: report.as_ref(),
+    fn look<'a>(report: Option<&'a Report>, status: Option<&'a str>) -> Look<'a, Report> {
+        Look {
+            report,
             status,
-            ..Look::default()
-        };
-        look.judge(DEADLINE)
+            spoken: true,
+            silent: Duration::ZERO,
+            elapsed: Duration::ZERO,
+        }
+    }
+
+    fn end(phase: Option<&str>, status: Option<&str>) -> Option<End> {
+        judge(&look(phase.map(report).as_ref(), status), DEADLINE)
     }
 
     #[test]
     fn sealed_counts_only_with_the_power_off() {
-        assert_eq!(judge(Some("sealed"), Some("RUNNING")), Verdict::Wait);
-        assert_eq!(judge(Some("sealed"), Some("STOPPING")), Verdict::Wait);
-        assert_eq!(judge(Some("sealed"), Some("TERMINATED")), Verdict::Sealed);
+        assert_eq!(end(Some("sealed"), Some("RUNNING")), None);
+        assert_eq!(end(Some("sealed"), Some("STOPPING")), None);
+        assert_eq!(end(Some("sealed"), Some("TERMINATED")), Some(End::Sealed));
         assert!(matches!(
-            judge(Some("verifying"), Some("TERMINATED")),
-            Verdict::Lost(_)
+            end(Some("verifying"), Some("TERMINATED")),
+            Some(End::Lost(_))
         ));
-        assert!(matches!(judge(Some("sealed"), None), Verdict::Lost(_)));
+        assert!(matches!(end(Some("sealed"), None), Some(End::Lost(_))));
     }
 
     #[test]
@@ -141,54 +132,47 @@ mod tests {
             reason: Some("clawbake: provision 50-x.sh | x: not found".into()),
             ..report("failed")
         };
-        let look = Look {
-            report: Some(&failed),
-            status: Some("RUNNING"),
-            ..Look::default()
-        };
         let lines = "clawbake: provision 50-x.sh\nx: not found";
-        assert_eq!(look.judge(DEADLINE), Verdict::Reported(lines.into()));
+        assert_eq!(
+            judge(&look(Some(&failed), Some("RUNNING")), DEADLINE),
+            Some(End::Reported(lines.into()))
+        );
     }
 
     #[test]
     fn each_other_end_has_a_message_of_its_own() {
-        let lost = |verdict| match verdict {
-            Verdict::Lost(why) => why,
+        let lost = |end| match end {
+            Some(End::Lost(why)) => why,
             other => panic!("{other:?}"),
         };
-        let running = Look {
-            status: Some("RUNNING"),
-            spoken: true,
-            ..Look::default()
-        };
         let over = Duration::from_secs(1);
-        let silent = Look {
+        let silent = || Look {
             silent: Duration::from_mins(15) + over,
-            ..running
+            ..look(None, Some("RUNNING"))
         };
         let dead = Look {
             spoken: false,
             silent: Duration::from_mins(3) + over,
-            ..running
+            ..silent()
         };
         let late = Look {
             elapsed: DEADLINE + over,
-            ..silent
+            ..silent()
         };
         insta::assert_snapshot!(
             [
-                lost(judge(None, Some("TERMINATED"))),
-                lost(judge(Some("provisioning"), None)),
-                lost(silent.judge(DEADLINE)),
-                lost(dead.judge(DEADLINE)),
-                lost(late.judge(DEADLINE)),
+                lost(end(None, Some("TERMINATED"))),
+                lost(end(Some("provisioning"), None)),
+                lost(judge(&silent(), DEADLINE)),
+                lost(judge(&dead, DEADLINE)),
+                lost(judge(&late, DEADLINE)),
             ]
             .join("\n"),
-            @r"
+            @"
         it is TERMINATED without having sealed the image; it never reported a phase
         it is gone: somebody deleted it, or its maxRunDuration did; its last phase was `provisioning`
-        nothing was heard from it for 15 minutes; it never reported a phase
-        the machine itself does not run: its serial port has said nothing in the 3 minutes since power-on; its image does not boot, or its host cannot run it (`clawbake doctor`); it never reported a phase
+        it fell silent 15 minutes ago: look for the cause where its serial output ends; it never reported a phase
+        its serial port has been silent for 3 minutes, since power-on: the image does not boot, or the host cannot run it, which `clawbake doctor` checks; it never reported a phase
         not done within 60 minutes, the recipe's builder.deadline_minutes; it never reported a phase
         "
         );

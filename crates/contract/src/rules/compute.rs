@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Rules, Say, get, text};
+use super::rule::{Rules, Say, get, text};
 use crate::exchange::Exchange;
 use crate::syntax::{METADATA_KEY, NAME, matches};
 

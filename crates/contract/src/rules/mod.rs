@@ -1,6 +1,7 @@
 //! What Google demands and the discovery documents do not hold: a file for each API.
 
 mod compute;
+mod rule;
 mod secretmanager;
 mod storage;
 
@@ -8,23 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::exchange::Exchange;
 use crate::finding::Finding;
-
-/// The rules of one API.
-struct Rules {
-    /// What a method's request must have.
-    required: &'static [(&'static str, &'static [&'static str])],
-    /// Of what a method's request must have exactly one.
-    exactly_one: &'static [(&'static str, &'static [&'static str])],
-    /// What a resource has whenever it is answered whole.
-    answered: &'static [(&'static str, &'static [&'static str])],
-    /// What else must hold of a request.
-    request: fn(&str, &Exchange, &Value, &mut Say),
-    /// What else must hold of a resource that is answered.
-    resource: fn(&str, &Map<String, Value>, &mut Say),
-}
-
-/// Takes a field's path and what is wrong with it.
-type Say<'a> = dyn FnMut(&str, String) + 'a;
+use rule::{Rules, get};
 
 fn of(api: &str) -> Option<&'static Rules> {
     match api {
@@ -94,14 +79,4 @@ fn rows<'a>(
 ) -> impl Iterator<Item = &'static &'static str> + 'a {
     let rows = table.iter().filter(move |(row, _)| *row == key);
     rows.flat_map(|(_, fields)| fields.iter())
-}
-
-/// A field by its path with dots.
-fn get<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
-    path.split('.')
-        .try_fold(value, |value, name| value.get(name))
-}
-
-fn text<'a>(fields: &'a Map<String, Value>, name: &str) -> &'a str {
-    fields.get(name).and_then(Value::as_str).unwrap_or_default()
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Rules, Say, text};
+use super::rule::{Rules, Say, text};
 use crate::exchange::Exchange;
 use crate::syntax::{BUCKET, matches};
 

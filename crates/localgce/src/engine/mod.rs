@@ -6,6 +6,7 @@ pub mod addresses;
 mod attached;
 pub mod disks;
 mod drafts;
+pub mod firewalls;
 pub mod groups;
 mod guest;
 mod hardware;

@@ -1,15 +1,122 @@
-//! Resource policies of disks.
+//! Resource policies: schedules of snapshots. They are kept and attached to disks; the engine takes no
+//! snapshots by them.
+
+// The fields have Google's names.
+#![allow(clippy::struct_field_names)]
 
 use rusqlite::Connection;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::addresses::strings;
-use super::records::get;
+use super::labels::Labels;
+use super::records::{check_new, get, new_body};
 use super::{Work, nothing};
 use crate::catalog::REGION;
 use crate::error::Error;
 use crate::key::{Key, Kind, Scope, relative};
 use crate::store::resources;
+
+/// A policy that is to be.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ResourcePolicy {
+    #[serde(default)]
+    pub name: String,
+    description: Option<String>,
+    #[serde(rename = "region")]
+    _region: Option<String>,
+    snapshot_schedule_policy: Option<SnapshotSchedulePolicy>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct SnapshotSchedulePolicy {
+    schedule: Schedule,
+    retention_policy: Option<RetentionPolicy>,
+    snapshot_properties: Option<SnapshotProperties>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Schedule {
+    hourly_schedule: Option<HourlySchedule>,
+    daily_schedule: Option<DailySchedule>,
+    weekly_schedule: Option<WeeklySchedule>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct HourlySchedule {
+    hours_in_cycle: u32,
+    start_time: String,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct DailySchedule {
+    days_in_cycle: u32,
+    start_time: String,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct WeeklySchedule {
+    day_of_weeks: Vec<DayOfWeek>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct DayOfWeek {
+    day: String,
+    start_time: String,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RetentionPolicy {
+    max_retention_days: u32,
+    on_source_disk_delete: Option<String>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct SnapshotProperties {
+    labels: Option<Labels>,
+    storage_locations: Option<Vec<String>>,
+    guest_flush: Option<bool>,
+    chain_name: Option<String>,
+}
+
+/// Writes down a policy.
+pub fn insert(tx: &Connection, key: &Key, policy: ResourcePolicy) -> Result<Work, Error> {
+    let Some(schedule) = policy.snapshot_schedule_policy else {
+        return Err(Error::required("resource.snapshotSchedulePolicy"));
+    };
+    let kinds = &schedule.schedule;
+    let given = [
+        kinds.hourly_schedule.is_some(),
+        kinds.daily_schedule.is_some(),
+        kinds.weekly_schedule.is_some(),
+    ];
+    if given.iter().filter(|given| **given).count() != 1 {
+        return Err(Error::invalid(
+            "Exactly one of fields hourlySchedule, dailySchedule and weeklySchedule must be \
+             specified.",
+        ));
+    }
+    let body = new_body(
+        key,
+        json!({
+            "description": policy.description,
+            "snapshotSchedulePolicy": schedule,
+            "status": "READY",
+        }),
+    );
+    check_new(tx, key)?;
+    resources::insert(tx, key, &body)?;
+    nothing()
+}
 
 /// The links of the policies that a disk asks for by name or link. A disk has one schedule.
 pub fn find(

@@ -1,25 +1,19 @@
-//! Resource policies: schedules of snapshots. They are kept and attached; the engine takes no
-//! snapshots by them.
+//! Resource policies: schedules of snapshots.
 
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
 use axum::routing::post;
 use axum::{Json, Router};
-use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde::Deserialize;
 
 use super::collections::{aggregated_list_of, list_of};
 use super::one::{delete_of, get_of};
 use super::place::{Answer, Place, RequestId};
 use crate::api::body::Body;
-use crate::engine::labels::Labels;
-use crate::engine::records::{check_new, new_body};
-use crate::engine::resource_policies::{self, check_unused};
-use crate::engine::{Engine, nothing};
-use crate::error::Error;
+use crate::engine::Engine;
+use crate::engine::resource_policies::{self, ResourcePolicy, check_unused};
 use crate::key::Kind;
-use crate::store::resources;
 
 pub fn router() -> Router<Arc<Engine>> {
     let policy = get_of(Kind::ResourcePolicy).merge(delete_of(Kind::ResourcePolicy, check_unused));
@@ -43,76 +37,6 @@ pub fn router() -> Router<Arc<Engine>> {
         )
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct ResourcePolicy {
-    #[serde(default)]
-    name: String,
-    description: Option<String>,
-    #[serde(rename = "region")]
-    _region: Option<String>,
-    snapshot_schedule_policy: Option<SnapshotSchedulePolicy>,
-}
-
-#[derive(Deserialize, Serialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct SnapshotSchedulePolicy {
-    schedule: Schedule,
-    retention_policy: Option<RetentionPolicy>,
-    snapshot_properties: Option<SnapshotProperties>,
-}
-
-#[derive(Deserialize, Serialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Schedule {
-    hourly_schedule: Option<HourlySchedule>,
-    daily_schedule: Option<DailySchedule>,
-    weekly_schedule: Option<WeeklySchedule>,
-}
-
-#[derive(Deserialize, Serialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct HourlySchedule {
-    hours_in_cycle: u32,
-    start_time: String,
-}
-
-#[derive(Deserialize, Serialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct DailySchedule {
-    days_in_cycle: u32,
-    start_time: String,
-}
-
-#[derive(Deserialize, Serialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct WeeklySchedule {
-    day_of_weeks: Vec<DayOfWeek>,
-}
-
-#[derive(Deserialize, Serialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct DayOfWeek {
-    day: String,
-    start_time: String,
-}
-
-#[derive(Deserialize, Serialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct RetentionPolicy {
-    max_retention_days: u32,
-    on_source_disk_delete: Option<String>,
-}
-
-#[derive(Deserialize, Serialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct SnapshotProperties {
-    labels: Option<Labels>,
-    storage_locations: Option<Vec<String>>,
-    guest_flush: Option<bool>,
-    chain_name: Option<String>,
-}
-
 async fn insert(
     State(engine): State<Arc<Engine>>,
     Path(place): Path<Place>,
@@ -120,34 +44,9 @@ async fn insert(
     Body(policy): Body<ResourcePolicy>,
 ) -> Answer {
     let key = place.new_key(Kind::ResourcePolicy, &policy.name)?;
-    let Some(schedule) = policy.snapshot_schedule_policy else {
-        return Err(Error::required("resource.snapshotSchedulePolicy"));
-    };
-    let kinds = &schedule.schedule;
-    let given = [
-        kinds.hourly_schedule.is_some(),
-        kinds.daily_schedule.is_some(),
-        kinds.weekly_schedule.is_some(),
-    ];
-    if given.iter().filter(|given| **given).count() != 1 {
-        return Err(Error::invalid(
-            "Exactly one of fields hourlySchedule, dailySchedule and weeklySchedule must be \
-             specified.",
-        ));
-    }
-    let body = new_body(
-        &key,
-        json!({
-            "description": policy.description,
-            "snapshotSchedulePolicy": schedule,
-            "status": "READY",
-        }),
-    );
     engine
         .mutate(&request_id.mutation("insert", &key), |tx| {
-            check_new(tx, &key)?;
-            resources::insert(tx, &key, &body)?;
-            nothing()
+            resource_policies::insert(tx, &key, policy)
         })
         .map(Json)
 }

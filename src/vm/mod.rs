@@ -1,0 +1,21 @@
+//! A VM, whatever it is for: what it is made of, and what is heard of it.
+//!
+//! ```text
+//! Properties ──▶ instances.insert ──▶ Watch: status, report, serial output ──▶ Look ──▶ a judge
+//! ```
+//!
+//! A VM reports through a guest attribute, and signs each report with the nonce of its start. Whether
+//! it does what it was made for is decided by two judges: [`crate::fleet`] has that of gateways,
+//! [`crate::bake`] that of builders.
+
+mod look;
+mod metadata;
+mod properties;
+mod report;
+mod watch;
+
+pub(crate) use look::Look;
+pub(crate) use metadata::{Nonce, item};
+pub(crate) use properties::{Disk, Properties, encryption_key};
+pub(crate) use report::{Report, report};
+pub(crate) use watch::Watch;
