@@ -55,10 +55,10 @@ pub async fn start(
     pidfd.await.context("the thread of a program ended")?
 }
 
-/// Runs a [`mortal`] program to its end. It is killed when nobody waits for it any more.
+/// Runs a [`mortal`] program to its end. It is killed if the future is dropped.
 ///
 /// # Errors
-/// When it cannot be run. How it ended is in what comes back.
+/// When it cannot be run. The output says how it ended.
 pub async fn output(mut command: Command) -> Result<Output> {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let (sender, ended) = oneshot::channel();

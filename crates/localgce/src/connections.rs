@@ -73,7 +73,7 @@ impl Drop for Work {
 /// The first of these goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
-    /// Has sent no whole request, or none with a token.
+    /// Has not sent a complete request with a token yet.
     Silent,
     /// Waits between requests.
     Idle,

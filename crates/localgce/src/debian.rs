@@ -19,7 +19,7 @@ pub const SIZE_GB: u64 = 10;
 
 const SCRIPT: &str = include_str!("../debian-cloud/image.sh");
 const GUEST: &str = include_str!("../debian-cloud/guest.sh");
-/// What `image.sh` needs on this machine, and the Debian package that has it.
+/// The programs that `image.sh` needs, and the Debian package of each.
 const PROGRAMS: [(&str, &str); 6] = [
     ("mmdebstrap", "mmdebstrap"),
     ("unshare", "util-linux"),
@@ -160,7 +160,7 @@ fn workshop(cache: &Path) -> io::Result<(TempDir, File)> {
     Ok((dir, lock))
 }
 
-/// Removes from the cache what engines that were killed were making.
+/// Removes unfinished images of killed engines from the cache.
 pub fn clear_up(cache: &Path) -> io::Result<()> {
     if !cache.exists() {
         return Ok(());
@@ -186,7 +186,7 @@ fn locked(dir: &Path, how: FlockOperation) -> io::Result<File> {
     Ok(dir)
 }
 
-/// What keeps a machine from making a disk, and what to do about it.
+/// Why this machine cannot build a disk, and how to fix it.
 fn obstacle(root: bool, installed: impl Fn(&str) -> bool) -> Option<String> {
     if !root {
         return Some("it mounts file systems: run the engine as root".into());

@@ -14,7 +14,7 @@ use rustix::process::{Pid, test_kill_process};
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
-/// Where a running engine is, and how to be let in.
+/// Where a running engine listens, and its token.
 #[derive(Clone, Deserialize, Serialize)]
 pub struct Endpoint {
     /// `http://127.0.0.1:PORT`, without a slash at its end.
@@ -45,7 +45,7 @@ impl fmt::Debug for Endpoint {
 }
 
 impl Endpoint {
-    /// The engine that serves `dir`; none when there is none, or not yet.
+    /// The engine that serves `dir`; `None` if none runs, or not yet.
     ///
     /// # Errors
     /// When what is in `dir` cannot be read.

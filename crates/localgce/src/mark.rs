@@ -1,4 +1,4 @@
-//! Whose a directory is: what deletes an engine's directory must not delete another one.
+//! Marks an engine's directory, so that no other directory is deleted by mistake.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -32,7 +32,7 @@ pub(crate) const OWN: [&str; 16] = [
     "vms",
 ];
 
-/// Makes a directory an engine's, its owner's alone, and marks it, unless it is one already.
+/// Creates an engine's directory, private to its owner, and marks it, unless it is one already.
 ///
 /// # Errors
 /// When it cannot be made, or belongs to somebody or something else: nothing is changed in it.
@@ -60,7 +60,7 @@ fn is_set(dir: &Path) -> bool {
     is_file(&tag) && fs::read_to_string(tag).is_ok_and(|text| text == TEXT)
 }
 
-/// Whether it is a file, and no link to one.
+/// Whether it is a regular file, not a link.
 fn is_file(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| found.is_file())
 }

@@ -39,7 +39,7 @@ pub fn make(dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Keeps others out of a directory and of what is named in it, where an earlier engine has left it wider.
+/// Closes a directory and the named entries to others, where an earlier engine left them open.
 ///
 /// # Errors
 /// When that is refused.

@@ -17,7 +17,7 @@ const LOW: u64 = 2 << 20;
 /// With less left than this, in bytes, an error is put down to it: not all that fails by it says so.
 const BARE: u64 = 64 << 10;
 
-/// Room that is kept back in a file, and given up when the device is all but full.
+/// Space reserved in a file, and released when the device is almost full.
 pub struct Reserve {
     path: PathBuf,
     // One at a time looks and acts.
@@ -41,7 +41,7 @@ impl Reserve {
         }
     }
 
-    /// Releases the reserve where room is needed, and takes it again where there is enough.
+    /// Releases the reserve if space is needed, and takes it again if there is enough.
     pub fn keep(&self) {
         let _lock = self.lock.lock();
         let held = self.path.exists();
@@ -83,7 +83,7 @@ pub fn available(dir: &Path) -> io::Result<u64> {
     Ok(device.f_bavail.saturating_mul(device.f_frsize))
 }
 
-/// Whether an error says that a device, or what this user may have of it, is full.
+/// Whether an error says that a device or the user's quota is full.
 pub fn is_full(error: &Error) -> bool {
     error.chain().any(|cause| {
         let full = |error: &io::Error| {
@@ -100,7 +100,7 @@ pub fn is_full(error: &Error) -> bool {
     })
 }
 
-/// Says of what failed in an engine's directory that its device is full, if that is why.
+/// Adds to an error in an engine's directory that its device is full, if that is the cause.
 #[must_use]
 pub fn explain(error: Error, dir: &Path) -> Error {
     let full = is_full(&error) || available(dir).is_ok_and(|left| left < BARE);

@@ -18,8 +18,8 @@ use crate::{api, catalog, connections, endpoint, mark, private, room};
 /// Connections to the loopback port at once: any user of this machine may make some.
 const CONNECTIONS: usize = 512;
 
-/// Descriptors for those, for each VM's own, and for files; a shell's limit is often 1024. Not without
-/// end: programs that the engine starts inherit it, and some close them all one by one.
+/// File descriptors for connections, VMs and files; a shell's limit is often 1024. Not unlimited: child
+/// processes inherit the limit, and some close every descriptor one by one.
 const DESCRIPTORS: u64 = 64 << 10;
 
 /// Serves until SIGTERM or SIGINT, then powers the VMs off. The next engine on the same directory
@@ -54,7 +54,7 @@ async fn run(config: Config) -> Result<()> {
     private::close(&dir, &mark::OWN)?;
     let dir = std::path::absolute(&dir).context("finding the engine's directory")?;
     let _lock = endpoint::lock(&dir).await?;
-    // An engine that was killed has left its own.
+    // A killed engine has left its file.
     Endpoint::remove(&dir);
     raise_descriptors();
     std::panic::set_hook(Box::new(report_panic));
@@ -119,7 +119,7 @@ async fn run(config: Config) -> Result<()> {
     Ok(())
 }
 
-/// Writes down that guests are emulated from now on, when KVM turns out to fail.
+/// Records that guests are emulated from now on, once KVM turns out to fail.
 async fn tell_of_emulation(hypervisor: &Hypervisor, endpoint: Endpoint, dir: &Path) -> Result<()> {
     hypervisor.emulates().await;
     let (acceleration, emulated) = hypervisor.acceleration();
@@ -131,7 +131,7 @@ async fn tell_of_emulation(hypervisor: &Hypervisor, endpoint: Endpoint, dir: &Pa
     endpoint.write(dir)
 }
 
-/// Takes as many descriptors as the system gives.
+/// Raises the limit of open files as far as the system allows.
 fn raise_descriptors() {
     let limit = getrlimit(Resource::Nofile);
     let most = limit
@@ -150,7 +150,7 @@ fn raise_descriptors() {
     }
 }
 
-/// Says where. A panic's own words may quote what a client sent.
+/// Logs only the place: a panic's message may quote a client's request.
 fn report_panic(panic: &PanicHookInfo) {
     match panic.location() {
         Some(place) => crate::log::line(format_args!("panicked at {place}")),

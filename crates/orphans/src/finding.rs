@@ -1,8 +1,8 @@
-//! Something that nobody owns.
+//! An orphan.
 
 use std::fmt;
 
-/// Something that nobody owns.
+/// An orphan.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Finding {
     /// A process that no living engine started has the directory in its arguments, or something of it

@@ -1,4 +1,4 @@
-//! What of a scene nobody owns. Nothing is read or done here.
+//! Finds the orphans in a scene (pure).
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use crate::files::COLLECTIONS;
 use crate::finding::Finding;
 use crate::scene::Scene;
 
-/// What an engine keeps beside its collections, and what starts it.
+/// Files of the engine besides its collections, and of what starts it.
 const OWN: [&str; 11] = [
     "cache",
     "endpoint.json",
@@ -21,7 +21,7 @@ const OWN: [&str; 11] = [
     "token",
 ];
 
-/// States that end by themselves as long as somebody works on it.
+/// States that end by themselves while a worker is alive.
 const PASSING: [&str; 9] = [
     "CREATING",
     "DELETING",
@@ -63,7 +63,7 @@ fn processes(scene: &Scene) -> Vec<Finding> {
         .collect()
 }
 
-/// The id of the instance whose machine a command line is about.
+/// The instance id in a machine's command line.
 fn machine(command: &str) -> Option<&str> {
     let (_, rest) = command.split_once("/vms/")?;
     rest.split('/').next()
@@ -102,7 +102,7 @@ fn has_owner(scene: &Scene, path: &str) -> bool {
     }
 }
 
-/// Resources whose file or machine is not there, or which wait for somebody who is not there.
+/// Resources whose file or machine is missing, or whose worker is gone.
 fn resources(scene: &Scene) -> Vec<Finding> {
     let mut found = Vec::new();
     for (path, body) in &scene.rows.resources {
@@ -143,7 +143,7 @@ fn resources(scene: &Scene) -> Vec<Finding> {
     found
 }
 
-/// Objects whose content is not there, or not whole.
+/// Objects whose content is missing or incomplete.
 fn objects(scene: &Scene) -> Vec<Finding> {
     let objects = scene.rows.objects.iter().filter_map(|(file, body)| {
         let file = format!("objects/{file}");

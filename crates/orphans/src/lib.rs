@@ -1,5 +1,5 @@
-//! (tests) What nobody owns in an engine's directory: files that no row names, rows whose file or
-//! whose worker is gone, processes that no living engine started, mounts and loop devices.
+//! (tests) Finds orphans in an engine's directory: files without a row, rows whose file or worker is gone,
+//! processes that no living engine started, mounts and loop devices.
 //!
 //! It reads the directory, the database and `/proc` itself and knows nothing of the engine's code, so
 //! that an engine which loses count of its own things cannot hide it here. Looked at right after a
@@ -52,7 +52,7 @@ pub fn outlived(dir: &Path, patience: Duration) -> Vec<Finding> {
     })
 }
 
-/// What is owned by nobody, `patience` after the engine of process `engine` was started or did
+/// The orphans that are left `patience` after the engine with the process id `engine` was started or did
 /// anything.
 ///
 /// # Panics
@@ -70,8 +70,8 @@ pub fn count(dir: &Path) -> Result<Count> {
     rows::count(&dir.join("localgce.db"))
 }
 
-/// The findings of the first look that has none, or of the last one in time. A look at what changes
-/// under it may fail: only the last one may not.
+/// Looks until there are no findings or the time is over, and returns the last findings. A look may fail
+/// while things change; only the last one may not.
 fn until_none(patience: Duration, look: impl Fn() -> Result<Vec<Finding>>) -> Vec<Finding> {
     let end = Instant::now() + patience;
     loop {

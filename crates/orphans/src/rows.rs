@@ -88,13 +88,13 @@ pub(crate) fn read(path: &Path) -> Result<Rows> {
 /// How many rows an engine's database has.
 #[derive(Clone, Copy, Debug)]
 pub struct Count {
-    /// Those of what is done and is remembered for a time: operations, requests, uploads.
+    /// Rows of finished work that expire: operations, requests, uploads.
     pub kept: usize,
     /// All others.
     pub others: usize,
 }
 
-/// Counts the rows of all tables, also of those that nobody here knows.
+/// Counts the rows of all tables, including unknown ones.
 pub(crate) fn count(path: &Path) -> Result<Count> {
     let count = || -> Result<_> {
         let database = open(path)?;

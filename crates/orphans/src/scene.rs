@@ -1,4 +1,4 @@
-//! All that is to be judged.
+//! Everything that is judged.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::mounts;
 use crate::processes::{self, Process};
 use crate::rows::{self, Rows};
 
-/// All that is to be judged.
+/// Everything that is judged.
 #[derive(Debug, Default)]
 pub(crate) struct Scene {
     /// The living engine, by its process.

@@ -34,7 +34,7 @@ pub(crate) fn address(engine: &Path) -> Result<String> {
 pub(crate) fn lead(front: &Path, engine: &Path, url: &str) -> Result<()> {
     let mut endpoint = read(engine)?;
     endpoint["url"] = url.into();
-    // A name of its own, since the threads of a test may ask at the same time.
+    // A unique name, since several threads of a test may ask at once.
     let new = NamedTempFile::new_in(front)?;
     fs::write(new.path(), endpoint.to_string())?;
     new.persist(front.join(FILE))?;

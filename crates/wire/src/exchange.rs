@@ -10,7 +10,7 @@ use crate::tee::Copy;
 /// What clawbake calls itself.
 const OURS: &str = "clawbake/";
 
-/// An exchange under way. It is checked when it is dropped: with the answer's last byte, or when the
+/// An exchange in progress. It is checked when it is dropped: after the answer's last byte, or when the
 /// connection breaks.
 pub(crate) struct Passing {
     ledger: Arc<Ledger>,

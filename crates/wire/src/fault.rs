@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// A request that has arrived, and of which nothing has been forwarded.
+/// A request that has arrived, before anything of it is forwarded.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
     /// Which one it is since faults were injected, from 1.
@@ -13,13 +13,13 @@ pub struct Asked<'a> {
 
 /// What happens to a request instead of being served.
 pub enum Fault {
-    /// The connection is reset. Upstream hears nothing.
+    /// The connection is reset. Upstream gets nothing.
     Refused,
-    /// Upstream serves the request; its answer is thrown away, and the connection is reset.
+    /// Upstream serves the request; its answer is dropped, and the connection is reset.
     AnswerLost,
-    /// This status, with an error as Google words it. Upstream hears nothing.
+    /// This status, with an error in Google's format. Upstream gets nothing.
     Status(u16),
-    /// No answer ever. Upstream hears nothing.
+    /// There is never an answer. Upstream gets nothing.
     Hang,
     /// An operation is answered which ends in this error. Upstream hears nothing of the request, nor
     /// of the questions after that operation, so that nothing was created: for mutations of Compute
@@ -35,7 +35,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// As the record calls it.
+    /// Its name in the record.
     pub(crate) fn name(&self) -> String {
         match self {
             Self::Refused => "refused".into(),

@@ -2,10 +2,10 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-/// Any moment will do: nobody compares an invented operation's times with a clock.
+/// Any time will do: nothing compares an invented operation's times with a clock.
 const TIME: &str = "2026-01-01T00:00:00.000-00:00";
 
-/// Operations that never were, and that end in an error.
+/// Invented operations, which end in an error.
 #[derive(Default)]
 pub(crate) struct Operations {
     by_path: HashMap<String, Value>,
@@ -62,13 +62,13 @@ impl Operations {
         operation
     }
 
-    /// How an invented operation ended, for a request after it.
+    /// The result of an invented operation, for a request that asks for it.
     pub fn ended(&self, path: &str) -> Option<&Value> {
         self.by_path.get(path.trim_end_matches("/wait"))
     }
 }
 
-/// What a path's operations are below, and the operation's field that says so.
+/// The path above an operation, and the operation's field that names its zone or region.
 fn scope(path: &str) -> (String, Option<&'static str>) {
     let segments: Vec<_> = path.split('/').collect();
     // "", compute, v1, projects, PROJECT, then zones/ZONE, regions/REGION or global

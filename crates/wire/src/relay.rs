@@ -23,7 +23,7 @@ use crate::tee::Tee;
 type Answer = Response<UnsyncBoxBody<Bytes, hyper::Error>>;
 pub(crate) type Decide = dyn Fn(&Asked) -> Option<Fault> + Send + Sync;
 
-/// Takes requests to the engine and answers back, and sees to faults and to the check.
+/// Forwards requests and answers, injects faults, and checks every exchange.
 pub(crate) struct Relay {
     pub engine: PathBuf,
     pub faults: Mutex<(usize, Arc<Decide>)>,
@@ -31,7 +31,7 @@ pub(crate) struct Relay {
     pub operations: Mutex<Operations>,
 }
 
-/// The connection is to be reset.
+/// The connection must be reset.
 #[derive(Debug)]
 pub(crate) struct Reset(String);
 
@@ -133,14 +133,14 @@ where
         .context("asking the engine")
 }
 
-/// An answer that has come to its end.
+/// Reads an answer to its end.
 async fn whole(answer: Answer) -> Result<Answer, Reset> {
     let (head, body) = answer.into_parts();
     let body = body.collect().await.map_err(|error| reset(&error))?;
     Ok(Response::from_parts(head, full(body.to_bytes())))
 }
 
-/// An answer that upstream has not given.
+/// An answer that the proxy makes up.
 fn invented(mut passing: Passing, status: StatusCode, body: &Value) -> Answer {
     let mut response = Response::new(());
     *response.status_mut() = status;
@@ -162,8 +162,8 @@ fn reset(error: &dyn std::error::Error) -> Reset {
     Reset(error.to_string())
 }
 
-/// An error as Google words it; with gRPC's status, which Compute Engine and Cloud Storage leave out
-/// and nobody minds.
+/// An error in Google's format. It always has a gRPC status, which Compute Engine and Cloud Storage leave
+/// out; clients do not mind.
 fn refusal(status: StatusCode) -> Value {
     let (reason, grpc) = match status.as_u16() {
         400 => ("invalid", "INVALID_ARGUMENT"),

@@ -5,13 +5,13 @@ use std::task::{Context, Poll, ready};
 use contract::Content;
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 
-/// What is looked at of one body. Only media are longer.
+/// How much of a body is kept. Only media are longer.
 const KEPT: usize = 8 << 20;
 
-/// A copy of a body that is passing.
+/// A copy of a body that passes through.
 pub(crate) type Copy = Arc<Mutex<Content>>;
 
-/// A body that leaves a copy behind as it passes; `guest` is dropped with it.
+/// A body that is copied as it passes through. `guest` is dropped with it.
 pub(crate) struct Tee<B, G> {
     body: B,
     copy: Copy,

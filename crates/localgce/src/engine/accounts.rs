@@ -13,7 +13,7 @@ pub fn create(
     display_name: Option<&str>,
     description: Option<&str>,
 ) -> Result<Value> {
-    // 21 digits, as Google's ids of accounts have.
+    // Google's account ids have 21 digits.
     let id = format!("1{:020}", new_id());
     let mut body = json!({
         "name": format!("projects/{project}/serviceAccounts/{email}"),

@@ -1,5 +1,5 @@
-//! External addresses. Loopback plays the part of the internet and of IAP: a port of the guest is
-//! reachable on an address of this machine if the network's firewall admits it from there.
+//! External addresses. Loopback stands for the internet and IAP: a guest's port is reachable on an address
+//! of this machine if the network's firewall admits traffic from there.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::key::relative;
 
-/// Source ranges that loopback stands for: IAP's, everybody's, and loopback itself.
+/// Source ranges that loopback stands for: IAP's, any, and loopback itself.
 const SOURCES: [&str; 3] = ["35.235.240.0/20", "0.0.0.0/0", "127.0.0.0/8"];
 
 /// Wider port ranges are not forwarded: every port is a listening socket.
@@ -42,7 +42,7 @@ pub fn port_range(text: &str) -> Option<(u16, u16)> {
     (first <= last).then_some((first, last))
 }
 
-/// The first address on which all of `ports` are free, and not kept for one of `others`.
+/// The first address on which all of `ports` are free and not reserved for `others`.
 pub fn choose(ports: &BTreeSet<u16>, others: &[(IpAddr, BTreeSet<u16>)]) -> Option<IpAddr> {
     let own = (2..=u8::MAX).map(|last| Ipv4Addr::new(127, 18, 0, last));
     std::iter::once(Ipv4Addr::LOCALHOST)

@@ -1,4 +1,4 @@
-//! Contents on their way to becoming objects.
+//! Uploaded contents before they become objects.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,17 +8,17 @@ use anyhow::Result;
 use super::Engine;
 use crate::store::{files, new_id};
 
-/// A content that is no object yet. Unless it becomes one, it goes: with this value, or if the engine
-/// is killed, at the start of the next one.
+/// A content that is not an object yet. Unless it becomes one, its file is removed when this value is
+/// dropped, or when the next engine starts if this one is killed.
 pub struct Draft {
     engine: Arc<Engine>,
-    /// Names its file, by which an object keeps it.
+    /// The name of its file, which the object takes over.
     pub name: String,
     kept: bool,
 }
 
 impl Draft {
-    /// A draft without a file yet. It is noted down before there is one.
+    /// Begins a draft. Its file is recorded before it is created.
     pub fn begin(engine: &Arc<Engine>) -> Result<Self> {
         let name = new_id().to_string();
         engine
@@ -31,17 +31,17 @@ impl Draft {
         })
     }
 
-    /// Where its content goes.
+    /// The file to write its content to.
     pub fn path(&self) -> PathBuf {
         self.engine.content_file(&self.name)
     }
 
-    /// Notes that an object keeps it, in the object's transaction. See [`Self::kept`].
+    /// Hands the file over to an object, in the object's transaction. See [`Self::kept`].
     pub fn keep(&self, tx: &rusqlite::Connection) -> rusqlite::Result<()> {
         files::forget(tx, &files::content(&self.name))
     }
 
-    /// The transaction has happened: on a full device it may not.
+    /// Confirms that the transaction was committed: on a full device it may not be.
     pub fn kept(mut self) {
         self.kept = true;
     }
@@ -52,7 +52,7 @@ impl Drop for Draft {
         if self.kept {
             return;
         }
-        // Room first: the database may need it.
+        // Free the space first: the database may need it.
         std::fs::remove_file(self.path()).ok();
         let path = files::content(&self.name);
         if let Err(error) = self.engine.store.transaction(|tx| files::forget(tx, &path)) {

@@ -1,4 +1,4 @@
-//! New projects, and what comes with them.
+//! New projects, with the services and accounts that they start with.
 
 use rusqlite::{Connection, Result};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use crate::clock;
 use crate::store::accounts as stored_accounts;
 use crate::store::projects;
 
-/// Creates a project with the services that every new one has.
+/// Creates a project with the services that are enabled by default.
 pub fn create(
     tx: &Connection,
     project: Project,
@@ -36,8 +36,8 @@ pub fn create(
     Ok(body)
 }
 
-/// Enables a service; Compute Engine comes with the account that `default` means. Whether it was
-/// not enabled before.
+/// Enables a service, and for Compute Engine creates the default service account. Returns whether the
+/// service was disabled before.
 pub fn enable(tx: &Connection, project: Project, service: &str) -> Result<bool> {
     let email = project.default_service_account();
     if service == COMPUTE && stored_accounts::get(tx, &email)?.is_none() {
@@ -47,7 +47,7 @@ pub fn enable(tx: &Connection, project: Project, service: &str) -> Result<bool> 
     projects::enable(tx, project.id, service)
 }
 
-/// Creates the user's own project, unless it is there: billed, with every service and the account
+/// Creates the user's own project unless it exists: with billing, every service, and the service account
 /// of the local target's VMs.
 pub fn create_own(tx: &Connection) -> Result<()> {
     let own = PROJECTS[0];

@@ -1,4 +1,4 @@
-//! What the engine keeps for a time, as Google does.
+//! What the engine forgets after a time, as Google does.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::Engine;
 use crate::store::{objects, operations};
 
-/// Google says "a limited retention period" of operations that are done, and keeps them for two weeks.
+/// Google keeps finished operations for "a limited retention period": two weeks.
 const OPERATIONS: Duration = Duration::from_hours(14 * 24);
 
 /// A resumable upload expires after a week, as on Google
@@ -18,7 +18,7 @@ const UPLOADS: Duration = Duration::from_hours(7 * 24);
 const HOURLY: Duration = Duration::from_hours(1);
 
 impl Engine {
-    /// Forgets what is past its time, now and every hour.
+    /// Removes what has expired, now and every hour.
     pub fn retire_hourly(self: &Arc<Self>) {
         let (engine, mut hour) = (Arc::clone(self), tokio::time::interval(HOURLY));
         tokio::spawn(async move {

@@ -1,4 +1,4 @@
-//! Resumable uploads: one request at a time is served in each.
+//! Resumable uploads: each serves one request at a time.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
 
-/// How long a request waits for its turn: what is left of a connection that broke ends within this.
+/// How long a request waits for its turn: the rest of a broken connection is read within this time.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Whose turn it is, by the sessions' ids.
+/// A lock for each session, by the session's id.
 #[derive(Default)]
 pub struct Sessions(Mutex<HashMap<String, Arc<Turn<()>>>>);
 
 impl Sessions {
-    /// A request's turn in a session, until the guard is dropped. None while another request has it.
+    /// Locks a session for one request, until the guard is dropped. `None` if another request holds it.
     pub async fn enter(&self, id: &str) -> Option<OwnedMutexGuard<()>> {
         let turn = {
             let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,5 +1,5 @@
-//! What is removed below the engine's directory, and what is kept. Only files go that the database has
-//! doomed, and only when no other one is based on them; and what killed engines left half made.
+//! Clean-up of the engine's directory. It removes only files that the database has marked as doomed and
+//! that no other file is based on, and unfinished files of killed engines.
 
 use std::collections::HashSet;
 use std::io::ErrorKind;
@@ -13,12 +13,12 @@ use crate::key::Kind;
 use crate::store::{files, resources};
 use crate::vm::{backing, disk};
 
-/// How many unknown files are named.
+/// How many unknown files a message names.
 const NAMED: usize = 5;
 
 impl Engine {
-    /// Removes the files that are doomed, other than those that disks are still based on. What cannot
-    /// be removed now is tried again with the next one.
+    /// Removes doomed files, except those that disks are still based on. What cannot be removed now is
+    /// tried again at the next sweep.
     pub fn sweep(&self) {
         if let Err(error) = self.try_sweep() {
             crate::log::line(format_args!(
@@ -59,7 +59,7 @@ impl Engine {
                     _ => gone.push(path),
                 }
             }
-            // What is gone may have been the last that needed another one.
+            // A file that is gone may have been the last one based on another.
             if gone.is_empty() {
                 return Ok(());
             }
@@ -68,7 +68,7 @@ impl Engine {
         }
     }
 
-    /// The files that any qcow2 file here says that it is based on.
+    /// The backing files of all qcow2 files here.
     fn backing_files(&self) -> Result<HashSet<PathBuf>> {
         let mut needed = HashSet::new();
         for dir in files::DIRS {
@@ -84,8 +84,8 @@ impl Engine {
         Ok(needed)
     }
 
-    /// Removes what killed engines left half made, and then what is doomed. Tells of files that the
-    /// database has never heard of, and keeps them: it may be an older copy.
+    /// Removes unfinished files of killed engines, then doomed files. Files that the database does not know
+    /// are logged and kept: the database may be an older copy.
     pub(super) fn clear_up(&self) -> Result<()> {
         let known = self.store.transaction(files::known)?;
         let known: HashSet<_> = known.into_iter().collect();
@@ -125,7 +125,7 @@ impl Engine {
     }
 }
 
-/// The files that disks, and images which are being made, need by the ids of what they come from.
+/// The source files that disks and unfinished images still need, by the ids of their sources.
 fn named(tx: &Connection) -> rusqlite::Result<HashSet<String>> {
     let mut named = HashSet::new();
     for user in [Kind::Disk, Kind::Image] {
@@ -143,7 +143,7 @@ fn named(tx: &Connection) -> rusqlite::Result<HashSet<String>> {
     Ok(named)
 }
 
-/// What an upload was called by engines that did not note it down.
+/// Whether an older engine, which did not record uploads, named an upload like this.
 fn is_part_of_upload(name: &str) -> bool {
     name.strip_suffix(".part")
         .is_some_and(|id| id.parse::<u64>().is_ok())

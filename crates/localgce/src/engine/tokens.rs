@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use crate::metadata::AccessToken;
 
-/// As long as Google's live.
+/// The lifetime of Google's tokens.
 const LIFE: Duration = Duration::from_hours(1);
 
-/// Near its end a token is not given out any more, as on Google's metadata server.
+/// A token is no longer given out this close to its expiry, as on Google's metadata server.
 const MARGIN: Duration = Duration::from_mins(5);
 
 /// Who is calling.
@@ -17,12 +17,12 @@ const MARGIN: Duration = Duration::from_mins(5);
 pub enum Caller {
     /// Has the token of `endpoint.json`.
     Owner,
-    /// Has a token of a service account, by its email: a VM from its metadata server, or whoever acts
-    /// as the account.
+    /// Has a token of a service account, given by its email: a VM that got it from its metadata server, or
+    /// somebody who acts as the account.
     ServiceAccount(String),
 }
 
-/// Tokens and whose they are.
+/// Tokens and their owners.
 pub struct Tokens {
     owner: String,
     issued: Mutex<HashMap<String, Issued>>,
@@ -41,7 +41,7 @@ impl Tokens {
         }
     }
 
-    /// Whose token it is.
+    /// Finds the owner of a token.
     pub fn caller(&self, token: &str) -> Option<Caller> {
         if token == self.owner {
             return Some(Caller::Owner);
@@ -53,7 +53,7 @@ impl Tokens {
         Some(Caller::ServiceAccount(token.email.clone()))
     }
 
-    /// A token for a service account.
+    /// Gives out a token of a service account.
     pub fn issue(&self, email: &str) -> AccessToken {
         let now = Instant::now();
         let mut issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
@@ -80,7 +80,7 @@ impl Tokens {
     }
 }
 
-/// A token that nobody guesses: 244 random bits.
+/// A token that nobody can guess: 244 random bits.
 pub fn random() -> String {
     let half = || uuid::Uuid::new_v4().simple();
     format!("ya29.{}{}", half(), half())

@@ -7,7 +7,7 @@ use crate::catalog;
 use crate::key::{Key, last};
 use crate::vm::{INTERNAL_ADDRESS, MAC_ADDRESS};
 
-/// All of it, in the shape of `/?recursive=true&alt=json`, from the instance's body. `image` is
+/// The whole tree, as `/?recursive=true&alt=json` prints it, from the instance's body. `image` is
 /// the path of the boot disk's image.
 pub fn tree(key: &Key, body: &Value, image: Option<&str>) -> Value {
     let zone = key.zone().unwrap_or_default();

@@ -1,11 +1,11 @@
-//! What the metadata server knows of its machine.
+//! What the metadata server needs to know about its machine.
 
 use std::sync::Arc;
 
 use serde_json::Value;
 use tokio::sync::watch;
 
-/// A short-lived credential. It has no `Debug`, so that no log gets to see it.
+/// A short-lived credential. It has no `Debug`, to keep it out of logs.
 #[derive(Clone)]
 pub struct AccessToken {
     /// The bearer token.
@@ -14,7 +14,7 @@ pub struct AccessToken {
     pub expires_in: u64,
 }
 
-/// Why the engine does not take a guest attribute, for the guest to read.
+/// Why the engine refuses a guest attribute; the guest reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal(pub String);
 
@@ -23,11 +23,11 @@ pub trait Guest: Send + Sync + 'static {
     /// All metadata but tokens and guest attributes, as `/?recursive=true&alt=json` prints it:
     /// `{"instance": .., "project": .., "universe": ..}` in camel case.
     fn tree(&self) -> watch::Receiver<Arc<Value>>;
-    /// A token of one of the machine's service accounts, by email or as `default`.
+    /// A token of one of the machine's service accounts, given by its email or as `default`.
     fn token(&self, service_account: &str) -> Option<AccessToken>;
-    /// What the guest wrote there before.
+    /// A guest attribute's value.
     fn guest_attribute(&self, namespace: &str, key: &str) -> Option<String>;
-    /// Keeps what the guest writes, or forgets it when there is no value.
+    /// Sets a guest attribute, or removes it if there is no value.
     ///
     /// # Errors
     /// When the engine has no room for it.

@@ -23,18 +23,18 @@ pub use guest::{AccessToken, Guest, Refusal};
 /// A guest's own programs need a handful at once, most of them waiting for a change.
 const CONNECTIONS: usize = 64;
 
-/// Serves until it is dropped.
+/// A server that runs until it is dropped.
 #[derive(Debug)]
 pub struct MetadataServer {
     task: JoinHandle<()>,
 }
 
 impl MetadataServer {
-    /// Starts to serve on a unix socket, which is replaced if it is there.
+    /// Starts serving on a unix socket, replacing an existing one.
     ///
     /// # Errors
-    /// When the socket cannot be made; its path may have 107 bytes.
-    // Async, because it needs the runtime that will serve.
+    /// When the socket cannot be created; its path may have at most 107 bytes.
+    // Async because it needs a runtime.
     #[allow(clippy::unused_async)]
     pub async fn bind(socket: &Path, guest: Arc<dyn Guest>) -> io::Result<Self> {
         std::fs::remove_file(socket).or_else(|error| match error.kind() {

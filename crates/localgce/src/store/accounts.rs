@@ -31,7 +31,7 @@ pub fn list(connection: &Connection, project: &str) -> Result<Vec<Value>> {
         .collect()
 }
 
-/// Replaces what the API answers.
+/// Replaces an account's body.
 pub fn update(connection: &Connection, email: &str, body: &Value) -> Result<()> {
     connection.execute(
         "UPDATE service_account SET body = ? WHERE email = ?",

@@ -11,7 +11,7 @@ pub enum Counter {
     Creation,
 }
 
-/// The next number: `now`, or one more than the last where the clock has not gone on since.
+/// The next number: `now`, or the last one plus 1 if the clock has not advanced.
 pub fn next(connection: &Connection, counter: Counter, now: u64) -> Result<u64> {
     let name = match counter {
         Counter::Generation => "generation",

@@ -1,13 +1,13 @@
-//! Files below the engine's directory: their names, and those that are nobody's.
+//! Files below the engine's directory: their names, and those that no resource owns.
 
 use rusqlite::{Connection, Result};
 
 use crate::key::Kind;
 
-/// The directories that hold what was made here.
+/// The directories of files that the engine creates.
 pub const DIRS: [&str; 4] = ["objects", "images", "snapshots", "disks"];
 
-/// The file of a resource, by its id; none for kinds without a file.
+/// The file of a resource, by its id; `None` for kinds without a file.
 pub fn of(kind: Kind, id: &str) -> Option<String> {
     let dir = match kind {
         Kind::Image => "images",
@@ -23,12 +23,12 @@ pub fn content(name: &str) -> String {
     format!("objects/{name}")
 }
 
-/// Notes a file that is about to be made, and is removed if that comes to nothing.
+/// Records a file that is about to be created. It is removed if that fails.
 pub fn making(connection: &Connection, path: &str) -> Result<()> {
     note(connection, path, "making")
 }
 
-/// Notes a file that is to be removed.
+/// Records a file that must be removed.
 pub fn doom(connection: &Connection, path: &str) -> Result<()> {
     note(connection, path, "doomed")
 }
@@ -41,13 +41,13 @@ fn note(connection: &Connection, path: &str, state: &str) -> Result<()> {
     Ok(())
 }
 
-/// Forgets a file that has become a resource's, or is gone.
+/// Forgets a file that a resource owns now, or that is gone.
 pub fn forget(connection: &Connection, path: &str) -> Result<()> {
     connection.execute("DELETE FROM file WHERE path = ?", [path])?;
     Ok(())
 }
 
-/// The files that are to be removed.
+/// The files that must be removed.
 pub fn doomed(connection: &Connection) -> Result<Vec<String>> {
     connection
         .prepare("SELECT path FROM file WHERE state = 'doomed' ORDER BY path")?
@@ -55,7 +55,7 @@ pub fn doomed(connection: &Connection) -> Result<Vec<String>> {
         .collect()
 }
 
-/// Dooms what an engine that ended was making.
+/// Dooms the unfinished files of an engine that has ended.
 pub fn abandon(connection: &Connection) -> Result<()> {
     connection.execute(
         "UPDATE file SET state = 'doomed' WHERE state = 'making'",
@@ -64,7 +64,7 @@ pub fn abandon(connection: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// Every file that the database knows of.
+/// Every file that the database knows.
 pub fn known(connection: &Connection) -> Result<Vec<String>> {
     connection
         .prepare(

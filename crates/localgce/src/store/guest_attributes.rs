@@ -45,8 +45,7 @@ pub fn list(connection: &Connection, instance: &str) -> Result<Vec<Attribute>> {
         .collect()
 }
 
-/// How many attributes of an instance there are besides this one, and how many bytes all their names
-/// and values have.
+/// How many other attributes an instance has, and how many bytes their names and values take.
 pub fn others(
     connection: &Connection,
     instance: &str,

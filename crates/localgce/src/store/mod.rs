@@ -1,5 +1,5 @@
-//! Everything the engine remembers, in one SQLite file. The functions take a connection, so that
-//! several of them make one transaction.
+//! The engine's database, one SQLite file. The functions take a connection, so that a transaction can
+//! combine several of them.
 
 pub mod accounts;
 pub mod counters;
@@ -27,8 +27,8 @@ use schema::Condition;
 
 const FILE: &str = "localgce.db";
 
-/// Free pages in the database, and a journal that begins anew and is as long: what is written to them needs
-/// no more room on the device, so that something can be deleted on a full one.
+/// Free pages in the database, and a journal of the same size that is reused. Writing to them takes no more
+/// space, so that deleting works on a full device.
 const SPACE: &str = "
     BEGIN IMMEDIATE;
     CREATE TABLE space (page BLOB);
@@ -45,11 +45,11 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the database in the engine's directory. Makes it where there is nothing to lose.
+    /// Opens the database in the engine's directory, or creates it if that loses nothing.
     ///
     /// # Errors
-    /// When it is damaged, a newer engine's, or gone while the files are there that it knew: then
-    /// everything stays as it is.
+    /// When it is damaged, from a newer engine, or missing although its files are there. Then nothing is
+    /// changed.
     pub fn open(dir: &Path) -> Result<Self> {
         let reserve = Reserve::of(dir);
         reserve.keep();
@@ -61,7 +61,7 @@ impl Store {
         })
     }
 
-    /// Runs `work` in a transaction, which happens wholly or, by an error, not at all.
+    /// Runs `work` in a transaction, which is rolled back on an error.
     pub fn transaction<T, E: From<rusqlite::Error>>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, E>,
@@ -113,7 +113,7 @@ fn open(dir: &Path, path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
-/// Refuses an empty database where files are that an earlier one knew.
+/// Refuses an empty database beside files of an earlier one.
 fn refuse_to_replace(dir: &Path) -> Result<()> {
     let mut found = Vec::new();
     for name in files::DIRS {
@@ -136,13 +136,13 @@ fn refuse_to_replace(dir: &Path) -> Result<()> {
     )
 }
 
-/// Seconds since 1970, of a time in RFC3339, which is one of SQLite's own formats.
+/// Converts a time in RFC 3339, one of SQLite's own formats, to seconds since 1970.
 pub fn unix_seconds(connection: &Connection, time: &str) -> rusqlite::Result<Option<u64>> {
     connection.query_row("SELECT unixepoch(?)", [time], |row| row.get(0))
 }
 
-/// An id as Google gives them: a number of up to 19 digits.
+/// A new id like Google's: a number of up to 19 digits.
 pub fn new_id() -> u64 {
-    // The low half of a version 4 UUID, less its sign bit: SQLite's integers have one.
+    // The low half of a version 4 UUID without the top bit: SQLite's integers are signed.
     uuid::Uuid::new_v4().as_u64_pair().1 & (u64::MAX >> 1)
 }

@@ -1,4 +1,4 @@
-//! Buckets, objects and uploads under way. Contents are files beside the database.
+//! Buckets, objects and unfinished uploads. Contents are files beside the database.
 
 use rusqlite::{Connection, OptionalExtension, Result, params};
 use serde_json::Value;
@@ -7,11 +7,11 @@ use super::files;
 
 /// An object's metadata.
 pub struct Object {
-    /// Of its content; later ones are greater.
+    /// The generation of its content, which grows with every change.
     pub generation: u64,
-    /// Names the file with its content.
+    /// The name of the file with its content.
     pub file: String,
-    /// What the API answers.
+    /// The resource as the API returns it.
     pub body: Value,
 }
 
@@ -23,9 +23,9 @@ pub struct Upload {
     pub name: String,
     /// The object's metadata as the client gave it.
     pub metadata: Value,
-    /// Names the file with what has arrived.
+    /// The name of the file with the bytes that have arrived.
     pub file: String,
-    /// What it has become, when it is through.
+    /// The finished object, once the upload is complete.
     pub object: Option<Value>,
 }
 
@@ -70,7 +70,7 @@ pub fn remove_bucket(connection: &Connection, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Adds an object, or replaces the one of its name, whose file is doomed then.
+/// Adds an object, or replaces the one of the same name and dooms its file.
 pub fn put(connection: &Connection, bucket: &str, name: &str, object: &Object) -> Result<()> {
     if let Some(before) = get(connection, bucket, name)?
         && before.file != object.file
@@ -116,7 +116,7 @@ pub fn list(connection: &Connection, bucket: &str) -> Result<Vec<Value>> {
         .collect()
 }
 
-/// Removes an object. Its file is doomed.
+/// Removes an object and dooms its file.
 pub fn remove(connection: &Connection, bucket: &str, name: &str) -> Result<()> {
     if let Some(object) = get(connection, bucket, name)? {
         files::doom(connection, &files::content(&object.file))?;
@@ -144,7 +144,7 @@ pub fn insert_upload(connection: &Connection, id: &str, upload: &Upload) -> Resu
     Ok(())
 }
 
-/// An upload that was begun.
+/// A resumable upload.
 pub fn upload(connection: &Connection, id: &str) -> Result<Option<Upload>> {
     connection
         .query_row(
@@ -163,7 +163,7 @@ pub fn upload(connection: &Connection, id: &str) -> Result<Option<Upload>> {
         .optional()
 }
 
-/// Notes that an upload has become an object, whose file is its own from now on.
+/// Marks an upload as complete. The object owns its file from now on.
 pub fn finish_upload(connection: &Connection, id: &str, object: &Value) -> Result<()> {
     connection.execute(
         "UPDATE upload SET object = ? WHERE id = ?",
@@ -172,7 +172,7 @@ pub fn finish_upload(connection: &Connection, id: &str, object: &Value) -> Resul
     Ok(())
 }
 
-/// Ends an upload. What has arrived is doomed, unless it is an object's.
+/// Removes an upload and dooms its file, unless an object owns it.
 pub fn remove_upload(connection: &Connection, id: &str) -> Result<()> {
     if let Some(upload) = upload(connection, id)?
         && upload.object.is_none()
@@ -183,7 +183,7 @@ pub fn remove_upload(connection: &Connection, id: &str) -> Result<()> {
     Ok(())
 }
 
-/// Ends the uploads that were begun more than `age` seconds ago.
+/// Removes uploads that began more than `age` seconds ago.
 pub fn expire_uploads(connection: &Connection, age: u64) -> Result<()> {
     let old: Vec<String> = connection
         .prepare("SELECT id FROM upload WHERE begun < unixepoch() - ?")?
@@ -192,7 +192,7 @@ pub fn expire_uploads(connection: &Connection, age: u64) -> Result<()> {
     old.iter().try_for_each(|id| remove_upload(connection, id))
 }
 
-/// Ends the uploads to a bucket.
+/// Removes the uploads to a bucket.
 pub fn remove_uploads_to(connection: &Connection, bucket: &str) -> Result<()> {
     let all: Vec<String> = connection
         .prepare("SELECT id FROM upload WHERE bucket = ?")?

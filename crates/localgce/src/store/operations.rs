@@ -1,18 +1,18 @@
-//! Which operation a request with an id has started.
+//! Requests with an id, and the operations that they started.
 
 use rusqlite::{Connection, OptionalExtension, Result, params};
 
-/// A request that was served before.
+/// A request that was served already.
 pub struct Served {
-    /// The path of what it was about.
+    /// The path of its target.
     pub target: String,
-    /// What it did.
+    /// The kind of operation.
     pub verb: String,
     /// The operation's name.
     pub operation: String,
 }
 
-/// The request of this id, if it was served.
+/// The request with this id, if it was served.
 pub fn served(connection: &Connection, request_id: &str) -> Result<Option<Served>> {
     connection
         .query_row(
@@ -38,8 +38,7 @@ pub fn remember(connection: &Connection, request_id: &str, served: &Served) -> R
     Ok(())
 }
 
-/// Forgets the operations that ended more than `age` seconds ago, and the requests of operations that are
-/// not there.
+/// Removes operations that ended more than `age` seconds ago, and requests whose operation is gone.
 pub fn forget_after(connection: &Connection, age: u64) -> Result<()> {
     connection.execute(
         "DELETE FROM resource WHERE parent LIKE '%/operations'

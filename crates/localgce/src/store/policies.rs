@@ -1,9 +1,9 @@
-//! IAM policies of projects, service accounts and buckets. A secret's is with the secret.
+//! IAM policies of projects, service accounts and buckets. Secrets store their own.
 
 use rusqlite::{Connection, OptionalExtension, Result, params};
 use serde_json::{Value, json};
 
-/// A resource's policy, which is empty until somebody sets it.
+/// A resource's policy, which is empty until it is set.
 pub fn get(connection: &Connection, resource: &str) -> Result<Value> {
     let policy = connection
         .query_row(
@@ -15,7 +15,7 @@ pub fn get(connection: &Connection, resource: &str) -> Result<Value> {
     Ok(policy.unwrap_or_else(|| json!({})))
 }
 
-/// Sets who may do what with a resource.
+/// Sets a resource's policy.
 pub fn set(connection: &Connection, resource: &str, policy: &Value) -> Result<()> {
     connection.execute(
         "INSERT OR REPLACE INTO policy (resource, body) VALUES (?, ?)",
@@ -24,7 +24,7 @@ pub fn set(connection: &Connection, resource: &str, policy: &Value) -> Result<()
     Ok(())
 }
 
-/// Removes the policy of a resource that goes.
+/// Removes the policy of a deleted resource.
 pub fn remove(connection: &Connection, resource: &str) -> Result<()> {
     connection.execute("DELETE FROM policy WHERE resource = ?", [resource])?;
     Ok(())

@@ -5,11 +5,11 @@ use serde_json::Value;
 
 /// A project.
 pub struct Project {
-    /// The id that people choose.
+    /// The id that its creator chose.
     pub id: String,
-    /// What the API answers.
+    /// The resource as the API returns it.
     pub body: Value,
-    /// `billingAccounts/B` of who pays.
+    /// The billing account, `billingAccounts/B`.
     pub billing_account: Option<String>,
 }
 
@@ -22,7 +22,7 @@ impl Project {
         })
     }
 
-    /// Whether it has not been deleted.
+    /// Whether it is not deleted.
     pub fn active(&self) -> bool {
         self.body["state"] == "ACTIVE"
     }
@@ -53,7 +53,7 @@ pub fn get(connection: &Connection, id_or_number: &str) -> Result<Option<Project
         .optional()
 }
 
-/// All projects, by id, the deleted ones too.
+/// All projects, including deleted ones, by id.
 pub fn list(connection: &Connection) -> Result<Vec<Project>> {
     connection
         .prepare("SELECT id, body, billing_account FROM project ORDER BY id")?
@@ -61,7 +61,7 @@ pub fn list(connection: &Connection) -> Result<Vec<Project>> {
         .collect()
 }
 
-/// Replaces what the API answers.
+/// Replaces a project's body.
 pub fn update(connection: &Connection, id: &str, body: &Value) -> Result<()> {
     connection.execute(
         "UPDATE project SET body = ? WHERE id = ?",
@@ -70,7 +70,7 @@ pub fn update(connection: &Connection, id: &str, body: &Value) -> Result<()> {
     Ok(())
 }
 
-/// Sets who pays.
+/// Sets the billing account.
 pub fn set_billing_account(connection: &Connection, id: &str, account: Option<&str>) -> Result<()> {
     connection.execute(
         "UPDATE project SET billing_account = ? WHERE id = ?",
@@ -79,7 +79,7 @@ pub fn set_billing_account(connection: &Connection, id: &str, account: Option<&s
     Ok(())
 }
 
-/// Enables a service, or keeps it so. Whether it was not enabled before.
+/// Enables a service. Returns whether it was disabled before.
 pub fn enable(connection: &Connection, id: &str, service: &str) -> Result<bool> {
     let new = connection.execute(
         "INSERT OR IGNORE INTO service (project, name) VALUES (?, ?)",

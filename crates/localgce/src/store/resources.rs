@@ -8,7 +8,7 @@ use super::files;
 use crate::clock;
 use crate::key::{Key, Kind, Scope, parent};
 
-/// Adds a resource. It is created later than every other one, also when the clock was set back.
+/// Adds a resource. Its creation time is later than every other's, even if the clock was set back.
 pub fn insert(connection: &Connection, key: &Key, body: &Value) -> Result<()> {
     let mut body = body.clone();
     if key.kind != Kind::Operation {
@@ -38,7 +38,7 @@ pub fn get(connection: &Connection, key: &Key) -> Result<Option<Value>> {
         .optional()
 }
 
-/// Changes a resource's body; does nothing when there is no such resource.
+/// Changes a resource's body. Does nothing if the resource does not exist.
 pub fn update(connection: &Connection, key: &Key, change: impl FnOnce(&mut Value)) -> Result<()> {
     if let Some(mut body) = get(connection, key)? {
         change(&mut body);
@@ -50,7 +50,7 @@ pub fn update(connection: &Connection, key: &Key, change: impl FnOnce(&mut Value
     Ok(())
 }
 
-/// Removes a resource. Its file is doomed.
+/// Removes a resource and dooms its file.
 pub fn remove(connection: &Connection, key: &Key) -> Result<()> {
     let body = get(connection, key)?;
     let id = body.as_ref().and_then(|body| body["id"].as_str());
@@ -61,33 +61,36 @@ pub fn remove(connection: &Connection, key: &Key) -> Result<()> {
     Ok(())
 }
 
-/// The bodies of a collection, by name.
+/// The resources of a collection, by name.
 pub fn list(
     connection: &Connection,
     project: &str,
     scope: &Scope,
     kind: Kind,
 ) -> Result<Vec<Value>> {
-    connection
-        .prepare("SELECT body FROM resource WHERE parent = ? ORDER BY name")?
-        .query_map([parent(project, scope, kind)], |row| row.get(0))?
-        .collect()
+    bodies(connection, &parent(project, scope, kind), "name")
 }
 
-/// The bodies of a collection, the newest first.
+/// The resources of a collection, newest first.
 pub fn newest_first(
     connection: &Connection,
     project: &str,
     scope: &Scope,
     kind: Kind,
 ) -> Result<Vec<Value>> {
+    bodies(connection, &parent(project, scope, kind), "rowid DESC")
+}
+
+fn bodies(connection: &Connection, parent: &str, order: &str) -> Result<Vec<Value>> {
     connection
-        .prepare("SELECT body FROM resource WHERE parent = ? ORDER BY rowid DESC")?
-        .query_map([parent(project, scope, kind)], |row| row.get(0))?
+        .prepare(&format!(
+            "SELECT body FROM resource WHERE parent = ? ORDER BY {order}"
+        ))?
+        .query_map([parent], |row| row.get(0))?
         .collect()
 }
 
-/// All resources of a kind, wherever they are.
+/// All resources of a kind, in all projects.
 pub fn all(connection: &Connection, kind: Kind) -> Result<Vec<(Key, Value)>> {
     let mut statement = connection.prepare(
         "SELECT path, body FROM resource WHERE parent LIKE '%/' || ? ORDER BY parent, name",

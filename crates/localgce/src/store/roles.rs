@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Result, params};
 use serde_json::Value;
 
-/// Adds a role, or replaces the one of its name.
+/// Adds or replaces a role.
 pub fn put(connection: &Connection, name: &str, body: &Value) -> Result<()> {
     connection.execute(
         "INSERT OR REPLACE INTO role (name, body) VALUES (?, ?)",
@@ -12,7 +12,7 @@ pub fn put(connection: &Connection, name: &str, body: &Value) -> Result<()> {
     Ok(())
 }
 
-/// A role, also a deleted one.
+/// A role, even if it is deleted.
 pub fn get(connection: &Connection, name: &str) -> Result<Option<Value>> {
     connection
         .query_row("SELECT body FROM role WHERE name = ?", [name], |row| {
@@ -21,7 +21,7 @@ pub fn get(connection: &Connection, name: &str) -> Result<Option<Value>> {
         .optional()
 }
 
-/// The roles of a project, by name, the deleted ones too.
+/// The roles of a project, including deleted ones, by name.
 pub fn list(connection: &Connection, project: &str) -> Result<Vec<Value>> {
     connection
         .prepare("SELECT body FROM role WHERE name LIKE ? ORDER BY name")?

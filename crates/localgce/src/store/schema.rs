@@ -1,4 +1,4 @@
-//! The database's tables, and how those of an older engine become today's.
+//! The database's tables, and the migrations from older engines.
 //!
 //! `schema/N.sql` leads from version N (`PRAGMA user_version`) to the next; a new database goes through
 //! all of them. What has been released is never edited: a change is a new file.

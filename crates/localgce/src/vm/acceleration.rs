@@ -1,4 +1,4 @@
-//! How this host runs guests: by KVM, where one really ran under it, else by emulation.
+//! How this host runs guests: under KVM if a test guest ran under it, else under emulation.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -38,7 +38,7 @@ impl fmt::Display for Accel {
 #[derive(Clone, Debug)]
 pub(super) struct Outlook {
     pub accelerator: Accelerator,
-    /// Why it is not KVM, where KVM was wanted.
+    /// Why not under KVM, if KVM was wanted.
     pub why: Option<String>,
 }
 
@@ -58,8 +58,8 @@ impl Outlook {
     }
 }
 
-/// Finds out how guests are to be run, and says on stderr why it is not by KVM. `dir` remembers
-/// whether machines failed under KVM since this host booted.
+/// Decides how to run guests, and logs why not under KVM. `dir` remembers whether machines failed under KVM
+/// since this host booted.
 ///
 /// # Errors
 /// When QEMU is not installed, or KVM is asked for and cannot be opened.
@@ -111,7 +111,7 @@ pub(super) fn open(device: &Path) -> Result<()> {
         .map_err(|error| anyhow!(lacking(device, &error)))
 }
 
-/// What keeps a process from a device, and what to do about it.
+/// Why a process cannot open a device, and how to fix it.
 fn lacking(device: &Path, error: &io::Error) -> String {
     let device = device.display();
     match error.kind() {

@@ -38,9 +38,9 @@ pub(super) const KVM: Accelerator = Accelerator {
 
 pub(super) const TCG: Accelerator = Accelerator {
     acceleration: Acceleration::Tcg,
-    // A cache of translations in MiB that holds what a whole boot executes.
+    // A translation cache, in MiB, that is large enough for a whole boot.
     accel: "tcg,thread=multi,tb-size=1024",
-    // Told that `rep movsb` is fast, kernel and C library copy with it, and the emulator takes one
-    // byte at a time: a quarter of the processor time of unpacking packages.
+    // If `rep movsb` is advertised as fast, the kernel and the C library copy with it, which the emulator
+    // does byte by byte: that took a quarter of the CPU time of unpacking packages.
     cpu: "max,-erms,-fsrm",
 };

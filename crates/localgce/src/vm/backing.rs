@@ -1,4 +1,4 @@
-//! What a qcow2 file is based on, by its header:
+//! The backing file of a qcow2 file, from its header:
 //! <https://gitlab.com/qemu-project/qemu/-/blob/master/docs/interop/qcow2.rst>.
 
 use std::fs::File;
@@ -10,11 +10,11 @@ use anyhow::{Context, Result, ensure};
 /// The longest name that the format allows, in bytes.
 const LONGEST: u32 = 1023;
 
-/// The file that a qcow2 file is based on, if any. None also when there is no file of that name.
+/// The backing file of a qcow2 file, if any. Also `None` if the qcow2 file does not exist.
 ///
 /// # Errors
-/// When the file cannot be read, is no qcow2 file, or names what it is based on in another way than by
-/// a path: then nobody knows what it needs.
+/// When the file cannot be read, is not a qcow2 file, or names its backing file by anything but a path:
+/// then it is unknown what it needs.
 pub fn file(path: &Path) -> Result<Option<PathBuf>> {
     let read = || format!("reading what {} is based on", path.display());
     let mut file = match File::open(path) {
@@ -32,7 +32,7 @@ pub fn file(path: &Path) -> Result<Option<PathBuf>> {
         .and_then(|_| file.read_exact(&mut name))
         .with_context(read)?;
     let name = String::from_utf8(name).with_context(read)?;
-    // QEMU takes what is before a colon for a protocol, but not behind a slash.
+    // QEMU reads text before a colon as a protocol, unless there is a slash before it.
     let plain = name
         .split('/')
         .next()
@@ -42,11 +42,11 @@ pub fn file(path: &Path) -> Result<Option<PathBuf>> {
         "{} is based on {name}, which is no path",
         path.display()
     );
-    // A relative one counts from the file that names it.
+    // A relative path is relative to the file that contains it.
     Ok(Some(path.parent().unwrap_or(Path::new("")).join(name)))
 }
 
-/// Where in the file the name is, and how long it is, in bytes.
+/// The name's offset and length in the file, in bytes.
 fn parse(header: &[u8; 20]) -> Result<Option<(u64, usize)>> {
     let (magic, rest) = header.split_at(4);
     ensure!(magic == b"QFI\xfb", "it is no qcow2 file");

@@ -1,4 +1,4 @@
-//! The command that carries a guest's connection to a server's socket.
+//! The command that connects a guest to a server's socket.
 
 use std::fs::File;
 use std::os::fd::AsRawFd;
@@ -6,8 +6,8 @@ use std::os::fd::AsRawFd;
 use anyhow::{Context, Result};
 use rustix::io::{FdFlags, fcntl_setfd};
 
-/// A command whose program QEMU has inherited. By its path QEMU may not reach it: without root's
-/// capabilities it does not get through another user's home directory.
+/// A command whose program QEMU inherits as an open file. QEMU may be unable to reach its path: without
+/// root's capabilities it cannot enter another user's home directory.
 #[derive(Debug)]
 pub(super) struct ConnectCommand {
     words: Vec<String>,
@@ -20,7 +20,7 @@ impl ConnectCommand {
     pub(super) fn open(mut words: Vec<String>) -> Result<Self> {
         let first = words.first_mut().context("no command for connections")?;
         let program = File::open(&first).with_context(|| format!("opening {first}"))?;
-        // Other programs that are started get it too, and it is no secret.
+        // Other child processes inherit it too; it is not secret.
         fcntl_setfd(&program, FdFlags::empty()).context("keeping a descriptor open")?;
         *first = format!("/proc/self/fd/{}", program.as_raw_fd());
         Ok(Self {

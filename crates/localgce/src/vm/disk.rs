@@ -31,7 +31,7 @@ pub async fn blank(path: &Path, size_gb: u64) -> Result<()> {
     finish(part, path)
 }
 
-/// Makes a disk of `size_gb` GiB that starts with what `base` holds, and needs it from then on.
+/// Creates a disk of `size_gb` GiB with `base` as its backing file.
 ///
 /// # Errors
 /// When `qemu-img` fails, as by a base that is not there.
@@ -145,7 +145,7 @@ async fn unpack(archive: &Path, image: &Path) -> Result<u64> {
     Ok(size / GIB)
 }
 
-/// Makes a qcow2 file of its own from `source`; blocks of zeros take no room.
+/// Converts `source` to an independent qcow2 file. Zero blocks take no space.
 ///
 /// # Errors
 /// When `qemu-img` fails, as by a full file system.

@@ -1,5 +1,4 @@
-//! That machines do not run under this host's KVM although its probe passed, remembered until the
-//! host boots anew.
+//! Remembers, until the host reboots, that machines fail under KVM although its probe passed.
 
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -10,7 +9,7 @@ use tempfile::NamedTempFile;
 
 const FILE: &str = "kvm-distrust.json";
 
-/// The kernel's name for the time between two boots of the host.
+/// The kernel's id of the current boot of the host.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 #[derive(Deserialize, Serialize)]
@@ -19,7 +18,7 @@ struct Distrust {
     why: String,
 }
 
-/// Why KVM is not to be used until the next boot of this host; none when it is not known to fail.
+/// Why KVM must not be used until this host reboots; `None` if it is not known to fail.
 pub(super) fn read(dir: &Path) -> Option<String> {
     let path = dir.join(FILE);
     let text = match std::fs::read(&path) {
@@ -29,7 +28,7 @@ pub(super) fn read(dir: &Path) -> Option<String> {
     let distrust = text.and_then(|text| Ok(serde_json::from_slice::<Distrust>(&text)?));
     match distrust {
         Ok(distrust) => (distrust.boot_id == boot_id().ok()?).then_some(distrust.why),
-        // It costs a probe, and perhaps a restart.
+        // The cost is one probe, and perhaps one restart.
         Err(error) => {
             crate::log::line(format_args!("reading {}: {error:#}", path.display()));
             None
@@ -37,7 +36,7 @@ pub(super) fn read(dir: &Path) -> Option<String> {
     }
 }
 
-/// Remembers it: a host that dies next must find the file whole or not at all.
+/// Remembers that KVM fails. After a crash the file is either complete or absent.
 pub(super) fn write(dir: &Path, why: &str) -> Result<()> {
     let write = || -> Result<()> {
         let distrust = Distrust {

@@ -1,19 +1,19 @@
 //! When a machine that runs under KVM is restarted under emulation (pure).
 //!
-//! The probe cannot know everything that a guest will do. A machine is given up when KVM gives it up,
-//! or when it has been on for a while without a word and without a write: then it has not come as far
-//! as a kernel, and a restart loses nothing.
+//! The probe cannot test everything that a guest will do. A machine is restarted if KVM gives up on it, or if
+//! it has run for a while without output and without writing to its disks: then no kernel has started yet,
+//! and a restart loses nothing.
 
 use std::fmt;
 use std::time::Duration;
 
-/// A boot loader may write its environment block; what writes more is an operating system.
+/// A boot loader may write its environment block. Only an operating system writes more.
 const LOADER: u64 = 64 << 10;
 
-/// One look at a machine that runs under KVM.
+/// The state of a machine that runs under KVM.
 #[derive(Debug)]
 pub(super) struct Look<'a> {
-    /// How long it has been on.
+    /// How long it has run.
     pub age: Duration,
     /// What it has written to its serial port since power-on.
     pub serial: &'a [u8],
@@ -24,10 +24,9 @@ pub(super) struct Look<'a> {
 /// Why a machine does not run under KVM.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Trouble {
-    /// KVM gave up, in QEMU's words.
+    /// KVM gave up; QEMU's message.
     InternalError(String),
-    /// It did not say a word for so long. It may be its nature: only when it speaks under emulation
-    /// is KVM to blame.
+    /// It had no output for this long. KVM is to blame only if the machine has output under emulation.
     Silence(Duration),
 }
 
@@ -44,18 +43,18 @@ impl fmt::Display for Trouble {
     }
 }
 
-/// What a look means.
+/// A judgment about a machine's state.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// Too early to say.
     Wait,
     /// It runs.
     Lives,
-    /// It has had its time.
+    /// Its time is over.
     Silent,
 }
 
-/// Judges a look, with `patience` for the first word.
+/// Judges a machine's state. It has `patience` for its first output.
 pub(super) fn judge(look: &Look, patience: Duration) -> Verdict {
     if speaks(look.serial) || look.written > LOADER {
         Verdict::Lives

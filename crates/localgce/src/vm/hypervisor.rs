@@ -1,5 +1,4 @@
-//! Machines started, and the net below KVM: one that does not run under it is restarted under
-//! emulation.
+//! Starts machines. A machine that does not run under KVM is restarted under emulation.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -21,13 +20,13 @@ use super::run::Run;
 use super::running::Vm;
 use super::{distrust, qemu};
 
-/// How long a machine under KVM may be on without a word: a kernel speaks within a few seconds.
+/// How long a machine under KVM may run without output: a kernel writes some within a few seconds.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How often a machine under KVM is looked after.
+/// How often a machine under KVM is checked.
 const POLL: Duration = Duration::from_secs(1);
 
-/// In how many bytes a machine's first word must be: a firmware says a few hundred before it.
+/// How much output is searched for a machine's first word: firmware writes a few hundred bytes before it.
 const FIRST_WORDS: u64 = 64 << 10;
 
 /// Starts machines.
@@ -35,24 +34,24 @@ const FIRST_WORDS: u64 = 64 << 10;
 pub struct Hypervisor {
     pub(super) connect_command: Arc<ConnectCommand>,
     pub(super) outlook: watch::Sender<Outlook>,
-    /// None where the user has chosen an acceleration.
+    /// `None` if the user has chosen an acceleration.
     pub(super) net: Option<Net>,
 }
 
-/// The net below KVM.
+/// How machines under KVM are watched.
 #[derive(Clone, Debug)]
 pub(super) struct Net {
-    /// How long a machine may be on without a word.
+    /// How long a machine may run without output.
     pub patience: Duration,
-    /// How often it is looked at.
+    /// How often it is checked.
     pub poll: Duration,
-    /// Where is remembered that KVM failed.
+    /// The directory that remembers that KVM failed.
     pub dir: PathBuf,
 }
 
 impl Hypervisor {
-    /// Finds out how this host runs guests, as far as the user leaves it open: by KVM only if a guest
-    /// really ran under it. `dir` remembers machines that failed under it.
+    /// Finds out how this host runs guests, unless the user has chosen: under KVM only if a test guest ran
+    /// under it. `dir` remembers machines that failed under KVM.
     ///
     /// # Errors
     /// When QEMU is not installed, there is no program to carry connections, or KVM is asked for and cannot be opened.
@@ -71,7 +70,7 @@ impl Hypervisor {
         })
     }
 
-    /// How guests are run from now on, and why not by KVM where that was wanted.
+    /// How guests are run from now on, and why not under KVM if that was wanted.
     #[must_use]
     pub fn acceleration(&self) -> (Acceleration, Option<String>) {
         let outlook = self.outlook.borrow();
@@ -110,7 +109,7 @@ impl Hypervisor {
         Ok(vm)
     }
 
-    /// Looks after a machine until it has ended.
+    /// Watches a machine until it ends.
     async fn care(
         &self,
         machine: &Machine,
@@ -158,7 +157,7 @@ impl Hypervisor {
         run.process.wait().await
     }
 
-    /// Uses KVM no more, until the host boots anew.
+    /// Stops using KVM until the host reboots.
     fn distrust(&self, net: &Net, machine: &Machine, trouble: &Trouble) {
         let why = format!("{} did not run under KVM: {trouble}", machine.name);
         if let Err(error) = distrust::write(&net.dir, &why) {
@@ -193,7 +192,7 @@ impl Net {
         }
     }
 
-    /// Waits until a machine has said a word.
+    /// Waits for a machine's first output.
     async fn word(&self, machine: &Machine, spoken: u64) {
         while !speaks(&said(machine, spoken)) {
             tokio::time::sleep(self.poll).await;
@@ -201,13 +200,13 @@ impl Net {
     }
 }
 
-/// How much a machine has said in its life.
+/// The length of a machine's serial output so far.
 fn serial_length(machine: &Machine) -> u64 {
     let log = std::fs::metadata(qemu::serial_log(&machine.dir));
     log.map_or(0, |log| log.len())
 }
 
-/// What it has said since then.
+/// Its serial output since then.
 fn said(machine: &Machine, spoken: u64) -> Vec<u8> {
     let read = || -> std::io::Result<_> {
         let mut log = File::open(qemu::serial_log(&machine.dir))?;

@@ -1,9 +1,9 @@
-//! A machine as it is to be started.
+//! What a machine consists of.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// A machine as it is to be started.
+/// A machine to start.
 #[derive(Clone, Debug)]
 pub struct Machine {
     /// The instance's id, which the guest sees in its SMBIOS serial number.

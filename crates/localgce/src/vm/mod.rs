@@ -9,7 +9,7 @@
 //!  error                Exit::Failed
 //! ```
 //!
-//! One that does not run under KVM is restarted under emulation, and stays the same [`Vm`].
+//! A machine that does not run under KVM is restarted under emulation, and stays the same [`Vm`].
 //!
 //! No machine outlives the engine, however the engine dies.
 

@@ -1,5 +1,5 @@
-//! Whether guests run under an accelerator, found out by running one: `probe.s` does what an operating
-//! system does while it starts.
+//! Tests whether guests run under an accelerator, with a guest (`probe.s`) that does what an operating
+//! system does while it boots.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,14 +12,14 @@ use super::process::Exit;
 use super::run::Run;
 use super::{disk, qemu};
 
-/// Where KVM works, the guest is through in a fraction of a second by BIOS, and UEFI's firmware takes
-/// a second or two; under emulation they take 0.3 and 5 s. Where KVM only seems to work, it hangs.
+/// Under a working KVM the guest takes a fraction of a second with BIOS, and a second or two with UEFI; under
+/// emulation 0.3 and 5 s. Under a KVM that only seems to work it hangs.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How often QEMU is asked whether it has stopped the guest.
 const POLL: Duration = Duration::from_millis(50);
 
-/// What the guest says after each step, and what does not run when it is not said.
+/// The guest's output after each step, and what has failed if it is missing.
 const STEPS: [(&str, &str); 5] = [
     ("probe: long mode\n", "long mode with paging"),
     ("probe: SSE\n", "an SSE instruction"),
@@ -28,17 +28,17 @@ const STEPS: [(&str, &str); 5] = [
     (LAST, "a second processor"),
 ];
 
-/// What the guest says before it powers itself off.
+/// The guest's last output before it powers off.
 pub(super) const LAST: &str = "probe: second processor\n";
 
 /// `probe.s`, assembled: the beginning of a disk.
 const IMAGE: &[u8] = include_bytes!("probe.img");
 
-/// Runs the guest the way every machine is run, by both firmwares at once.
+/// Runs the guest like any machine, with both firmwares at once.
 pub(super) async fn run(accelerator: Accelerator, connect_command: &[String]) -> Result<()> {
     let bios = attempt(false, accelerator, connect_command, PATIENCE);
     if !qemu::has_uefi() {
-        // Then no machine boots by it either.
+        // Then no machine uses UEFI.
         return bios.await;
     }
     let uefi = attempt(true, accelerator, connect_command, PATIENCE);
@@ -70,7 +70,7 @@ async fn attempt(
     }
 }
 
-/// Waits until QEMU gives the guest up, and returns its words.
+/// Waits until QEMU stops the guest, and returns its message.
 async fn stopped(run: &Run) -> String {
     loop {
         if let Some(error) = run.internal_error().await {

@@ -1,4 +1,4 @@
-//! The process of QEMU, and how it ends.
+//! The QEMU process, and how it ends.
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -14,8 +14,8 @@ use tokio::sync::watch;
 use super::qemu;
 use crate::child;
 
-/// QEMU as root has none of root's powers over other users' files, the network or the kernel.
-/// Nobody else may ask for this, nor needs to.
+/// Drops root's capabilities over other users' files, the network and the kernel. Only root may, and only
+/// root needs to.
 const WITHOUT_CAPABILITIES: [&str; 3] = [
     "--bounding-set=-all",
     "--inh-caps=-all",
@@ -25,13 +25,13 @@ const WITHOUT_CAPABILITIES: [&str; 3] = [
 /// How a machine ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// The guest powered itself off, or somebody pulled its plug.
+    /// The guest powered itself off, or the engine killed it.
     PoweredOff,
     /// QEMU failed; its own words.
     Failed(String),
 }
 
-/// Waits for an end that is noted here.
+/// Waits until `exit` is set.
 pub(super) async fn ended(exit: &watch::Receiver<Option<Exit>>) -> Exit {
     let mut exit = exit.clone();
     let ended = exit.wait_for(Option::is_some).await;
@@ -46,7 +46,7 @@ pub(super) async fn ended(exit: &watch::Receiver<Option<Exit>>) -> Exit {
 pub(super) struct Process {
     pidfd: OwnedFd,
     pub exit: watch::Receiver<Option<Exit>>,
-    /// Whether its end is wanted.
+    /// Whether the engine has killed it.
     pub killed: Arc<AtomicBool>,
 }
 
@@ -94,14 +94,14 @@ impl Process {
     }
 }
 
-/// A start that did not succeed leaves nothing behind.
+/// A failed start leaves no process behind.
 impl Drop for Process {
     fn drop(&mut self) {
         self.signal(Signal::KILL);
     }
 }
 
-/// The end of QEMU's output, where it says why it failed.
+/// The last line of QEMU's output, which says why it failed.
 fn last_words(log: &Path) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();
     text.lines()

@@ -1,5 +1,5 @@
-//! QEMU's command line. With it the stock cloud-init and google-guest-agent take the machine for
-//! one of Compute Engine's: SMBIOS, disk names, the metadata server at its address.
+//! QEMU's command line. It makes the machine look like Compute Engine's to stock cloud-init and
+//! google-guest-agent: SMBIOS, disk names, the address of the metadata server.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ pub(super) fn serial_log(dir: &Path) -> PathBuf {
     dir.join("serial.log")
 }
 
-/// How QEMU calls a drive, by its number.
+/// QEMU's id of a drive, by the drive's number.
 pub(super) fn drive_id(index: usize) -> String {
     format!("drive{index}")
 }
@@ -47,11 +47,11 @@ pub(super) fn has_uefi() -> bool {
     Path::new(UEFI_CODE).exists()
 }
 
-/// Gives the machine UEFI variables of its own, unless it has them.
+/// Creates the machine's own UEFI variables unless they exist.
 pub(super) fn prepare_uefi(dir: &Path) -> Result<()> {
     let variables = uefi_variables(dir);
     if !variables.exists() {
-        // Not its mode: the guest's own are not for everybody to read.
+        // Do not copy the mode: only the owner may read a guest's variables.
         std::fs::read(UEFI_VARIABLES)
             .and_then(|template| std::fs::write(&variables, template))
             .with_context(|| format!("copying {UEFI_VARIABLES} (Debian: install ovmf)"))?;
@@ -59,8 +59,8 @@ pub(super) fn prepare_uefi(dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The arguments for [`PROGRAM`]. `connect_command` and a socket's path is what carries one
-/// connection of the guest to that socket.
+/// The arguments for [`PROGRAM`]. `connect_command`, with a socket's path appended, carries one connection
+/// of the guest to that socket.
 pub(super) fn command_line(
     machine: &Machine,
     accelerator: Accelerator,
@@ -124,8 +124,8 @@ pub(super) fn command_line(
         let variables = file(&uefi_variables(dir));
         options.push(("-drive", format!("{pflash},unit=1,file={variables}")));
     }
-    // Each connection to the servers is a process in a session of its own, so `spawn` stays allowed,
-    // and `elevateprivileges` too, because to deny it forbids setsid as well.
+    // Each connection to the servers is a process in its own session, so `spawn` stays allowed, and so
+    // does `elevateprivileges`, because denying it also forbids setsid.
     let sandbox = "on,obsolete=deny,resourcecontrol=deny";
     options.push(("-sandbox", sandbox.into()));
 
@@ -147,7 +147,7 @@ fn netdev(machine: &Machine, connect_command: &[String]) -> String {
     );
     for (address, socket) in SERVERS.iter().zip(SERVER_SOCKETS) {
         let socket = machine.dir.join(socket).display().to_string();
-        // libslirp takes the command apart as a shell would.
+        // libslirp splits the command as a shell does.
         let words = connect_command
             .iter()
             .chain([&socket])

@@ -19,7 +19,7 @@ pub(super) struct Qmp {
 }
 
 impl Qmp {
-    /// Waits for QEMU to dial in; it does so when the machine is built and about to run.
+    /// Waits for QEMU to connect, which it does when the machine is about to run.
     pub(super) async fn accept(listener: &UnixListener) -> Result<Self> {
         let (stream, _) = listener.accept().await.context("waiting for QEMU")?;
         let mut qmp = Self {
@@ -32,7 +32,7 @@ impl Qmp {
         Ok(qmp)
     }
 
-    /// Runs a command, and returns what it does.
+    /// Runs a command, and returns its result.
     pub(super) async fn execute(&mut self, command: &str, arguments: Value) -> Result<Value> {
         tokio::time::timeout(PATIENCE, self.exchange(command, arguments))
             .await
@@ -47,8 +47,7 @@ impl Qmp {
         self.stream.write_all(line.as_bytes()).await?;
         self.stream.flush().await?;
         loop {
-            // Events come in between, which nobody here needs, and the answers to commands that
-            // nobody waits for any more.
+            // Skip events and the answers to commands that have timed out.
             let mut answer = self.receive().await?;
             if answer["id"] != self.last {
                 continue;
@@ -63,7 +62,7 @@ impl Qmp {
     }
 
     async fn receive(&mut self) -> Result<Value> {
-        // A call that is given up leaves its part of a line to the next one.
+        // A cancelled call leaves its part of a line to the next one.
         self.stream.read_until(b'\n', &mut self.line).await?;
         let line = std::mem::take(&mut self.line);
         if line.is_empty() {

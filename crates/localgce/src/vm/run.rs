@@ -1,4 +1,4 @@
-//! A QEMU that runs a machine.
+//! A QEMU process that runs a machine.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use super::process::{Exit, Process};
 use super::qmp::Qmp;
 use super::{fallback, network, qemu, socket};
 
-/// What QEMU gets to write its disks' last blocks when it is told to end at once.
+/// How long QEMU may take to flush its disks when it is killed.
 const FLUSH: Duration = Duration::from_secs(5);
 
-/// A QEMU that runs a machine.
+/// A QEMU process that runs a machine.
 #[derive(Clone, Debug)]
 pub(super) struct Run {
     pub qmp: Arc<Mutex<Qmp>>,
@@ -84,7 +84,7 @@ impl Run {
         self.qmp.lock().await.execute(command, arguments).await
     }
 
-    /// QEMU's words, if it has stopped the guest because KVM cannot run it.
+    /// QEMU's message, if it has stopped the guest because KVM cannot run it.
     pub async fn internal_error(&self) -> Option<String> {
         let answer = self.execute("query-status", json!({})).await.ok()?;
         let log = || std::fs::read_to_string(&self.log).unwrap_or_default();
@@ -104,10 +104,10 @@ impl Run {
             .sum()
     }
 
-    /// Pulls the plug, and returns when QEMU is gone.
+    /// Kills the machine, and returns when QEMU is gone.
     pub async fn kill(&self) {
         self.process.killed.store(true, Ordering::Relaxed);
-        // SIGTERM first: QEMU then writes what it holds of its disk images.
+        // SIGTERM first, so that QEMU flushes its disk images.
         self.process.signal(Signal::TERM);
         if tokio::time::timeout(FLUSH, self.process.wait())
             .await

@@ -14,26 +14,26 @@ use super::process::{Exit, ended};
 use super::run::Run;
 use super::{disk, qemu};
 
-/// How often a copy is looked after.
+/// How often a copy's progress is checked.
 const POLL: Duration = Duration::from_millis(100);
 
 /// A running machine.
 #[derive(Clone, Debug)]
 pub struct Vm {
-    /// Another one after a restart under emulation.
+    /// Changes after a restart under emulation.
     pub(super) current: watch::Receiver<Run>,
     pub(super) exit: watch::Receiver<Option<Exit>>,
     pub(super) killed: Arc<AtomicBool>,
 }
 
 impl Vm {
-    /// How it is run at this moment.
+    /// How it runs now.
     #[must_use]
     pub fn acceleration(&self) -> Acceleration {
         self.current.borrow().accelerator.acceleration
     }
 
-    /// Waits until it is restarted under emulation, and says why; for ever if it is not.
+    /// Waits until it is restarted under emulation, and returns why. Waits forever if it is not.
     pub async fn falls_back(&self) -> String {
         let mut current = self.current.clone();
         let why = match current.wait_for(|run| run.why.is_some()).await {
@@ -46,7 +46,7 @@ impl Vm {
         }
     }
 
-    /// Presses the ACPI power button; whether the guest obeys is the guest's affair.
+    /// Presses the ACPI power button, which the guest may ignore.
     ///
     /// # Errors
     /// When QEMU does not answer.
@@ -62,7 +62,7 @@ impl Vm {
         self.execute("system_reset", json!({})).await.map(drop)
     }
 
-    /// Tells the guest that a drive, by its number, has grown to `size_gb` GiB, and grows its file.
+    /// Grows a drive, given by its number, to `size_gb` GiB, and tells the guest.
     ///
     /// # Errors
     /// When QEMU cannot.
@@ -71,8 +71,8 @@ impl Vm {
         self.execute("block_resize", resize).await.map(drop)
     }
 
-    /// Copies a drive, by its number, as it is at this moment, while the guest goes on writing to
-    /// it: what a power cut would leave.
+    /// Copies a drive, given by its number, as it is now, while the guest goes on writing to it. The copy is
+    /// what a power cut would leave.
     ///
     /// # Errors
     /// When QEMU cannot, as by a full file system.
@@ -108,15 +108,15 @@ impl Vm {
         self.current.borrow().clone()
     }
 
-    /// Pulls the plug, and returns when the machine is gone.
+    /// Kills the machine, and returns when it is gone.
     pub async fn kill(&self) {
-        // A machine that is being restarted is not, then.
+        // A restart under emulation checks this and stops.
         self.killed.store(true, Ordering::Relaxed);
         self.run().kill().await;
         self.wait().await;
     }
 
-    /// Waits until the machine has ended, and says how.
+    /// Waits until the machine has ended, and returns how.
     pub async fn wait(&self) -> Exit {
         ended(&self.exit).await
     }

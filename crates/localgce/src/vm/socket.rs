@@ -3,7 +3,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use tokio::net::UnixListener;
 
-/// Listens where QEMU dials in, so that there is no time at which its socket is not yet there.
+/// Listens for a connection from QEMU. QEMU connects to the engine, so that the socket always exists in time.
 pub(super) fn listen(socket: &Path) -> Result<UnixListener> {
     std::fs::remove_file(socket).ok();
     UnixListener::bind(socket).with_context(|| {

@@ -1,5 +1,5 @@
-//! Who may call a method. Paths name no project: a bucket's is written in the bucket, and a new bucket's is
-//! in the query.
+//! Who may call a method. Paths contain no project: it is stored with the bucket, or, for a new bucket, in the
+//! query.
 
 use rusqlite::Connection;
 use serde::Deserialize;
@@ -42,8 +42,8 @@ pub fn resource(_: &Connection, call: &Call) -> Result<String, Error> {
     })
 }
 
-/// Google's refusal, if the caller has not the permission. If there is no such bucket, the method itself
-/// refuses: names of buckets are everybody's to know.
+/// Refuses a caller without the permission. If the bucket does not exist, the method itself refuses: everybody
+/// may know the names of buckets.
 pub fn permit(tx: &Connection, caller: &Caller, need: &Need) -> Result<(), Error> {
     let Caller::ServiceAccount(email) = caller else {
         return Ok(());

@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::key::last;
 use crate::store::{objects as store, policies, projects};
 
-/// What a client may say of a bucket.
+/// Fields that a client may set on a bucket.
 const SETTABLE: [Field; 17] = [
     ("autoclass", Kind::Map),
     ("billing", Kind::Map),
@@ -39,7 +39,7 @@ const SETTABLE: [Field; 17] = [
     ("website", Kind::Map),
 ];
 
-/// What is the server's to say, or has no effect in this engine: its buckets have no ACLs.
+/// Fields that only the server sets, or that have no effect here: this engine's buckets have no ACLs.
 const OWN: [&str; 16] = [
     "acl",
     "defaultObjectAcl",
@@ -162,7 +162,7 @@ fn insert(call: &Call, tx: &Connection, request: Value) -> Result<Value, Error> 
     Ok(body)
 }
 
-/// The fields of a request. What this engine cannot keep to is refused.
+/// The fields of a request. Refuses what this engine does not support.
 fn said(request: Value) -> Result<Map<String, Value>, Error> {
     if request["versioning"]["enabled"] == true {
         return Err(Error::field(
@@ -174,7 +174,7 @@ fn said(request: Value) -> Result<Map<String, Value>, Error> {
     settable(request, &SETTABLE, &OWN)
 }
 
-/// What follows from a bucket's fields: its metageneration, and what of its access is said twice.
+/// Sets the fields that follow from others: the metageneration, and the access settings that Google repeats.
 fn stamp(body: &mut Value, metageneration: u64) {
     let uniform = &body["iamConfiguration"]["uniformBucketLevelAccess"]["enabled"];
     let access = if *uniform == true {
@@ -211,7 +211,7 @@ fn change(call: &Call, tx: &Connection, request: Value, whole: bool) -> Result<V
     Ok(body)
 }
 
-/// Where a bucket lies, for clients that choose by it how to list.
+/// A bucket's location, by which clients choose how to list.
 fn layout(call: &Call, tx: &Connection) -> Result<Value, Error> {
     let bucket = buckets::find(tx, call.name())?;
     Ok(json!({
@@ -223,7 +223,7 @@ fn layout(call: &Call, tx: &Connection) -> Result<Value, Error> {
     }))
 }
 
-/// The managed folders of a bucket: none, for they exist to have policies of their own.
+/// The managed folders of a bucket: always none, since this engine has no policies of folders.
 fn managed_folders(call: &Call, tx: &Connection) -> Result<Value, Error> {
     buckets::find(tx, call.name())?;
     Ok(json!({"kind": "storage#managedFolders"}))

@@ -1,4 +1,4 @@
-//! Contents, on their way out.
+//! Downloads.
 
 use std::io::SeekFrom;
 use std::ops::Range;
@@ -88,7 +88,7 @@ pub async fn content(call: Call) -> Result<Response, Error> {
     Ok(response)
 }
 
-/// The sums of the whole content; one that is composed of others has no MD5.
+/// The checksums of the whole content. A composed object has no MD5.
 fn hashes(object: &Value) -> String {
     let sums = [("crc32c", "crc32c"), ("md5", "md5Hash")];
     let sums = sums
@@ -97,8 +97,7 @@ fn hashes(object: &Value) -> String {
     sums.collect::<Vec<_>>().join(",")
 }
 
-/// `bytes=5-`, `bytes=5-9` and `bytes=-5`, the last five; anything else counts as no range, as HTTP
-/// allows.
+/// Parses `bytes=5-`, `bytes=5-9` and `bytes=-5` (the last five). Anything else is ignored, as HTTP allows.
 fn parse_range(text: &str, size: u64) -> Option<Range<u64>> {
     let (first, last) = text.strip_prefix("bytes=")?.split_once('-')?;
     if first.is_empty() {

@@ -1,4 +1,4 @@
-//! Fields that a client may set, in requests that may also hold what the server has answered before.
+//! The fields that a client may set. Requests may also repeat what the server has returned.
 
 use serde_json::{Map, Value};
 
@@ -34,8 +34,8 @@ impl Kind {
 /// A field and what it holds.
 pub type Field = (&'static str, Kind);
 
-/// Those of the fields that a client may set. The server's own are left out, others are refused, and so
-/// is what is of another kind: what is kept is changed in place later.
+/// Keeps the fields that a client may set. Drops the server's own, and refuses unknown fields and values of
+/// the wrong kind.
 pub fn settable(
     body: Value,
     settable: &[Field],
@@ -67,8 +67,8 @@ pub fn settable(
     }
 }
 
-/// Changes as a PATCH means them (RFC 7396): a null takes away, an object is merged into the one
-/// that is there, anything else takes the place of what is there.
+/// Merges changes as PATCH does (RFC 7396): null removes a field, an object is merged, anything else
+/// replaces the value.
 pub fn merge(target: &mut Value, changes: Map<String, Value>) {
     if !target.is_object() {
         *target = Value::Object(Map::new());

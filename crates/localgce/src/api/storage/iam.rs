@@ -1,4 +1,4 @@
-//! Who may do what with a bucket.
+//! IAM policies of buckets.
 
 use axum::http::Uri;
 use rusqlite::Connection;
@@ -14,7 +14,7 @@ use crate::engine::storage::buckets;
 use crate::error::Error;
 use crate::store::{objects as store, policies, projects};
 
-/// How the names of buckets begin, as policies call them.
+/// The beginning of a bucket's name in policies.
 pub const BUCKETS: &str = "projects/_/buckets/";
 
 pub fn methods() -> Vec<Method> {
@@ -76,7 +76,7 @@ fn asked(uri: &Uri) -> impl Iterator<Item = &str> {
     terms.filter_map(|term| term.strip_prefix("permissions="))
 }
 
-/// A bucket, as policies call it.
+/// A bucket's name in policies.
 pub fn name(bucket: &str) -> String {
     format!("{BUCKETS}{bucket}")
 }
@@ -92,7 +92,7 @@ fn present(tx: &Connection, call: &Call) -> Result<Guarded, Error> {
     })
 }
 
-/// A bucket's policy: the one that somebody has set, or the one that new buckets have.
+/// A bucket's policy: the one that was set, or the default one of new buckets.
 fn policy(tx: &Connection, bucket: &Value) -> Result<Value, Error> {
     let policy = policies::get(tx, &name(bucket["name"].as_str().unwrap_or_default()))?;
     if policy != json!({}) {

@@ -65,7 +65,7 @@ pub fn answer(mut objects: Vec<Value>, query: &ObjectListQuery) -> Result<Value,
     Ok(list)
 }
 
-/// A page of entries, and the token of the next one: the name or prefix that this one ends with.
+/// A page of entries, and the token of the next page: the last name or prefix of this one.
 fn page(
     names: &[String],
     query: &ObjectListQuery,

@@ -19,7 +19,7 @@ use crate::engine::storage::{Preconditions, buckets};
 use crate::error::Error;
 use crate::store::objects as store;
 
-/// What a client may say of an object.
+/// Fields that a client may set on an object.
 pub const SETTABLE: [Field; 10] = [
     ("contentType", Kind::Text),
     ("contentEncoding", Kind::Text),
@@ -33,7 +33,7 @@ pub const SETTABLE: [Field; 10] = [
     ("md5Hash", Kind::Text),
 ];
 
-/// What is the server's to say, or has no effect in this engine: its buckets have no ACLs.
+/// Fields that only the server sets, or that have no effect here: this engine's buckets have no ACLs.
 pub const OWN: [&str; 20] = [
     "acl",
     "bucket",
@@ -104,13 +104,13 @@ async fn get(call: Call, _: Request) -> Result<Response, Error> {
     Ok(Json(object.body).into_response())
 }
 
-/// Changes what is said of an object; its content stays, and so does its generation. A `whole` request
-/// says all there is to say.
+/// Changes an object's metadata; its content and generation stay. A `whole` request replaces all fields that
+/// a client may set.
 fn change(call: &Call, tx: &Connection, request: Value, whole: bool) -> Result<Value, Error> {
     let query: GetQuery = call.query()?;
     let conditions: Preconditions = call.query()?;
     let mut changes = settable(request, &SETTABLE, &OWN)?;
-    // Of the content and where it lies, not of the metadata.
+    // These belong to the content, not to the metadata.
     changes.retain(|field, _| !["crc32c", "md5Hash", "storageClass"].contains(&field.as_str()));
     let mut object = called(call, tx, query.generation)?;
     conditions.check(Some(&object.body))?;

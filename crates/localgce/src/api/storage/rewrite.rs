@@ -13,7 +13,7 @@ use crate::engine::storage::objects::{KEPT, find};
 use crate::engine::storage::{self, New, Preconditions};
 use crate::error::Error;
 
-/// As many objects make one at most.
+/// How many objects may be composed at once.
 const SOURCES: usize = 32;
 
 pub fn methods() -> Vec<Method> {
@@ -39,7 +39,7 @@ pub fn methods() -> Vec<Method> {
     ]
 }
 
-/// The sources are read, and an object is made in this bucket.
+/// The bucket in which the new object is created.
 fn destination(call: &Call, _: &str, _: &Value) -> Vec<Need> {
     vec![Need {
         permission: "storage.objects.create".into(),
@@ -78,7 +78,7 @@ struct ObjectPreconditions {
     if_generation_match: Option<super::super::body::Int64>,
 }
 
-/// A copy whose progress the client asks for: it is done at once.
+/// A copy whose progress the client can follow. Here it is complete at once.
 async fn rewrite(call: Call, metadata: Value) -> Result<Value, Error> {
     let body = copy(call, metadata).await?;
     Ok(json!({
@@ -116,7 +116,7 @@ async fn copy(call: Call, metadata: Value) -> Result<Value, Error> {
     storage::copy(&call.engine, &source, new).await
 }
 
-/// One object of several, one behind the other.
+/// Concatenates objects.
 async fn compose(call: Call, request: ComposeRequest) -> Result<Value, Error> {
     let conditions: Preconditions = call.query()?;
     let bucket = call.variable("destinationBucket");

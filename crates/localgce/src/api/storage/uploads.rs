@@ -1,4 +1,4 @@
-//! Uploads: in one request, or resumable after a cut.
+//! Uploads, in one request or resumable.
 
 use axum::Json;
 use axum::extract::Request;
@@ -81,7 +81,7 @@ struct Begun {
 }
 
 impl Begun {
-    /// The object that is to be, with what else the client says of it.
+    /// The new object, with the rest of what the client said about it.
     fn object(self, mut metadata: Value, content_type: Option<&str>) -> Result<New, Error> {
         let named = metadata["name"].as_str().map(str::to_owned);
         let name = self.name.or(named).ok_or_else(|| Error::required("name"))?;
@@ -134,8 +134,8 @@ async fn begin_resumable(call: &Call, upload: Begun, request: Request) -> Result
 const X_UPLOAD: axum::http::HeaderName =
     axum::http::HeaderName::from_static("x-guploader-uploadid");
 
-/// Where the client goes on: the server that it talks to, and this is the one link of which that
-/// is true. The client put the address into Host itself.
+/// Where the client continues. Unlike all other links, this one points to the server that the client talks
+/// to, whose address is in its Host header.
 fn session_url(call: &Call, id: &str) -> String {
     let bucket = call.variable("bucket");
     let host = call.uri.authority().map(|host| host.as_str().to_owned());

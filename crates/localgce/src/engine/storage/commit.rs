@@ -1,4 +1,4 @@
-//! A content that has arrived becomes an object.
+//! Turns uploaded contents into objects.
 
 use std::sync::Arc;
 
@@ -15,23 +15,23 @@ use crate::error::Error;
 use crate::store::counters::{self, Counter};
 use crate::store::objects::{self as store, Object, Upload};
 
-/// An object that is to be.
+/// An object that is about to be created.
 pub struct New {
     /// The bucket's name.
     pub bucket: String,
-    /// The object's own.
+    /// The object's name.
     pub name: String,
-    /// What the client says of it.
+    /// The metadata that the client gave.
     pub metadata: Value,
-    /// What must hold of the one that is there.
+    /// What the object that it replaces must satisfy.
     pub conditions: Preconditions,
 }
 
-/// The conditions of a resumable upload are kept with its metadata.
+/// The field of an upload's metadata that holds its preconditions.
 const CONDITIONS: &str = "preconditions";
 
 impl New {
-    /// The resumable upload in which it comes, into a file of this name.
+    /// A resumable upload of this object into a file of this name.
     pub fn upload(self, file: String) -> Upload {
         let mut metadata = self.metadata;
         metadata[CONDITIONS] = json!(self.conditions);
@@ -57,7 +57,7 @@ impl From<Upload> for New {
     }
 }
 
-/// Makes an object of a draft.
+/// Turns a draft into an object.
 pub async fn commit(engine: &Arc<Engine>, draft: Draft, new: New) -> Result<Value, Error> {
     let file = draft.name.clone();
     let body = make(engine, file, &new, |tx, _| draft.keep(tx)).await?;
@@ -65,7 +65,8 @@ pub async fn commit(engine: &Arc<Engine>, draft: Draft, new: New) -> Result<Valu
     Ok(body)
 }
 
-/// Makes an object of a content's file. In the object's transaction, `settle` settles whose the file was.
+/// Turns a file into an object. `settle` runs in the object's transaction, to release the file from its
+/// previous owner.
 pub async fn make(
     engine: &Arc<Engine>,
     file: String,
@@ -73,7 +74,7 @@ pub async fn make(
     settle: impl FnOnce(&Connection, &Value) -> rusqlite::Result<()>,
 ) -> Result<Value, Error> {
     let path = engine.content_file(&file);
-    // What has been acknowledged is there after a power cut: content, name, and then the row.
+    // What is acknowledged survives a power cut: write the content and its name first, then the row.
     let summary = tokio::task::spawn_blocking(move || {
         let summary = content::summarize(&path)?;
         content::sync(&path)?;
@@ -145,7 +146,7 @@ fn object_body(new: &New, generation: u64, summary: &Summary) -> Value {
     body
 }
 
-/// An object's name as one segment of a path.
+/// Escapes an object's name as one segment of a path.
 fn encode(name: &str) -> String {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(byte);
     name.bytes()

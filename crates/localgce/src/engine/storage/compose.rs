@@ -10,12 +10,12 @@ use crate::engine::{Draft, Engine};
 use crate::error::Error;
 use crate::store::objects::{self as store, Object};
 
-/// Makes an object of another one's content.
+/// Copies an object.
 pub async fn copy(engine: &Arc<Engine>, source: &Object, new: New) -> Result<Value, Error> {
     join(engine, std::slice::from_ref(source), new).await
 }
 
-/// Makes an object of the contents of others of its bucket, one behind the other. Those in `spent` go.
+/// Concatenates objects of one bucket into a new one. Deletes the objects in `spent`.
 pub async fn compose(
     engine: &Arc<Engine>,
     sources: &[Object],

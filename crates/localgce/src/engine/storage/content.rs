@@ -1,4 +1,4 @@
-//! Contents of objects, on their way to a file and as files.
+//! Contents of objects: how they are received and stored.
 
 use std::fs::File;
 use std::future::poll_fn;
@@ -16,8 +16,8 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
 use crate::room::sync_dir;
 
-/// Appends what arrives to a file, and returns how much it was. When the client breaks off, what
-/// has arrived stays, and an error says so.
+/// Appends a request's body to a file, and returns its length. If the client disconnects, what has
+/// arrived stays in the file, and an error is returned.
 pub async fn append(mut body: Body, path: &Path) -> Result<u64> {
     let file = tokio::fs::OpenOptions::new()
         .append(true)
@@ -46,7 +46,7 @@ pub async fn append(mut body: Body, path: &Path) -> Result<u64> {
     received.map(|()| length)
 }
 
-/// Appends a part of a file to another one.
+/// Appends a part of one file to another.
 pub async fn copy(from: &Path, part: Range<u64>, to: &Path) -> Result<()> {
     let copy = async || {
         let mut from = tokio::fs::File::open(from).await?;
@@ -64,7 +64,7 @@ pub async fn copy(from: &Path, part: Range<u64>, to: &Path) -> Result<()> {
         .with_context(|| format!("copying {} to {}", from.display(), to.display()))
 }
 
-/// Makes what has been written to a file survive a power cut, its name included.
+/// Makes a file and its name survive a power cut.
 pub fn sync(path: &Path) -> Result<()> {
     let sync = || {
         File::open(path)?.sync_all()?;
@@ -73,31 +73,31 @@ pub fn sync(path: &Path) -> Result<()> {
     sync().with_context(|| format!("writing {}", path.display()))
 }
 
-/// Reads what a client sends for nothing: it listens to a refusal only when it has sent all.
+/// Reads a body and ignores it: a client reads the refusal only after it has sent everything.
 pub async fn discard(mut body: Body) {
     while let Ok(Some(_)) = next(&mut body).await {}
 }
 
-/// The next piece of a body, or none at its end.
+/// The next chunk of a body, or `None` at its end.
 async fn next(body: &mut Body) -> Result<Option<Bytes>, axum::Error> {
     loop {
         let frame = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await;
         let Some(frame) = frame.transpose()? else {
             return Ok(None);
         };
-        // Else it is trailers.
+        // Ignore trailers.
         if let Ok(data) = frame.into_data() {
             return Ok(Some(data));
         }
     }
 }
 
-/// The length of a file; 0 when it is not there.
+/// The length of a file, or 0 if it does not exist.
 pub fn length(path: &Path) -> u64 {
     std::fs::metadata(path).map_or(0, |file| file.len())
 }
 
-/// What Cloud Storage says of a content.
+/// What Cloud Storage reports about a content.
 pub struct Summary {
     /// Its length in bytes.
     pub size: u64,
@@ -107,7 +107,7 @@ pub struct Summary {
     pub crc32c: String,
 }
 
-/// Reads a file once for its sums.
+/// Computes a file's checksums.
 pub fn summarize(path: &Path) -> Result<Summary> {
     let read = || format!("reading {}", path.display());
     let mut file = File::open(path).with_context(read)?;

@@ -1,11 +1,11 @@
-//! Which part of an upload a request carries.
+//! The part of an upload that a request carries.
 
 /// `bytes 0-9/100`, `bytes 0-9/*`, `bytes */100`, `bytes */*`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ContentRange {
-    /// Where the part begins; none asks how far the upload is.
+    /// Where the part begins; `None` if the client only asks how much has arrived.
     pub first: Option<u64>,
-    /// How long the whole is, if it is known yet.
+    /// The length of the whole upload, if known.
     pub total: Option<u64>,
 }
 

@@ -1,4 +1,4 @@
-//! Cloud Storage's contents: they arrive whole or in parts, are copied or joined, and become objects.
+//! Cloud Storage's objects: uploads, copies and compositions.
 
 pub mod buckets;
 mod commit;

@@ -5,7 +5,7 @@ use super::buckets;
 use crate::error::Error;
 use crate::store::objects::{self as store, Object};
 
-/// What a client may say of an object besides its content, and is kept as it is.
+/// Fields that a client may set on an object, and that are stored unchanged.
 pub const KEPT: [&str; 6] = [
     "contentEncoding",
     "contentDisposition",
@@ -15,7 +15,7 @@ pub const KEPT: [&str; 6] = [
     "metadata",
 ];
 
-/// An object, of this generation if one is given, or Google's refusal if there is no such object.
+/// An object, of this generation if given, or Google's error if it does not exist.
 pub fn find(
     tx: &Connection,
     bucket: &str,
@@ -28,7 +28,7 @@ pub fn find(
         .ok_or_else(|| Error::missing(format!("No such object: {bucket}/{name}")))
 }
 
-/// A field of an object, if it says anything.
+/// A text field of an object, unless it is empty.
 pub fn text<'a>(body: &'a Value, field: &str) -> Option<&'a str> {
     body[field].as_str().filter(|text| !text.is_empty())
 }

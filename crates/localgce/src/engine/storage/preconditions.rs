@@ -1,11 +1,11 @@
-//! What must hold of an object or a bucket for a request to be served.
+//! Preconditions of requests on objects and buckets.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::Error;
 
-/// The query parameters; generation 0 is that of what is not there.
+/// Query parameters. An object that does not exist has generation 0.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 #[expect(clippy::struct_field_names, reason = "Google's words")]
@@ -17,7 +17,7 @@ pub struct Preconditions {
 }
 
 impl Preconditions {
-    /// Those of one object among several.
+    /// Requires a generation, as for one source among several.
     pub fn generation(wanted: Option<u64>) -> Self {
         Self {
             if_generation_match: wanted,
@@ -25,7 +25,7 @@ impl Preconditions {
         }
     }
 
-    /// Refuses, by 412, unless they hold of what is there.
+    /// Fails with 412 unless they hold for the present object.
     pub fn check(&self, present: Option<&Value>) -> Result<(), Error> {
         let number = |field: &str| {
             let text = present.and_then(|present| present[field].as_str());

@@ -1,4 +1,4 @@
-//! Uploads: in one request, or resumable after a cut.
+//! Uploads, in one request or resumable.
 
 use std::ops::Range;
 use std::path::Path;
@@ -19,26 +19,26 @@ use crate::store::objects::{self as store, Upload};
 
 /// How far a resumable upload has come.
 pub enum Progress {
-    /// The object that it has become.
+    /// It is complete: its object.
     Whole(Value),
     /// How many bytes have arrived.
     Part(u64),
 }
 
-/// Receives a content that is no object yet.
+/// Receives a body into a draft.
 pub async fn receive(engine: &Arc<Engine>, body: Body) -> Result<Draft, Error> {
     let draft = Draft::begin(engine)?;
     content::append(body, &draft.path()).await?;
     Ok(draft)
 }
 
-/// Makes an object of a whole body.
+/// Turns a whole body into an object.
 pub async fn whole(engine: &Arc<Engine>, body: Body, new: New) -> Result<Value, Error> {
     let draft = receive(engine, body).await?;
     commit(engine, draft, new).await
 }
 
-/// Makes an object of a part of what was received.
+/// Turns a part of a received draft into an object.
 pub async fn part(
     engine: &Arc<Engine>,
     received: Draft,
@@ -61,15 +61,15 @@ pub fn begin(engine: &Engine, new: New) -> Result<String, Error> {
     Ok(id)
 }
 
-/// Takes one more part of a resumable upload; without a range it is all of it.
+/// Receives one part of a resumable upload, or all of it if there is no range.
 pub async fn resume(
     engine: Arc<Engine>,
     id: String,
     range: Option<ContentRange>,
     body: Body,
 ) -> Result<Progress, Error> {
-    // A task of its own goes on when the client hangs up, until nothing is on its way to the file any
-    // more: only then it is another one's turn.
+    // A separate task goes on after the client has hung up, until all writes to the file are done. Only
+    // then may the next request have its turn.
     let served = tokio::spawn(async move {
         let Some(_turn) = engine.sessions.enter(&id).await else {
             content::discard(body).await;
@@ -77,7 +77,7 @@ pub async fn resume(
         };
         let served = take_part(&engine, &id, range, body).await;
         if served.as_ref().is_err_and(Error::is_full) {
-            // The room is better used than by what may never become whole.
+            // Free the space: the upload may never be completed.
             remove(&engine, &id)?;
         }
         served
@@ -85,7 +85,7 @@ pub async fn resume(
     served.await.map_err(anyhow::Error::from)?
 }
 
-/// Takes one part of a resumable upload, whose turn it is.
+/// Receives one part of a resumable upload. The caller has its turn.
 async fn take_part(
     engine: &Arc<Engine>,
     id: &str,
@@ -96,7 +96,7 @@ async fn take_part(
         .store
         .transaction(|tx| store::upload(tx, id))?
         .ok_or_else(no_upload)?;
-    // The client has not heard that it is through.
+    // The client has missed the answer that the upload is complete.
     if let Some(object) = upload.object {
         content::discard(body).await;
         return Ok(Progress::Whole(object));
@@ -112,7 +112,7 @@ async fn take_part(
                 &format!("The upload has {there} bytes; ask for its state with bytes */*."),
             ));
         }
-        // Bytes sent again take the place of those sent before.
+        // Bytes that are sent again replace those sent before.
         truncate(&file, first)?;
         content::append(body, &file).await?;
     }
@@ -141,13 +141,13 @@ fn truncate(file: &Path, length: u64) -> Result<(), Error> {
     Ok(truncate().context("resuming the upload")?)
 }
 
-/// Makes an object of what has arrived.
+/// Turns a complete upload into an object.
 async fn finish(engine: &Arc<Engine>, id: &str, upload: Upload) -> Result<Value, Error> {
     let file = upload.file.clone();
     let settle = |tx: &Connection, object: &Value| store::finish_upload(tx, id, object);
     let made = make(engine, file, &upload.into(), settle).await;
     if made.is_err() {
-        // Refused: it is over.
+        // A refused upload ends.
         remove(engine, id)?;
     }
     made
@@ -161,7 +161,7 @@ fn remove(engine: &Engine, id: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Gives a resumable upload up.
+/// Cancels a resumable upload.
 pub async fn cancel(engine: &Engine, id: &str) -> Result<(), Error> {
     let _turn = engine.sessions.enter(id).await.ok_or_else(busy)?;
     engine.store.transaction(|tx| {
@@ -174,9 +174,9 @@ pub async fn cancel(engine: &Engine, id: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Two at once in one session. Over gRPC Google aborts the other one; over JSON it never says so
-/// (<https://github.com/googleapis/google-cloud-cpp/pull/9263>), and what a client is to take for an
-/// interruption, after which it asks how far the upload is, is a 5xx
+/// Two requests at once in one session. Over gRPC Google aborts the other one; over JSON this is not
+/// documented (<https://github.com/googleapis/google-cloud-cpp/pull/9263>). A 5xx tells the client that the
+/// upload was interrupted, so that it asks how much has arrived
 /// (<https://cloud.google.com/storage/docs/performing-resumable-uploads>).
 fn busy() -> Error {
     Error::unavailable(

@@ -30,8 +30,7 @@ use verdict::{Verdict, judge};
 /// The longest frame that QEMU hands over (`NET_BUFSIZE`).
 const LONGEST: u32 = 4096 + 65536;
 
-/// How many frames wait for libslirp; more are lost, as on any network. TCP by itself has fewer under
-/// way.
+/// How many frames may wait for libslirp. More are dropped, as on any network; TCP keeps fewer in flight.
 const QUEUE: usize = 1024;
 
 pub(super) fn from_guest(dir: &Path) -> PathBuf {
@@ -42,7 +41,7 @@ pub(super) fn to_network(dir: &Path) -> PathBuf {
     dir.join("network.sock")
 }
 
-/// Where QEMU dials in.
+/// The sockets that QEMU connects to.
 pub(super) struct Listener {
     from_guest: UnixListener,
     to_network: UnixListener,
@@ -62,7 +61,7 @@ impl Listener {
         let guest = accept(&self.from_guest).await?;
         let network = accept(&self.to_network).await?;
         let (sender, receiver) = sync_channel(QUEUE);
-        // Threads of their own: QEMU stands still while nobody takes the guest's frames.
+        // Separate threads: QEMU blocks until the guest's frames are read.
         thread("frames in", move || read(guest, &served, &sender))?;
         thread("frames out", move || write(network, &receiver))
     }
@@ -73,7 +72,7 @@ async fn accept(listener: &UnixListener) -> Result<UnixStream> {
         let (stream, _) = listener.accept().await?;
         let stream = stream.into_std()?;
         stream.set_nonblocking(false)?;
-        // Nobody else is to dial in.
+        // Nobody else may connect.
         if let Some(path) = listener.local_addr()?.as_pathname() {
             std::fs::remove_file(path)?;
         }
@@ -86,14 +85,14 @@ fn thread(name: &str, work: impl FnOnce() -> io::Result<()> + Send + 'static) ->
     std::thread::Builder::new()
         .name(name.into())
         .spawn(move || {
-            // Its end is QEMU's.
+            // It ends when QEMU does.
             work().ok();
         })
         .map(drop)
         .context("starting a thread for a guest's network")
 }
 
-/// Passes on what may pass. Never waits for the other side, for which QEMU would have to wait too.
+/// Passes allowed frames on. Never waits for the other side, since QEMU would have to wait too.
 fn read(guest: UnixStream, served: &[u16], passed: &SyncSender<Vec<u8>>) -> io::Result<()> {
     let mut guest = BufReader::with_capacity(1 << 16, guest);
     let mut inside = Inside::default();

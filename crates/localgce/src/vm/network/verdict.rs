@@ -1,5 +1,5 @@
-//! What becomes of a frame that a guest sends. Read as libslirp 4.7 reads it, or stricter: what it
-//! would not take for a packet to a place below is dropped.
+//! Decides whether a guest's frame may pass. Frames are parsed as libslirp 4.7 does, or more strictly: what
+//! libslirp would not read as a packet to one of the places below is dropped.
 
 use std::net::Ipv4Addr;
 
@@ -12,13 +12,13 @@ const IPV4: [u8; 2] = [0x08, 0x00];
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 
-/// IPv4, and a header of five words.
+/// IPv4 with a header of five words.
 const VERSION_AND_LENGTH: u8 = 0x45;
 
 /// All of the field but "don't fragment": libslirp calls the rest a fragment.
 const FRAGMENT: u16 = 0xbfff;
 
-/// A segment with neither is what libslirp opens connections on.
+/// libslirp opens a connection for a segment with neither flag.
 const RST_OR_ACK: u8 = 0x04 | 0x10;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
