@@ -2,7 +2,7 @@
 
 CARGO := $(shell command -v cargo || echo $(HOME)/.cargo/bin/cargo)
 CLAWBAKE := target/release/clawbake
-SCRIPTS := scripts/deps .ci/run fuzz/run fuzz/rustc $(wildcard recipes/base/*.sh recipes/base/provision/*.sh tests/start/* \
+SCRIPTS := scripts/deps .ci/run fuzz/run fuzz/rustc $(wildcard recipes/base/*.sh tests/*.sh recipes/base/provision/*.sh tests/start/* \
 	src/image/testdata/*.sh crates/localgce/debian-cloud/*.sh tests/e2e/*.sh tests/e2e/stand-in/provision/*.sh)
 
 .PHONY: up test check unit fuzz devices guest google bench e2e faults soak clean deps

@@ -208,7 +208,7 @@ fn a_wrong_digest_and_a_wrong_member_are_refused() {
     assert_eq!(output.status.code(), Some(1));
 
     let absent = format!("file://{}", dir.path().join("absent").display());
-    let (output, _) = gathered(&dir, binary(&absent, &sha256, None));
+    let (output, _) = gathered(&dir, binary(&absent, &wrong, None));
     assert!(!output.status.success());
 }
 
