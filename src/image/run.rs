@@ -19,6 +19,7 @@ const HEADLINE: &str = "clawbake: ";
 const TAIL: usize = 12;
 
 /// A shell script with mounts and processes of its own, which end with it.
+#[must_use]
 pub fn script(path: &Path) -> Command {
     let mut command = Command::new("unshare");
     command.args(["--mount", "--pid", "--fork", "--kill-child"]);
