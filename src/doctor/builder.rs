@@ -5,7 +5,8 @@ use super::Finding;
 const AREA: &str = "builder";
 
 /// Programs that the offline builder runs, and the Debian package of each.
-const TOOLS: [(&str, &str); 8] = [
+const TOOLS: [(&str, &str); 9] = [
+    ("curl", "curl"),
     ("mmdebstrap", "mmdebstrap"),
     ("mkfs.ext4", "e2fsprogs"),
     ("mkfs.vfat", "dosfstools"),

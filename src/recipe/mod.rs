@@ -126,8 +126,8 @@ pub struct Container {
     pub base: Option<ImageDigest>,
     /// Debian packages of a container that Debian makes, beyond the essential ones.
     pub packages: Vec<PackageName>,
-    /// Template of the Containerfile.
-    pub file: RelativePath,
+    /// Template of the Containerfile, in place of the base's.
+    pub file: Option<RelativePath>,
     /// Node's version: `22`, `22.12` or `22.12.0`.
     pub node: String,
     /// How the install scripts of the gateway's npm packages are run.

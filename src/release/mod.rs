@@ -3,5 +3,5 @@
 mod npm;
 mod version;
 
-pub use npm::{Package, Registry};
+pub use npm::{Dist, Package, Registry};
 pub use version::{Channel, Version};

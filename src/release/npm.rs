@@ -1,13 +1,7 @@
-//! The npm registry: which versions there are, and tarballs whose integrity is checked.
+//! The npm registry: which versions there are, and where their tarballs are.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-
-use anyhow::{Context, Result, bail};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use anyhow::{Context, Result};
 use serde::Deserialize;
-use sha2::{Digest, Sha512};
 
 /// npm's own variable for another registry, and the public one.
 const REGISTRY_VARIABLE: &str = "npm_config_registry";
@@ -85,39 +79,6 @@ impl Registry {
             .await
             .with_context(|| format!("reading what {url} answered"))
     }
-
-    /// The tarball of a package, from `dir` if it is there already; its integrity is checked in both
-    /// cases.
-    pub async fn tarball(&self, package: &Package, dir: &Path) -> Result<PathBuf> {
-        let url = &package.dist.tarball;
-        let file = url.rsplit('/').next().unwrap_or_default();
-        let path = dir.join(file);
-        if let Ok(bytes) = fs::read(&path)
-            && integrity(&bytes) == package.dist.integrity
-        {
-            return Ok(path);
-        }
-        let response = self
-            .http
-            .get(url)
-            .send()
-            .await
-            .and_then(reqwest::Response::error_for_status);
-        let bytes = response
-            .with_context(|| format!("fetching {url}"))?
-            .bytes()
-            .await?;
-        if integrity(&bytes) != package.dist.integrity {
-            bail!(
-                "{url} is not what npm says it is: its integrity is not {}",
-                package.dist.integrity
-            );
-        }
-        let part = path.with_extension("part");
-        fs::write(&part, &bytes).with_context(|| format!("writing {}", part.display()))?;
-        fs::rename(&part, &path).with_context(|| format!("naming {}", path.display()))?;
-        Ok(path)
-    }
 }
 
 /// A plain `1.2.3`; pre-releases are nobody's newest.
@@ -130,10 +91,6 @@ fn numbers(version: &str) -> Option<[u64; 3]> {
     parts.try_into().ok()
 }
 
-fn integrity(bytes: &[u8]) -> String {
-    format!("sha512-{}", STANDARD.encode(Sha512::digest(bytes)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,12 +99,5 @@ mod tests {
     fn versions_compare_as_numbers_and_prereleases_do_not_count() {
         assert!(numbers("22.9.0") < numbers("22.23.3"));
         assert_eq!(numbers("22.0.0-rc.1"), None);
-    }
-
-    #[test]
-    fn integrity_is_written_as_npm_writes_it() {
-        // `printf '' | openssl dgst -sha512 -binary | base64 -w0`
-        let empty = "sha512-z4PhNX7vuL3xVChQ1m2AB9Yg5AULVxXcg/SpIdNs6c5H0NE8XYXysP+DGNKHfuwvY7kxvUdBeoGlODJ6+SfaPg==";
-        assert_eq!(integrity(b""), empty);
     }
 }

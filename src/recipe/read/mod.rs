@@ -114,7 +114,7 @@ fn gateway(at: &Cursor, files: &Files) -> Option<Gateway> {
         .required("release", "{npm, version, channel}")
         .and_then(|c| release::release(&c));
     let container = keys
-        .required("container", "{file, node}")
+        .required("container", "{node}")
         .and_then(|c| release::container(&c, files));
     let ports = keys
         .required("ports", "{front: 18789, inner: 28789}")

@@ -47,9 +47,7 @@ const PACKAGES: [&str; 5] = ["ca-certificates", "curl", "git", "jq", "procps"];
 
 pub(super) fn container(at: &Cursor, files: &Files) -> Option<Container> {
     let keys = at.fields(&["base", "file", "node", "packages", "scripts", "warm"])?;
-    let file = keys
-        .required("file", "such as `Containerfile.tera`")
-        .and_then(|c| existing(&c, files));
+    let file = keys.or("file", None, |c| existing(&c, files).map(Some));
     let node = keys
         .required("node", "such as \"22\"")
         .and_then(|c| node_version(&c));
