@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
-use axum::extract::Query;
+use axum::body::{Bytes, to_bytes};
+use axum::extract::{Query, Request};
 use axum::http::{HeaderMap, Uri};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -61,6 +61,14 @@ impl Call {
         Query::try_from_uri(&self.uri)
             .map(|Query(query)| query)
             .map_err(|error| Error::malformed(error.body_text()))
+    }
+
+    /// The call with its body.
+    pub async fn receive(self, request: Request) -> Result<Self, Error> {
+        let bytes = to_bytes(request.into_body(), body::LIMIT)
+            .await
+            .map_err(|error| Error::malformed(format!("reading the request: {error}")))?;
+        Ok(Self { bytes, ..self })
     }
 
     /// The body; an empty one counts as `{}`.

@@ -1,6 +1,7 @@
 //! What a method does, and what all methods of a kind have in common.
 
 use std::pin::Pin;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::Request;
@@ -53,6 +54,23 @@ where
     F: Future<Output = Answer> + Send + 'static,
 {
     Handler::Raw(Box::new(move |call, request| Box::pin(work(call, request))))
+}
+
+/// A method with a body of JSON whose work has to be waited for.
+pub fn later<B, F>(work: impl Fn(Call, B) -> F + Send + Sync + 'static) -> Handler
+where
+    B: DeserializeOwned + Send + 'static,
+    F: Future<Output = Result<Value, Error>> + Send + 'static,
+{
+    let work = Arc::new(work);
+    raw(move |call, request| {
+        let work = Arc::clone(&work);
+        async move {
+            let call = call.receive(request).await?;
+            let body = call.body()?;
+            work(call, body).await.map(answer)
+        }
+    })
 }
 
 /// A response of JSON.

@@ -44,7 +44,9 @@ use table::Table;
 
 /// What is served.
 fn tables() -> impl Iterator<Item = Table> {
-    secretmanager::tables().into_iter().chain(compute::tables())
+    (secretmanager::tables().into_iter())
+        .chain(compute::tables())
+        .chain(storage::tables())
 }
 
 /// All APIs; the same on the loopback port and inside the VMs.
@@ -61,7 +63,6 @@ pub fn router(engine: &Arc<Engine>) -> Router {
             "/batch/compute/v1",
             post(compute::batch).layer(DefaultBodyLimit::max(compute::BATCH_LIMIT)),
         )
-        .merge(storage::router(engine))
         .nest("/v1/projects/{project}", projects)
         .merge(resourcemanager::router())
         .merge(billing::router())

@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::body::to_bytes;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
@@ -13,7 +12,6 @@ use axum::routing::on;
 use axum::{Extension, Router};
 use rusqlite::Connection;
 
-use super::body::LIMIT;
 use super::call::Call;
 use super::gate;
 use super::handler::{Handler, answer};
@@ -146,10 +144,7 @@ async fn with_body(call: Call, method: &Method, request: Request) -> Result<Call
     if ["GET", "DELETE"].contains(&method.verb) {
         return Ok(call);
     }
-    let bytes = to_bytes(request.into_body(), LIMIT)
-        .await
-        .map_err(|error| Error::malformed(format!("reading the request: {error}")))?;
-    Ok(Call { bytes, ..call })
+    call.receive(request).await
 }
 
 /// Refuses a call in a project that has not enabled the API, and a caller who may not.

@@ -1,77 +1,65 @@
-//! What a caller must be allowed for each method, and who is not.
+//! Who may call a method. Paths name no project: a bucket's is written in the bucket, and a new bucket's is
+//! in the query.
 
-use axum::http::Method;
 use rusqlite::Connection;
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::iam;
+use crate::api::call::Call;
 use crate::api::grants::permits;
+use crate::api::method::Need;
 use crate::engine::Caller;
 use crate::error::Error;
 use crate::store::objects as store;
 
-/// A permission, and the variable of the path that names the bucket; the project's, if none.
-pub type Need<'a> = (String, Option<&'a str>);
-
-/// What a method needs, by its route. Nothing for what anybody may ask, and for the parts of an upload,
-/// whose address is the grant.
-pub fn needed<'a>(method: &Method, route: &'a str) -> Vec<Need<'a>> {
-    let below = route.split_once("/v1/b").map(|(_, below)| below);
-    let parts: Vec<_> = below.unwrap_or_default().split('/').skip(1).collect();
-    let verb = match *method {
-        Method::GET => "get",
-        Method::DELETE => "delete",
-        _ => "update",
-    };
-    let (kind, verb) = match (method.as_str(), parts.as_slice()) {
-        (_, [_, "iam", _]) | ("PUT" | "DELETE", [_, "o"]) => return Vec::new(),
-        ("POST", [from, "o", _, "rewriteTo" | "copyTo", "b", to, ..]) => {
-            return vec![
-                ("storage.objects.get".into(), Some(*from)),
-                ("storage.objects.create".into(), Some(*to)),
-            ];
-        }
-        ("POST", [bucket, "o", _, "compose"]) => {
-            return ["storage.objects.get", "storage.objects.create"]
-                .map(|permission| (permission.into(), Some(*bucket)))
-                .into();
-        }
-        ("GET", []) => ("buckets", "list"),
-        ("POST", []) => ("buckets", "create"),
-        ("GET", [_, "iam"]) => ("buckets", "getIamPolicy"),
-        (_, [_, "iam"]) => ("buckets", "setIamPolicy"),
-        ("GET", [_, "managedFolders"]) => ("managedFolders", "list"),
-        ("GET", [_, "o" | "storageLayout"]) => ("objects", "list"),
-        ("POST", [_, "o", ..]) => ("objects", "create"),
-        (_, [_, "o", ..]) => ("objects", verb),
-        _ => ("buckets", verb),
-    };
-    let bucket = parts.first().copied();
-    vec![(format!("storage.{kind}.{verb}"), bucket)]
+#[derive(Deserialize)]
+struct ProjectQuery {
+    project: Option<String>,
 }
 
-/// Google's refusal, if the caller has not the permission. A bucket that is not there, the method
-/// itself refuses: names of buckets are everybody's to know.
-pub fn check(
-    tx: &Connection,
-    caller: &Caller,
-    permission: &str,
-    bucket: Option<&str>,
-    project: Option<&str>,
-) -> Result<(), Error> {
+/// The bucket that a call is about: the first that its path names.
+pub fn bucket(call: &Call) -> Option<&str> {
+    call.variables.first().map(|(_, bucket)| bucket.as_str())
+}
+
+/// The project that must have Cloud Storage enabled.
+pub fn project(tx: &Connection, call: &Call) -> Result<Option<String>, Error> {
+    let ProjectQuery { project } = call.query()?;
+    let (None, Some(bucket)) = (&project, bucket(call)) else {
+        return Ok(project);
+    };
+    let bucket = store::bucket(tx, bucket)?;
+    Ok(bucket.and_then(|bucket| bucket["projectNumber"].as_str().map(str::to_owned)))
+}
+
+/// The bucket that a method is about, or the project.
+pub fn resource(_: &Connection, call: &Call) -> Result<String, Error> {
+    let ProjectQuery { project } = call.query()?;
+    Ok(match bucket(call) {
+        Some(bucket) => iam::name(bucket),
+        None => format!("projects/{}", project.unwrap_or_default()),
+    })
+}
+
+/// Google's refusal, if the caller has not the permission. If there is no such bucket, the method itself
+/// refuses: names of buckets are everybody's to know.
+pub fn permit(tx: &Connection, caller: &Caller, need: &Need) -> Result<(), Error> {
     let Caller::ServiceAccount(email) = caller else {
         return Ok(());
     };
+    let permission = &need.permission;
+    let bucket = need.resource.strip_prefix(iam::BUCKETS);
     let [own, above] = match bucket {
         Some(bucket) if store::bucket(tx, bucket)?.is_none() => return Ok(()),
         Some(bucket) => iam::policies_of(tx, bucket)?,
-        None => [
-            Value::Null,
-            iam::project_policy(tx, project.unwrap_or_default())?,
-        ],
+        None => {
+            let project = need.resource.strip_prefix("projects/").unwrap_or_default();
+            [Value::Null, iam::project_policy(tx, project)?]
+        }
     };
-    let resource = iam::name(bucket.unwrap_or_default());
-    if permits(tx, caller, permission, &resource, &[&own, &above])? {
+    let name = iam::name(bucket.unwrap_or_default());
+    if permits(tx, caller, permission, &name, &[&own, &above])? {
         return Ok(());
     }
     let what = match bucket {
@@ -83,74 +71,4 @@ pub fn check(
         "{email} does not have {permission} access to the {what}. Permission '{permission}' denied \
          on resource (or it may not exist)."
     )))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::needed;
-    use axum::http::Method;
-
-    #[test]
-    fn a_methods_permission() {
-        for (method, path, expected) in [
-            (Method::GET, "/storage/v1/b", "storage.buckets.list"),
-            (Method::POST, "/storage/v1/b", "storage.buckets.create"),
-            (Method::GET, "/storage/v1/b/{x}", "storage.buckets.get {x}"),
-            (
-                Method::PATCH,
-                "/storage/v1/b/{x}",
-                "storage.buckets.update {x}",
-            ),
-            (
-                Method::PUT,
-                "/storage/v1/b/{x}/iam",
-                "storage.buckets.setIamPolicy {x}",
-            ),
-            (Method::GET, "/storage/v1/b/{x}/iam/testPermissions", ""),
-            (
-                Method::GET,
-                "/storage/v1/b/{x}/o",
-                "storage.objects.list {x}",
-            ),
-            (
-                Method::GET,
-                "/storage/v1/b/{x}/o/{a}",
-                "storage.objects.get {x}",
-            ),
-            (
-                Method::GET,
-                "/download/storage/v1/b/{x}/o/{a}",
-                "storage.objects.get {x}",
-            ),
-            (
-                Method::DELETE,
-                "/storage/v1/b/{x}/o/{a}",
-                "storage.objects.delete {x}",
-            ),
-            (
-                Method::POST,
-                "/storage/v1/b/{x}/o/{a}/compose",
-                "storage.objects.get {x}, storage.objects.create {x}",
-            ),
-            (
-                Method::POST,
-                "/storage/v1/b/{x}/o/{a}/rewriteTo/b/{y}/o/{b}",
-                "storage.objects.get {x}, storage.objects.create {y}",
-            ),
-            (
-                Method::POST,
-                "/upload/storage/v1/b/{x}/o",
-                "storage.objects.create {x}",
-            ),
-            (Method::PUT, "/upload/storage/v1/b/{x}/o", ""),
-        ] {
-            let needs = needed(&method, path).into_iter();
-            let needs = needs.map(|(permission, bucket)| match bucket {
-                Some(bucket) => format!("{permission} {bucket}"),
-                None => permission,
-            });
-            let needs: Vec<_> = needs.collect();
-            assert_eq!(needs.join(", "), expected, "{method} {path}");
-        }
-    }
 }

@@ -1,21 +1,18 @@
 //! Buckets.
 
-use std::sync::Arc;
-
-use axum::Json;
-use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use rusqlite::Connection;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::super::body::Body;
+use super::super::call::Call;
+use super::super::handler::{json, now, plain};
 use super::super::list::ListQuery;
+use super::super::method::{self, Method};
 use super::fields::{Field, Kind, merge, settable};
-use super::place::{Answer, Place};
+use super::iam::name;
 use crate::clock;
-use crate::engine::Engine;
 use crate::engine::storage::{Preconditions, buckets};
 use crate::error::Error;
 use crate::key::last;
@@ -62,23 +59,51 @@ const OWN: [&str; 16] = [
     "versioning",
 ];
 
+pub fn methods() -> Vec<Method> {
+    vec![
+        method::get("storage.buckets.list", "storage/v1/b")
+            .needs("storage.buckets.list", plain(list)),
+        method::post("storage.buckets.insert", "storage/v1/b")
+            .needs("storage.buckets.create", json(insert)),
+        method::get("storage.buckets.get", "storage/v1/b/{bucket}")
+            .needs("storage.buckets.get", plain(get)),
+        method::patch("storage.buckets.patch", "storage/v1/b/{bucket}").needs(
+            "storage.buckets.update",
+            json(|call, tx, request| change(call, tx, request, false)),
+        ),
+        method::put("storage.buckets.update", "storage/v1/b/{bucket}").needs(
+            "storage.buckets.update",
+            json(|call, tx, request| change(call, tx, request, true)),
+        ),
+        method::delete("storage.buckets.delete", "storage/v1/b/{bucket}")
+            .needs("storage.buckets.delete", now(delete)),
+        method::get(
+            "storage.buckets.getStorageLayout",
+            "storage/v1/b/{bucket}/storageLayout",
+        )
+        .needs("storage.objects.list", plain(layout)),
+        method::get(
+            "storage.managedFolders.list",
+            "storage/v1/b/{bucket}/managedFolders",
+        )
+        .needs("storage.managedFolders.list", plain(managed_folders)),
+    ]
+}
+
 #[derive(Deserialize)]
-pub struct InsertQuery {
+struct InsertQuery {
     project: Option<String>,
 }
 
 #[derive(Deserialize)]
-pub struct BucketListQuery {
+struct BucketListQuery {
     project: Option<String>,
     #[serde(default)]
     prefix: String,
 }
 
-pub async fn insert(
-    State(engine): State<Arc<Engine>>,
-    Query(query): Query<InsertQuery>,
-    Body(request): Body<Value>,
-) -> Answer {
+fn insert(call: &Call, tx: &Connection, request: Value) -> Result<Value, Error> {
+    let query: InsertQuery = call.query()?;
     let reference = query.project.ok_or_else(|| Error::required("project"))?;
     let fields = said(request)?;
     let text = |field: &str| {
@@ -116,28 +141,25 @@ pub async fn insert(
     }
     .into();
     stamp(&mut body, 1);
-    let body = engine.store.transaction(|tx| {
-        let project = projects::get(tx, &reference)?
-            .ok_or_else(|| Error::invalid(format!("Unknown project id: {reference}")))?;
-        if project.billing_account.is_none() {
-            return Err(Error::account_disabled());
-        }
-        body["projectNumber"] = last(project.name()).into();
-        if let Some(there) = store::bucket(tx, &name)? {
-            return Err(Error::conflict(
-                "conflict",
-                if there["projectNumber"] == body["projectNumber"] {
-                    "Your previous request to create the named bucket succeeded and you already own it."
-                } else {
-                    "The requested bucket name is not available. The bucket namespace is shared by \
-                     all users of the system. Please select a different name and try again."
-                },
-            ));
-        }
-        store::insert_bucket(tx, &name, &body)?;
-        Ok(body)
-    })?;
-    Ok(Json(body))
+    let project = projects::get(tx, &reference)?
+        .ok_or_else(|| Error::invalid(format!("Unknown project id: {reference}")))?;
+    if project.billing_account.is_none() {
+        return Err(Error::account_disabled());
+    }
+    body["projectNumber"] = last(project.name()).into();
+    if let Some(there) = store::bucket(tx, &name)? {
+        return Err(Error::conflict(
+            "conflict",
+            if there["projectNumber"] == body["projectNumber"] {
+                "Your previous request to create the named bucket succeeded and you already own it."
+            } else {
+                "The requested bucket name is not available. The bucket namespace is shared by \
+                 all users of the system. Please select a different name and try again."
+            },
+        ));
+    }
+    store::insert_bucket(tx, &name, &body)?;
+    Ok(body)
 }
 
 /// The fields of a request. What this engine cannot keep to is refused.
@@ -167,97 +189,58 @@ fn stamp(body: &mut Value, metageneration: u64) {
     body["updated"] = clock::now().into();
 }
 
-/// Changes the fields that the request has.
-pub async fn patch(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(conditions): Query<Preconditions>,
-    Body(request): Body<Value>,
-) -> Answer {
-    change(&engine, &place, &conditions, request, false)
-}
-
-/// The same for a client that says all there is to say.
-pub async fn update(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(conditions): Query<Preconditions>,
-    Body(request): Body<Value>,
-) -> Answer {
-    change(&engine, &place, &conditions, request, true)
-}
-
-fn change(
-    engine: &Engine,
-    place: &Place,
-    conditions: &Preconditions,
-    request: Value,
-    whole: bool,
-) -> Answer {
+/// Changes the fields that the request has; a `whole` one says all there is to say.
+fn change(call: &Call, tx: &Connection, request: Value, whole: bool) -> Result<Value, Error> {
     const FIXED: [&str; 4] = ["name", "location", "storageClass", "iamConfiguration"];
+    let conditions: Preconditions = call.query()?;
     let mut changes = said(request)?;
     changes.retain(|field, _| !["name", "location"].contains(&field.as_str()));
-    let body = engine.store.transaction(|tx| {
-        let mut body = buckets::find(tx, &place.bucket)?;
-        conditions.check(Some(&body))?;
-        if let Some(fields) = body.as_object_mut().filter(|_| whole) {
-            fields.retain(|field, _| {
-                FIXED.contains(&field.as_str()) || !SETTABLE.iter().any(|(name, _)| name == field)
-            });
-        }
-        merge(&mut body, changes);
-        let metageneration = body["metageneration"]
-            .as_str()
-            .and_then(|text| text.parse().ok());
-        stamp(&mut body, metageneration.unwrap_or(0_u64) + 1);
-        store::update_bucket(tx, &place.bucket, &body)?;
-        Ok::<_, Error>(body)
-    })?;
-    Ok(Json(body))
+    let mut body = buckets::find(tx, call.name())?;
+    conditions.check(Some(&body))?;
+    if let Some(fields) = body.as_object_mut().filter(|_| whole) {
+        fields.retain(|field, _| {
+            FIXED.contains(&field.as_str()) || !SETTABLE.iter().any(|(name, _)| name == field)
+        });
+    }
+    merge(&mut body, changes);
+    let metageneration = body["metageneration"]
+        .as_str()
+        .and_then(|text| text.parse().ok());
+    stamp(&mut body, metageneration.unwrap_or(0_u64) + 1);
+    store::update_bucket(tx, call.name(), &body)?;
+    Ok(body)
 }
 
 /// Where a bucket lies, for clients that choose by it how to list.
-pub async fn layout(State(engine): State<Arc<Engine>>, Path(place): Path<Place>) -> Answer {
-    let bucket = engine
-        .store
-        .transaction(|tx| buckets::find(tx, &place.bucket))?;
-    Ok(Json(json!({
+fn layout(call: &Call, tx: &Connection) -> Result<Value, Error> {
+    let bucket = buckets::find(tx, call.name())?;
+    Ok(json!({
         "kind": "storage#storageLayout",
-        "bucket": place.bucket,
+        "bucket": call.name(),
         "location": bucket["location"],
         "locationType": bucket["locationType"],
         "hierarchicalNamespace": {"enabled": false},
-    })))
+    }))
 }
 
 /// The managed folders of a bucket: none, for they exist to have policies of their own.
-pub async fn managed_folders(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-) -> Answer {
-    engine
-        .store
-        .transaction(|tx| buckets::find(tx, &place.bucket))?;
-    Ok(Json(json!({"kind": "storage#managedFolders"})))
+fn managed_folders(call: &Call, tx: &Connection) -> Result<Value, Error> {
+    buckets::find(tx, call.name())?;
+    Ok(json!({"kind": "storage#managedFolders"}))
 }
 
-pub async fn list(
-    State(engine): State<Arc<Engine>>,
-    Query(BucketListQuery { project, prefix }): Query<BucketListQuery>,
-    Query(query): Query<ListQuery>,
-) -> Answer {
+fn list(call: &Call, tx: &Connection) -> Result<Value, Error> {
+    let BucketListQuery { project, prefix } = call.query()?;
+    let query: ListQuery = call.query()?;
     let reference = project.ok_or_else(|| Error::required("project"))?;
-    let mut buckets = engine.store.transaction(|tx| {
-        let project = projects::get(tx, &reference)?
-            .ok_or_else(|| Error::invalid(format!("Unknown project id: {reference}")))?;
-        let mut buckets = store::buckets(tx)?;
-        buckets.retain(|bucket| bucket["projectNumber"] == *last(project.name()));
-        Ok::<_, Error>(buckets)
-    })?;
+    let project = projects::get(tx, &reference)?
+        .ok_or_else(|| Error::invalid(format!("Unknown project id: {reference}")))?;
+    let mut buckets = store::buckets(tx)?;
     buckets.retain(|bucket| {
-        bucket["name"]
-            .as_str()
-            .is_some_and(|name| name.starts_with(&prefix))
+        bucket["projectNumber"] == *last(project.name())
+            && bucket["name"]
+                .as_str()
+                .is_some_and(|name| name.starts_with(&prefix))
     });
     let page = query.page(buckets)?;
     let mut list = json!({"kind": "storage#buckets"});
@@ -267,39 +250,31 @@ pub async fn list(
     if let Some(next) = page.next {
         list["nextPageToken"] = next.into();
     }
-    Ok(Json(list))
+    Ok(list)
 }
 
-pub async fn get(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(conditions): Query<Preconditions>,
-) -> Answer {
-    let bucket = engine
-        .store
-        .transaction(|tx| buckets::find(tx, &place.bucket))?;
+fn get(call: &Call, tx: &Connection) -> Result<Value, Error> {
+    let conditions: Preconditions = call.query()?;
+    let bucket = buckets::find(tx, call.name())?;
     conditions.check(Some(&bucket))?;
-    Ok(Json(bucket))
+    Ok(bucket)
 }
 
-pub async fn delete(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(conditions): Query<Preconditions>,
-) -> Result<StatusCode, Error> {
-    engine.store.transaction(|tx| {
-        let bucket = buckets::find(tx, &place.bucket)?;
-        conditions.check(Some(&bucket))?;
-        if !store::list(tx, &place.bucket)?.is_empty() {
+fn delete(call: &Call) -> Result<Value, Error> {
+    let conditions: Preconditions = call.query()?;
+    let bucket = call.name();
+    call.engine.store.transaction(|tx| {
+        conditions.check(Some(&buckets::find(tx, bucket)?))?;
+        if !store::list(tx, bucket)?.is_empty() {
             return Err(Error::conflict(
                 "conflict",
                 "The bucket you tried to delete is not empty.",
             ));
         }
-        policies::remove(tx, &format!("projects/_/buckets/{}", place.bucket))?;
-        store::remove_uploads_to(tx, &place.bucket)?;
-        Ok(store::remove_bucket(tx, &place.bucket)?)
+        policies::remove(tx, &name(bucket))?;
+        store::remove_uploads_to(tx, bucket)?;
+        Ok(store::remove_bucket(tx, bucket)?)
     })?;
-    engine.sweep();
-    Ok(StatusCode::NO_CONTENT)
+    call.engine.sweep();
+    Ok(Value::Null)
 }

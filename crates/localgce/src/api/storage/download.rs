@@ -2,13 +2,11 @@
 
 use std::io::SeekFrom;
 use std::ops::Range;
-use std::sync::Arc;
 
 use anyhow::Context;
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE};
-use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::Value;
@@ -16,47 +14,49 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::io::ReaderStream;
 
-use super::place::Place;
-use crate::engine::Engine;
+use super::super::call::Call;
+use super::super::handler::raw;
+use super::super::method::{self, Method};
 use crate::engine::storage::{Preconditions, objects};
 use crate::error::Error;
-use crate::store::objects::Object;
+
+pub fn methods() -> Vec<Method> {
+    vec![
+        method::get(
+            "storage.objects.get",
+            "download/storage/v1/b/{bucket}/o/{object}",
+        )
+        .needs("storage.objects.get", raw(|call, _| content(call))),
+    ]
+}
 
 #[derive(Deserialize)]
-pub struct DownloadQuery {
+struct DownloadQuery {
     generation: Option<u64>,
 }
 
 /// The content, or the part of it that the client asks for.
-pub async fn download(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(query): Query<DownloadQuery>,
-    Query(conditions): Query<Preconditions>,
-    headers: HeaderMap,
-) -> Result<Response, Error> {
-    let object = engine
+pub async fn content(call: Call) -> Result<Response, Error> {
+    let query: DownloadQuery = call.query()?;
+    let conditions: Preconditions = call.query()?;
+    let (bucket, name) = (call.variable("bucket"), call.name());
+    let object = call
+        .engine
         .store
-        .transaction(|tx| objects::find(tx, &place.bucket, &place.object, query.generation))?;
+        .transaction(|tx| objects::find(tx, bucket, name, query.generation))?;
     conditions.check(Some(&object.body))?;
-    answer(&engine, &object, &headers).await
-}
-
-/// The content of an object, or the part of it that the client asks for.
-pub async fn answer(
-    engine: &Engine,
-    object: &Object,
-    headers: &HeaderMap,
-) -> Result<Response, Error> {
     let text = |field: &str| object.body[field].as_str().unwrap_or_default().to_owned();
     let size = text("size").parse().map_err(anyhow::Error::from)?;
-    let range = headers.get(RANGE).and_then(|range| range.to_str().ok());
+    let range = call
+        .headers
+        .get(RANGE)
+        .and_then(|range| range.to_str().ok());
     let (part, status) = match range.and_then(|range| parse_range(range, size)) {
         Some(part) if part.is_empty() => return Err(Error::range()),
         Some(part) => (part, StatusCode::PARTIAL_CONTENT),
         None => (0..size, StatusCode::OK),
     };
-    let path = engine.content_file(&object.file);
+    let path = call.engine.content_file(&object.file);
     let open = async || {
         let mut file = File::open(&path).await?;
         file.seek(SeekFrom::Start(part.start)).await?;

@@ -1,97 +1,99 @@
 //! Who may do what with a bucket.
 
-use std::sync::Arc;
-
-use axum::extract::{Path, Query, RawQuery, State};
-use axum::{Extension, Json};
+use axum::http::Uri;
 use rusqlite::Connection;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::body::{Body, typed};
-use super::super::grants::permits;
-use super::super::policy::{Policy, answered, of_project, replace};
-use super::place::{Answer, Place};
-use crate::engine::Caller;
-use crate::engine::Engine;
+use super::super::body::typed;
+use super::super::call::Call;
+use super::super::handler::{json, plain};
+use super::super::method::{self, Method};
+use super::super::policy::{Guarded, Policy, answered, of_project, replace};
 use crate::engine::storage::buckets;
 use crate::error::Error;
 use crate::store::{objects as store, policies, projects};
 
+/// How the names of buckets begin, as policies call them.
+pub const BUCKETS: &str = "projects/_/buckets/";
+
+pub fn methods() -> Vec<Method> {
+    vec![
+        method::get("storage.buckets.getIamPolicy", "storage/v1/b/{bucket}/iam")
+            .needs("storage.buckets.getIamPolicy", plain(get)),
+        method::put("storage.buckets.setIamPolicy", "storage/v1/b/{bucket}/iam")
+            .needs("storage.buckets.setIamPolicy", json(set)),
+        method::get(
+            "storage.buckets.testIamPermissions",
+            "storage/v1/b/{bucket}/iam/testPermissions",
+        )
+        .open(plain(test)),
+    ]
+}
+
 #[derive(Deserialize)]
-pub struct VersionQuery {
+struct VersionQuery {
     #[serde(rename = "optionsRequestedPolicyVersion", default)]
     version: u8,
 }
 
-pub async fn get(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(query): Query<VersionQuery>,
-) -> Answer {
-    let policy = engine.store.transaction(|tx| present(tx, &place))?;
-    Ok(Json(body(&place, answered(policy, query.version))))
+fn get(call: &Call, tx: &Connection) -> Result<Value, Error> {
+    let query: VersionQuery = call.query()?;
+    let bucket = present(tx, call)?;
+    Ok(body(&bucket.name, answered(bucket.own, query.version)))
 }
 
-pub async fn set(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Body(mut request): Body<Value>,
-) -> Answer {
+fn set(call: &Call, tx: &Connection, mut request: Value) -> Result<Value, Error> {
     if let Some(fields) = request.as_object_mut() {
         fields.shift_remove("resourceId");
     }
     let request: Policy = typed(request)?;
-    let policy = engine.store.transaction(|tx| {
-        let present = present(tx, &place)?;
-        let policy = replace(tx, &present, request).map_err(|error| match error.code {
-            409 => Error::condition(error.message),
-            _ => error,
-        })?;
-        policies::set(tx, &name(&place.bucket), &policy)?;
-        Ok::<_, Error>(policy)
+    let bucket = present(tx, call)?;
+    let policy = replace(tx, &bucket.own, request).map_err(|error| match error.code {
+        409 => Error::condition(error.message),
+        _ => error,
     })?;
-    Ok(Json(body(&place, answered(policy, 3))))
+    policies::set(tx, &bucket.name, &policy)?;
+    Ok(body(&bucket.name, answered(policy, 3)))
 }
 
 /// Which of the permissions in the query the caller has.
-pub async fn test(
-    State(engine): State<Arc<Engine>>,
-    Extension(caller): Extension<Caller>,
-    Path(place): Path<Place>,
-    RawQuery(query): RawQuery,
-) -> Answer {
-    let query = query.unwrap_or_default();
-    let asked = query
-        .split('&')
-        .filter_map(|term| term.strip_prefix("permissions="));
-    let held = engine.store.transaction(|tx| {
-        present(tx, &place)?;
-        let (name, policies) = (name(&place.bucket), policies_of(tx, &place.bucket)?);
-        let mut held = Vec::new();
-        for permission in asked {
-            if permits(tx, &caller, permission, &name, &policies.each_ref())? {
-                held.push(permission);
-            }
+fn test(call: &Call, tx: &Connection) -> Result<Value, Error> {
+    let bucket = present(tx, call)?;
+    let mut held = Vec::new();
+    for permission in asked(&call.uri) {
+        if bucket.permits(tx, &call.caller, permission, &bucket.name)? {
+            held.push(permission);
         }
-        Ok::<_, Error>(held)
-    })?;
-    Ok(Json(json!({
+    }
+    Ok(json!({
         "kind": "storage#testIamPermissionsResponse", "permissions": held,
-    })))
+    }))
+}
+
+fn asked(uri: &Uri) -> impl Iterator<Item = &str> {
+    let terms = uri.query().unwrap_or_default().split('&');
+    terms.filter_map(|term| term.strip_prefix("permissions="))
 }
 
 /// A bucket, as policies call it.
 pub fn name(bucket: &str) -> String {
-    format!("projects/_/buckets/{bucket}")
+    format!("{BUCKETS}{bucket}")
 }
 
-fn present(tx: &Connection, place: &Place) -> Result<Value, Error> {
-    policy(tx, &buckets::find(tx, &place.bucket)?)
+/// The bucket that a call is about, with the policies that count for it.
+fn present(tx: &Connection, call: &Call) -> Result<Guarded, Error> {
+    buckets::find(tx, call.name())?;
+    let [own, above] = policies_of(tx, call.name())?;
+    Ok(Guarded {
+        name: name(call.name()),
+        own,
+        above,
+    })
 }
 
 /// A bucket's policy: the one that somebody has set, or the one that new buckets have.
-pub fn policy(tx: &Connection, bucket: &Value) -> Result<Value, Error> {
+fn policy(tx: &Connection, bucket: &Value) -> Result<Value, Error> {
     let policy = policies::get(tx, &name(bucket["name"].as_str().unwrap_or_default()))?;
     if policy != json!({}) {
         return Ok(policy);
@@ -126,8 +128,8 @@ pub fn project_policy(tx: &Connection, reference: &str) -> Result<Value, Error> 
     }
 }
 
-fn body(place: &Place, mut policy: Value) -> Value {
+fn body(name: &str, mut policy: Value) -> Value {
     policy["kind"] = "storage#policy".into();
-    policy["resourceId"] = name(&place.bucket).into();
+    policy["resourceId"] = name.into();
     policy
 }

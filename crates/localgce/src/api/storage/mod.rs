@@ -5,67 +5,126 @@ mod access;
 mod buckets;
 mod download;
 mod fields;
-mod gate;
 mod iam;
 mod listing;
 pub(super) mod multipart;
 mod objects;
-mod place;
 mod rewrite;
 mod uploads;
 
-use std::sync::Arc;
+use axum::response::IntoResponse;
 
-use axum::Router;
-use axum::routing::{get, post};
-
-use crate::engine::Engine;
+use super::table::{Api, Table};
+use crate::catalog::services::STORAGE;
 
 pub use iam::policies_of;
 
-/// All of it, at its own three prefixes.
-pub fn router(engine: &Arc<Engine>) -> Router<Arc<Engine>> {
-    let bucket = get(buckets::get)
-        .patch(buckets::patch)
-        .put(buckets::update)
-        .delete(buckets::delete);
-    let object = get(objects::get)
-        .patch(objects::patch)
-        .put(objects::update)
-        .delete(objects::delete);
-    let upload = post(uploads::begin)
-        .put(uploads::resume)
-        .delete(uploads::cancel);
-    let routes = Router::new()
-        .route("/storage/v1/b", get(buckets::list).post(buckets::insert))
-        .route("/storage/v1/b/{bucket}", bucket)
-        .route("/storage/v1/b/{bucket}/storageLayout", get(buckets::layout))
-        .route(
-            "/storage/v1/b/{bucket}/managedFolders",
-            get(buckets::managed_folders),
-        )
-        .route("/storage/v1/b/{bucket}/iam", get(iam::get).put(iam::set))
-        .route("/storage/v1/b/{bucket}/iam/testPermissions", get(iam::test))
-        .route("/storage/v1/b/{bucket}/o", get(objects::list))
-        .route("/storage/v1/b/{bucket}/o/{object}", object)
-        .route(
-            "/storage/v1/b/{bucket}/o/{object}/compose",
-            post(rewrite::compose),
-        )
-        .route(
-            "/storage/v1/b/{bucket}/o/{object}/rewriteTo/b/{to_bucket}/o/{to_object}",
-            post(rewrite::rewrite),
-        )
-        .route(
-            "/storage/v1/b/{bucket}/o/{object}/copyTo/b/{to_bucket}/o/{to_object}",
-            post(rewrite::copy),
-        )
-        .route(
-            "/download/storage/v1/b/{bucket}/o/{object}",
-            get(download::download),
-        )
-        .route("/upload/storage/v1/b/{bucket}/o", upload.clone())
-        // Where the discovery document has resumable uploads.
-        .route("/resumable/upload/storage/v1/b/{bucket}/o", upload);
-    gate::gated(routes, engine)
+static API: Api = Api {
+    service: Some(STORAGE),
+    project: access::project,
+    resource: access::resource,
+    permit: access::permit,
+    refuse: IntoResponse::into_response,
+};
+
+/// Its methods.
+pub fn tables() -> [Table; 6] {
+    [
+        buckets::methods(),
+        iam::methods(),
+        objects::methods(),
+        download::methods(),
+        uploads::methods(),
+        rewrite::methods(),
+    ]
+    .map(|methods| Table { api: &API, methods })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tables;
+
+    #[test]
+    fn a_methods_permission() {
+        let methods: Vec<_> = tables()
+            .into_iter()
+            .flat_map(|table| table.methods)
+            .collect();
+        for (verb, path, permission, also_makes_an_object) in [
+            ("GET", "storage/v1/b", "storage.buckets.list", false),
+            ("POST", "storage/v1/b", "storage.buckets.create", false),
+            ("GET", "storage/v1/b/{bucket}", "storage.buckets.get", false),
+            (
+                "PATCH",
+                "storage/v1/b/{bucket}",
+                "storage.buckets.update",
+                false,
+            ),
+            (
+                "PUT",
+                "storage/v1/b/{bucket}/iam",
+                "storage.buckets.setIamPolicy",
+                false,
+            ),
+            (
+                "GET",
+                "storage/v1/b/{bucket}/iam/testPermissions",
+                "",
+                false,
+            ),
+            (
+                "GET",
+                "storage/v1/b/{bucket}/o",
+                "storage.objects.list",
+                false,
+            ),
+            (
+                "GET",
+                "storage/v1/b/{bucket}/o/{object}",
+                "storage.objects.get",
+                false,
+            ),
+            (
+                "GET",
+                "download/storage/v1/b/{bucket}/o/{object}",
+                "storage.objects.get",
+                false,
+            ),
+            (
+                "DELETE",
+                "storage/v1/b/{bucket}/o/{object}",
+                "storage.objects.delete",
+                false,
+            ),
+            (
+                "POST",
+                "storage/v1/b/{destinationBucket}/o/{destinationObject}/compose",
+                "storage.objects.get",
+                true,
+            ),
+            (
+                "POST",
+                "storage/v1/b/{sourceBucket}/o/{sourceObject}/rewriteTo/b/{destinationBucket}/o/{destinationObject}",
+                "storage.objects.get",
+                true,
+            ),
+            (
+                "POST",
+                "upload/storage/v1/b/{bucket}/o",
+                "storage.objects.create",
+                false,
+            ),
+            ("PUT", "upload/storage/v1/b/{bucket}/o", "", false),
+        ] {
+            let method = methods
+                .iter()
+                .find(|method| (method.verb, method.path) == (verb, path))
+                .unwrap_or_else(|| panic!("{verb} {path} is not served"));
+            assert_eq!(
+                (method.permission, method.refers.is_some()),
+                (permission, also_makes_an_object),
+                "{verb} {path}"
+            );
+        }
+    }
 }

@@ -1,17 +1,14 @@
 //! Objects made of other objects: copies and compositions.
 
-use std::sync::Arc;
-
-use axum::Json;
-use axum::extract::{Path, Query, State};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::body::Body;
+use super::super::call::Call;
+use super::super::handler::later;
+use super::super::method::{self, Method, Need};
 use super::fields::{merge, settable};
+use super::iam::name;
 use super::objects::{OWN, SETTABLE};
-use super::place::{Answer, Place};
-use crate::engine::Engine;
 use crate::engine::storage::objects::{KEPT, find};
 use crate::engine::storage::{self, New, Preconditions};
 use crate::error::Error;
@@ -19,25 +16,47 @@ use crate::error::Error;
 /// As many objects make one at most.
 const SOURCES: usize = 32;
 
-/// The variable parts of a copy's URL.
-#[derive(Deserialize)]
-pub struct Places {
-    bucket: String,
-    object: String,
-    to_bucket: String,
-    to_object: String,
+pub fn methods() -> Vec<Method> {
+    vec![
+        method::post(
+            "storage.objects.compose",
+            "storage/v1/b/{destinationBucket}/o/{destinationObject}/compose",
+        )
+        .needs("storage.objects.get", later(compose))
+        .refers(destination),
+        method::post(
+            "storage.objects.rewrite",
+            "storage/v1/b/{sourceBucket}/o/{sourceObject}/rewriteTo/b/{destinationBucket}/o/{destinationObject}",
+        )
+        .needs("storage.objects.get", later(rewrite))
+        .refers(destination),
+        method::post(
+            "storage.objects.copy",
+            "storage/v1/b/{sourceBucket}/o/{sourceObject}/copyTo/b/{destinationBucket}/o/{destinationObject}",
+        )
+        .needs("storage.objects.get", later(copy))
+        .refers(destination),
+    ]
+}
+
+/// The sources are read, and an object is made in this bucket.
+fn destination(call: &Call, _: &str, _: &Value) -> Vec<Need> {
+    vec![Need {
+        permission: "storage.objects.create".into(),
+        resource: name(call.variable("destinationBucket")),
+    }]
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct SourceQuery {
+struct SourceQuery {
     source_generation: Option<u64>,
     if_source_generation_match: Option<u64>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ComposeRequest {
+struct ComposeRequest {
     #[serde(default)]
     destination: Value,
     source_objects: Vec<SourceObject>,
@@ -60,46 +79,26 @@ struct ObjectPreconditions {
 }
 
 /// A copy whose progress the client asks for: it is done at once.
-pub async fn rewrite(
-    State(engine): State<Arc<Engine>>,
-    Path(places): Path<Places>,
-    Query(source): Query<SourceQuery>,
-    Query(conditions): Query<Preconditions>,
-    Body(metadata): Body<Value>,
-) -> Answer {
-    let body = duplicate(&engine, places, &source, conditions, metadata).await?;
-    Ok(Json(json!({
+async fn rewrite(call: Call, metadata: Value) -> Result<Value, Error> {
+    let body = copy(call, metadata).await?;
+    Ok(json!({
         "kind": "storage#rewriteResponse",
         "totalBytesRewritten": body["size"],
         "objectSize": body["size"],
         "done": true,
         "resource": body,
-    })))
+    }))
 }
 
 /// A copy.
-pub async fn copy(
-    State(engine): State<Arc<Engine>>,
-    Path(places): Path<Places>,
-    Query(source): Query<SourceQuery>,
-    Query(conditions): Query<Preconditions>,
-    Body(metadata): Body<Value>,
-) -> Answer {
-    duplicate(&engine, places, &source, conditions, metadata)
-        .await
-        .map(Json)
-}
-
-async fn duplicate(
-    engine: &Arc<Engine>,
-    places: Places,
-    query: &SourceQuery,
-    conditions: Preconditions,
-    metadata: Value,
-) -> Result<Value, Error> {
-    let source = engine
+async fn copy(call: Call, metadata: Value) -> Result<Value, Error> {
+    let query: SourceQuery = call.query()?;
+    let conditions: Preconditions = call.query()?;
+    let [bucket, object] = ["sourceBucket", "sourceObject"].map(|name| call.variable(name));
+    let source = call
+        .engine
         .store
-        .transaction(|tx| find(tx, &places.bucket, &places.object, query.source_generation))?;
+        .transaction(|tx| find(tx, bucket, object, query.source_generation))?;
     Preconditions::generation(query.if_source_generation_match).check(Some(&source.body))?;
     let mut described = json!({});
     for field in KEPT.iter().chain(&["contentType"]) {
@@ -109,21 +108,18 @@ async fn duplicate(
     }
     merge(&mut described, settable(metadata, &SETTABLE, &OWN)?);
     let new = New {
-        bucket: places.to_bucket,
-        name: places.to_object,
+        bucket: call.variable("destinationBucket").to_owned(),
+        name: call.variable("destinationObject").to_owned(),
         metadata: described,
         conditions,
     };
-    storage::copy(engine, &source, new).await
+    storage::copy(&call.engine, &source, new).await
 }
 
 /// One object of several, one behind the other.
-pub async fn compose(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(conditions): Query<Preconditions>,
-    Body(request): Body<ComposeRequest>,
-) -> Answer {
+async fn compose(call: Call, request: ComposeRequest) -> Result<Value, Error> {
+    let conditions: Preconditions = call.query()?;
+    let bucket = call.variable("destinationBucket");
     if request.source_objects.is_empty() || request.source_objects.len() > SOURCES {
         return Err(Error::invalid(format!(
             "The number of source components provided ({}) is not between 1 and {SOURCES}.",
@@ -133,9 +129,10 @@ pub async fn compose(
     let mut sources = Vec::new();
     for source in &request.source_objects {
         let generation = source.generation.map(|number| number.0);
-        let object = engine
+        let object = call
+            .engine
             .store
-            .transaction(|tx| find(tx, &place.bucket, &source.name, generation))?;
+            .transaction(|tx| find(tx, bucket, &source.name, generation))?;
         let wanted = source
             .object_preconditions
             .as_ref()
@@ -154,14 +151,12 @@ pub async fn compose(
     }
     let new = New {
         metadata: Value::Object(metadata),
-        bucket: place.bucket,
-        name: place.object,
+        bucket: bucket.to_owned(),
+        name: call.variable("destinationObject").to_owned(),
         conditions,
     };
     let spent = request.source_objects.iter();
     let spent = spent.filter(|_| request.delete_source_objects);
     let spent: Vec<_> = spent.map(|source| source.name.as_str()).collect();
-    storage::compose(&engine, &sources, new, &spent)
-        .await
-        .map(Json)
+    storage::compose(&call.engine, &sources, new, &spent).await
 }
