@@ -8,7 +8,7 @@ macro_rules! recipe {
     };
 }
 
-/// The recipes within this program, so that a binary alone is enough.
+/// The recipes that are built into this program, so that the binary is enough.
 const RECIPES: &[(&str, Table)] = &[
     recipe!("clawdbot": "recipe.yaml", "Containerfile.tera"),
     recipe!("openclaw": "recipe.yaml", "Containerfile.tera"),
