@@ -1,4 +1,4 @@
-//! This machine, as the offline builder needs it.
+//! Whether this machine has what the offline builder needs.
 
 use super::Finding;
 
@@ -19,7 +19,7 @@ const TOOLS: [(&str, &str); 9] = [
 
 pub(super) struct Seen {
     root: bool,
-    /// Packages whose programs are not there.
+    /// Packages whose programs are missing.
     missing: Vec<&'static str>,
 }
 

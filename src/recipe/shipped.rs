@@ -2,7 +2,7 @@ use super::Files;
 
 type Table = &'static [(&'static str, &'static str)];
 
-/// The recipes within this program, so that a binary alone is enough.
+/// The recipes that are built into this program, so that the binary is enough.
 const RECIPES: &[(&str, Table)] = &[
     (
         "clawdbot",

@@ -1,4 +1,4 @@
-//! Gateway releases: their versions and the order upstream gives them.
+//! Gateway releases: their versions, in upstream's order.
 
 mod npm;
 mod version;

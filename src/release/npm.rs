@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-/// npm's own variable for another registry, and the public one.
+/// npm's own environment variable for another registry, and the public registry.
 const REGISTRY_VARIABLE: &str = "npm_config_registry";
 const REGISTRY: &str = "https://registry.npmjs.org";
 
@@ -23,7 +23,7 @@ pub struct Package {
     pub dist: Dist,
 }
 
-/// Where a tarball is, and what it must be.
+/// Where a tarball is, and its digest.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Dist {
     /// URL of the tarball.
@@ -48,7 +48,7 @@ impl Registry {
         }
     }
 
-    /// The newest version of `name` that `wanted` covers: `22`, `22.12` or `22.12.0`.
+    /// The newest version of `name` that `wanted` covers, which is like `22`, `22.12` or `22.12.0`.
     pub async fn resolve(&self, name: &str, wanted: &str) -> Result<Package> {
         if wanted.split('.').count() == 3 {
             return self.get(&format!("{name}/{wanted}")).await;
@@ -81,7 +81,7 @@ impl Registry {
     }
 }
 
-/// A plain `1.2.3`; pre-releases are nobody's newest.
+/// A plain `1.2.3`: a pre-release is never the newest.
 fn numbers(version: &str) -> Option<[u64; 3]> {
     let parts: Vec<u64> = version
         .split('.')

@@ -11,7 +11,7 @@ use super::{Base, Files, Gateway, Ports, Recipe, Verify, environment};
 use crate::document::{Cursor, Fields, Value};
 use crate::names::EnvName;
 
-/// The schema that this version reads.
+/// The version of the schema that this program reads.
 const SCHEMA: u64 = 1;
 
 const KEYS: [&str; 13] = [

@@ -1,4 +1,4 @@
-//! What is put into the gateway's container.
+//! What goes into the gateway's container.
 
 use std::collections::BTreeMap;
 
@@ -42,7 +42,7 @@ pub(super) fn release(at: &Cursor) -> Option<Release> {
     })
 }
 
-/// What gateways and their skills expect of the system around them.
+/// Packages that gateways and their skills expect.
 const PACKAGES: [&str; 5] = ["ca-certificates", "curl", "git", "jq", "procps"];
 
 pub(super) fn container(at: &Cursor, files: &Files) -> Option<Container> {
