@@ -19,8 +19,9 @@ const OUTPUT_ONLY: [&str; 4] = ["kind", "id", "creationTimestamp", "selfLink"];
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Firewall {
-    #[serde(default)]
-    pub name: String,
+    // The key has it.
+    #[serde(default, rename = "name")]
+    pub _name: String,
     description: Option<String>,
     network: Option<String>,
     priority: Option<u16>,

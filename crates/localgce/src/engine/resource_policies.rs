@@ -21,8 +21,9 @@ use crate::store::resources;
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ResourcePolicy {
-    #[serde(default)]
-    pub name: String,
+    // The key has it.
+    #[serde(default, rename = "name")]
+    pub _name: String,
     description: Option<String>,
     #[serde(rename = "region")]
     _region: Option<String>,

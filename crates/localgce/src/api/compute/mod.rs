@@ -15,6 +15,7 @@ mod instance_templates;
 mod instances;
 mod labels;
 mod machine_types;
+mod needs;
 mod networks;
 mod one;
 mod operations;
@@ -45,8 +46,19 @@ static API: Api = Api {
 };
 
 /// Its methods: one line for each resource.
-pub fn tables() -> [Table; 1] {
-    [operations::methods()].map(|methods| Table { api: &API, methods })
+pub fn tables() -> impl Iterator<Item = Table> {
+    [
+        disks::methods(),
+        firewalls::methods(),
+        images::methods(),
+        networks::methods(),
+        operations::methods(),
+        resource_policies::methods(),
+        snapshots::methods(),
+        subnetworks::methods(),
+    ]
+    .into_iter()
+    .map(|methods| Table { api: &API, methods })
 }
 
 /// What is below `projects/{project}`.
@@ -54,18 +66,11 @@ pub fn router(engine: &Arc<Engine>) -> Router<Arc<Engine>> {
     let routes = Router::new()
         .merge(places::router())
         .merge(machine_types::router())
-        .merge(networks::router())
-        .merge(subnetworks::router())
-        .merge(images::router())
         .merge(instances::router())
         .merge(guest_attributes::router())
         .merge(serial_port::router())
         .merge(instance_templates::router())
         .merge(groups::router())
-        .merge(group_managers::router())
-        .merge(disks::router())
-        .merge(snapshots::router())
-        .merge(resource_policies::router())
-        .merge(firewalls::router());
+        .merge(group_managers::router());
     access::checked(routes, engine)
 }

@@ -45,9 +45,3 @@ pub fn delete_of(
         },
     )
 }
-
-/// Of a resource that nothing can hold.
-#[allow(clippy::unnecessary_wraps)] // as the others
-pub fn never(_: &Connection, _: &Key, _: &Value) -> Result<(), Error> {
-    Ok(())
-}

@@ -30,8 +30,9 @@ const LARGEST: u64 = 65536;
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Disk {
-    #[serde(default)]
-    pub name: String,
+    // The key has it.
+    #[serde(default, rename = "name")]
+    pub _name: String,
     pub description: Option<String>,
     pub size_gb: Option<Int64>,
     #[serde(rename = "type")]

@@ -11,8 +11,9 @@ use crate::json::EncryptionKey;
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Image {
-    #[serde(default)]
-    pub name: String,
+    // The key has it.
+    #[serde(default, rename = "name")]
+    pub _name: String,
     pub description: Option<String>,
     pub family: Option<String>,
     pub labels: Option<Labels>,

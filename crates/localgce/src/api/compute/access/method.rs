@@ -5,7 +5,7 @@ use axum::http::Method;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::needs::Needs;
+use crate::api::compute::needs::Needs;
 use crate::api::method::Need;
 
 /// What a query refers to.

@@ -1,7 +1,6 @@
 //! Refuses callers who have not what a request needs.
 
 mod method;
-mod needs;
 
 use std::sync::Arc;
 
@@ -13,6 +12,7 @@ use axum::{Extension, Router};
 use rusqlite::Connection;
 use serde_json::Value;
 
+use super::needs::{ACT_AS, is_shaped};
 use crate::api::body::{LIMIT, measure};
 use crate::api::call::Call;
 use crate::api::grants::permits;
@@ -24,7 +24,6 @@ use crate::engine::{Caller, Engine};
 use crate::error::Error;
 use crate::store::{accounts, policies};
 use method::{References, needed};
-pub use needs::{ACT_AS, is_shaped};
 
 /// What everybody may do with public images.
 const PUBLIC: [&str; 4] = [
