@@ -167,7 +167,7 @@ fn delete(call: &Call, tx: &Connection) -> Result<Value, Error> {
 
 /// `enable` or `disable`.
 fn switch(disabled: bool) -> Handler {
-    plain(move |call, tx| {
+    json(move |call, tx, _: Value| {
         let mut account = account(tx, call)?;
         if let Some(fields) = account.as_object_mut() {
             fields.shift_remove("disabled");

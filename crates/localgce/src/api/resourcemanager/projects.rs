@@ -52,7 +52,7 @@ pub fn methods() -> Vec<Method> {
         )
         .needs(
             "resourcemanager.projects.undelete",
-            plain(|call, tx| undelete(tx, project(tx, call)?)),
+            json(|call, tx, _: Value| undelete(tx, project(tx, call)?)),
         ),
         method::post(
             "cloudresourcemanager.projects.getIamPolicy",

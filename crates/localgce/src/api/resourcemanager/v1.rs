@@ -42,12 +42,12 @@ pub fn methods() -> Vec<Method> {
             "cloudresourcemanager.projects.undelete",
             "v1/projects/{projectsId}:undelete",
         )
-        .needs("resourcemanager.projects.undelete", plain(undelete)),
+        .needs("resourcemanager.projects.undelete", json(undelete)),
         method::post(
             "cloudresourcemanager.projects.getAncestry",
             "v1/projects/{projectsId}:getAncestry",
         )
-        .needs("resourcemanager.projects.get", plain(ancestry)),
+        .needs("resourcemanager.projects.get", json(ancestry)),
         method::post(
             "cloudresourcemanager.projects.getIamPolicy",
             "v1/projects/{projectsId}:getIamPolicy",
@@ -150,12 +150,12 @@ fn delete(call: &Call, tx: &Connection) -> Result<Value, Error> {
     Ok(json!({}))
 }
 
-fn undelete(call: &Call, tx: &Connection) -> Result<Value, Error> {
+fn undelete(call: &Call, tx: &Connection, _: Value) -> Result<Value, Error> {
     projects::undelete(tx, project(tx, call)?)?;
     Ok(json!({}))
 }
 
-fn ancestry(call: &Call, tx: &Connection) -> Result<Value, Error> {
+fn ancestry(call: &Call, tx: &Connection, _: Value) -> Result<Value, Error> {
     let id = json!({"type": "project", "id": project(tx, call)?.id});
     Ok(json!({"ancestor": [{"resourceId": id}]}))
 }
