@@ -50,6 +50,12 @@ impl Call {
         }
     }
 
+    /// The zone in the path.
+    pub fn zone(&self) -> Result<&str, Error> {
+        self.scope()?;
+        Ok(self.variable("zone"))
+    }
+
     /// The resource in the path; of a collection, the one that is to be, by its name in the body.
     pub fn key(&self, kind: Kind) -> Result<Key, Error> {
         match self.resource() {

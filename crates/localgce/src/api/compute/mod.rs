@@ -50,10 +50,18 @@ pub fn tables() -> impl Iterator<Item = Table> {
     [
         disks::methods(),
         firewalls::methods(),
+        group_managers::methods(),
+        groups::methods(),
+        guest_attributes::methods(),
         images::methods(),
+        instance_templates::methods(),
+        instances::methods(),
+        machine_types::methods(),
         networks::methods(),
         operations::methods(),
+        places::methods(),
         resource_policies::methods(),
+        serial_port::methods(),
         snapshots::methods(),
         subnetworks::methods(),
     ]
@@ -64,13 +72,5 @@ pub fn tables() -> impl Iterator<Item = Table> {
 /// What is below `projects/{project}`.
 pub fn router(engine: &Arc<Engine>) -> Router<Arc<Engine>> {
     let routes = Router::new()
-        .merge(places::router())
-        .merge(machine_types::router())
-        .merge(instances::router())
-        .merge(guest_attributes::router())
-        .merge(serial_port::router())
-        .merge(instance_templates::router())
-        .merge(groups::router())
-        .merge(group_managers::router());
     access::checked(routes, engine)
 }
