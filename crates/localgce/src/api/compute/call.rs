@@ -58,13 +58,11 @@ impl Call {
 
     /// The resource in the path; of a collection, the one that is to be, by its name in the body.
     pub fn key(&self, kind: Kind) -> Result<Key, Error> {
-        match self.resource() {
-            Some(name) => self.new_key(kind, name),
-            None => {
-                let body = self.unchecked_body();
-                self.new_key(kind, body["name"].as_str().unwrap_or_default())
-            }
+        if let Some(name) = self.resource() {
+            return self.new_key(kind, name);
         }
+        let body = self.unchecked_body();
+        self.new_key(kind, body["name"].as_str().unwrap_or_default())
     }
 
     /// A resource in the place in the path.
