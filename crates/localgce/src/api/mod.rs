@@ -36,7 +36,7 @@ use axum::response::IntoResponse;
 use axum::routing::post;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::catalog::services::{COMPUTE, IAM};
+use crate::catalog::services::IAM;
 use crate::engine::Engine;
 use crate::error::Error;
 use gate::gated;
@@ -55,10 +55,6 @@ pub fn router(engine: &Arc<Engine>) -> Router {
         .merge(gated(iam::project_router(), engine, IAM))
         .merge(serviceusage::router());
     let rest = Router::new()
-        .nest(
-            "/compute/v1/projects/{project}",
-            gated(compute::router(engine), engine, COMPUTE),
-        )
         .route(
             "/batch/compute/v1",
             post(compute::batch).layer(DefaultBodyLimit::max(compute::BATCH_LIMIT)),

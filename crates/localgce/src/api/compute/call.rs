@@ -1,6 +1,5 @@
 //! What a call of Compute Engine is about.
 
-use super::place::Place;
 use crate::api::call::Call;
 use crate::catalog;
 use crate::error::Error;
@@ -10,18 +9,6 @@ use crate::key::{Key, Kind, Scope};
 const PLACES: [&str; 3] = ["project", "region", "zone"];
 
 impl Call {
-    /// The place in the path.
-    #[allow(dead_code)] // until all resources are in the table
-    pub fn place(&self) -> Place {
-        let text = |name| Some(self.variable(name)).filter(|text| !text.is_empty());
-        Place {
-            project: self.project().to_owned(),
-            region: text("region").map(str::to_owned),
-            zone: text("zone").map(str::to_owned),
-            name: self.resource().map(str::to_owned),
-        }
-    }
-
     /// The name of the resource in the path, if the path has one.
     pub fn resource(&self) -> Option<&str> {
         let (variable, value) = self.variables.last()?;

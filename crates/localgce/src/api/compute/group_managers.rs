@@ -4,9 +4,9 @@ use rusqlite::Connection;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::needs::Needs;
 use super::collections::listing;
 use super::handlers::{aggregated_list, get, list, mutate};
+use super::needs::Needs;
 use crate::api::call::{Call, Nothing};
 use crate::api::handler::plain;
 use crate::api::list::ListQuery;
@@ -19,17 +19,73 @@ use crate::key::{Key, Kind};
 /// The methods of managed groups.
 pub fn methods() -> Vec<Method> {
     vec![
-        method::get("compute.instanceGroupManagers.aggregatedList", "compute/v1/projects/{project}/aggregated/instanceGroupManagers").needs("compute.instanceGroupManagers.list", aggregated_list(Kind::InstanceGroupManager)),
-        method::get("compute.instanceGroupManagers.list", "compute/v1/projects/{project}/zones/{zone}/instanceGroupManagers").needs("compute.instanceGroupManagers.list", list(Kind::InstanceGroupManager)),
-        method::post("compute.instanceGroupManagers.insert", "compute/v1/projects/{project}/zones/{zone}/instanceGroupManagers").needs("compute.instanceGroupManagers.create", mutate("insert", Kind::InstanceGroupManager, create)).refers(template),
-        method::get("compute.instanceGroupManagers.get", "compute/v1/projects/{project}/zones/{zone}/instanceGroupManagers/{instanceGroupManager}").needs("compute.instanceGroupManagers.get", get(Kind::InstanceGroupManager)),
-        method::delete("compute.instanceGroupManagers.delete", "compute/v1/projects/{project}/zones/{zone}/instanceGroupManagers/{instanceGroupManager}").needs("compute.instanceGroupManagers.delete", mutate("delete", Kind::InstanceGroupManager, delete)),
-        method::post("compute.instanceGroupManagers.resize", "compute/v1/projects/{project}/zones/{zone}/instanceGroupManagers/{instanceGroupManager}/resize").needs("compute.instanceGroupManagers.update", mutate("resize", Kind::InstanceGroupManager, resize)),
-        method::post("compute.instanceGroupManagers.listManagedInstances", "compute/v1/projects/{project}/zones/{zone}/instanceGroupManagers/{instanceGroupManager}/listManagedInstances").needs("compute.instanceGroupManagers.list", plain(list_managed)),
-        method::post("compute.instanceGroupManagers.recreateInstances", "compute/v1/projects/{project}/zones/{zone}/instanceGroupManagers/{instanceGroupManager}/recreateInstances").needs("compute.instanceGroupManagers.update", mutate("recreateInstances", Kind::InstanceGroupManager, recreate)),
-        method::post("compute.instanceGroupManagers.deleteInstances", "compute/v1/projects/{project}/zones/{zone}/instanceGroupManagers/{instanceGroupManager}/deleteInstances").needs("compute.instanceGroupManagers.update", mutate("deleteInstances", Kind::InstanceGroupManager, delete_instances)),
+        method::get(
+            "compute.instanceGroupManagers.aggregatedList",
+            "compute/v1/projects/{project}/aggregated/instanceGroupManagers",
+        )
+        .needs("compute.instanceGroupManagers.list", aggregated_list(Kind::InstanceGroupManager)),
+        method::get(
+            "compute.instanceGroupManagers.list",
+            "compute/v1/projects/{project}/zones/{zone}/instanceGroupManagers",
+        )
+        .needs("compute.instanceGroupManagers.list", list(Kind::InstanceGroupManager)),
+        method::post(
+            "compute.instanceGroupManagers.insert",
+            "compute/v1/projects/{project}/zones/{zone}/instanceGroupManagers",
+        )
+        .needs(
+            "compute.instanceGroupManagers.create",
+            mutate("insert", Kind::InstanceGroupManager, create),
+        )
+        .refers(template),
+        method::get(
+            "compute.instanceGroupManagers.get",
+            "compute/v1/projects/{project}/zones/{zone}/instanceGroupManagers/{instanceGroupManager}",
+        )
+        .needs("compute.instanceGroupManagers.get", get(Kind::InstanceGroupManager)),
+        method::delete(
+            "compute.instanceGroupManagers.delete",
+            "compute/v1/projects/{project}/zones/{zone}/instanceGroupManagers/{instanceGroupManager}",
+        )
+        .needs(
+            "compute.instanceGroupManagers.delete",
+            mutate("delete", Kind::InstanceGroupManager, delete),
+        ),
+        method::post(
+            "compute.instanceGroupManagers.resize",
+            "compute/v1/projects/{project}/zones/{zone}/instanceGroupManagers/{instanceGroupManager}/resize",
+        )
+        .needs(
+            "compute.instanceGroupManagers.update",
+            mutate("resize", Kind::InstanceGroupManager, resize),
+        ),
+        method::post(
+            "compute.instanceGroupManagers.listManagedInstances",
+            "compute/v1/projects/{project}/zones/{zone}/instanceGroupManagers/{instanceGroupManager}/listManagedInstances",
+        )
+        .needs("compute.instanceGroupManagers.list", plain(list_managed)),
+        method::post(
+            "compute.instanceGroupManagers.recreateInstances",
+            "compute/v1/projects/{project}/zones/{zone}/instanceGroupManagers/{instanceGroupManager}/recreateInstances",
+        )
+        .needs(
+            "compute.instanceGroupManagers.update",
+            mutate("recreateInstances", Kind::InstanceGroupManager, recreate),
+        ),
+        method::post(
+            "compute.instanceGroupManagers.deleteInstances",
+            "compute/v1/projects/{project}/zones/{zone}/instanceGroupManagers/{instanceGroupManager}/deleteInstances",
+        )
+        .needs(
+            "compute.instanceGroupManagers.update",
+            mutate("deleteInstances", Kind::InstanceGroupManager, delete_instances),
+        ),
         // gcloud asks whether a group has an autoscaler; none has one here.
-        method::get("compute.autoscalers.list", "compute/v1/projects/{project}/zones/{zone}/autoscalers").needs("compute.autoscalers.list", plain(no_autoscalers)),
+        method::get(
+            "compute.autoscalers.list",
+            "compute/v1/projects/{project}/zones/{zone}/autoscalers",
+        )
+        .needs("compute.autoscalers.list", plain(no_autoscalers)),
     ]
 }
 
@@ -106,5 +162,9 @@ fn no_autoscalers(call: &Call, _: &Connection) -> Result<Value, Error> {
     let query: ListQuery = call.query()?;
     let scope = call.scope()?.path();
     let path = format!("projects/{}/{scope}/autoscalers", call.known_project()?.id);
-    Ok(listing("compute#autoscalerList", &path, query.page(Vec::new())?).0)
+    Ok(listing(
+        "compute#autoscalerList",
+        &path,
+        query.page(Vec::new())?,
+    ))
 }

@@ -18,15 +18,57 @@ use crate::key::{Key, Kind};
 /// The methods of instance groups.
 pub fn methods() -> Vec<Method> {
     vec![
-        method::get("compute.instanceGroups.aggregatedList", "compute/v1/projects/{project}/aggregated/instanceGroups").needs("compute.instanceGroups.list", aggregated_list(Kind::InstanceGroup)),
-        method::get("compute.instanceGroups.list", "compute/v1/projects/{project}/zones/{zone}/instanceGroups").needs("compute.instanceGroups.list", list(Kind::InstanceGroup)),
-        method::post("compute.instanceGroups.insert", "compute/v1/projects/{project}/zones/{zone}/instanceGroups").needs("compute.instanceGroups.create", mutate("insert", Kind::InstanceGroup, create)),
-        method::get("compute.instanceGroups.get", "compute/v1/projects/{project}/zones/{zone}/instanceGroups/{instanceGroup}").needs("compute.instanceGroups.get", get(Kind::InstanceGroup)),
-        method::delete("compute.instanceGroups.delete", "compute/v1/projects/{project}/zones/{zone}/instanceGroups/{instanceGroup}").needs("compute.instanceGroups.delete", mutate("delete", Kind::InstanceGroup, delete)),
-        method::post("compute.instanceGroups.listInstances", "compute/v1/projects/{project}/zones/{zone}/instanceGroups/{instanceGroup}/listInstances").needs("compute.instanceGroups.list", handler::json(list_instances)),
-        method::post("compute.instanceGroups.setNamedPorts", "compute/v1/projects/{project}/zones/{zone}/instanceGroups/{instanceGroup}/setNamedPorts").needs("compute.instanceGroups.update", mutate("setNamedPorts", Kind::InstanceGroup, set_named_ports)),
-        method::post("compute.instanceGroups.addInstances", "compute/v1/projects/{project}/zones/{zone}/instanceGroups/{instanceGroup}/addInstances").needs("compute.instanceGroups.update", mutate("addInstances", Kind::InstanceGroup, add)),
-        method::post("compute.instanceGroups.removeInstances", "compute/v1/projects/{project}/zones/{zone}/instanceGroups/{instanceGroup}/removeInstances").needs("compute.instanceGroups.update", mutate("removeInstances", Kind::InstanceGroup, remove)),
+        method::get(
+            "compute.instanceGroups.aggregatedList",
+            "compute/v1/projects/{project}/aggregated/instanceGroups",
+        )
+        .needs("compute.instanceGroups.list", aggregated_list(Kind::InstanceGroup)),
+        method::get(
+            "compute.instanceGroups.list",
+            "compute/v1/projects/{project}/zones/{zone}/instanceGroups",
+        )
+        .needs("compute.instanceGroups.list", list(Kind::InstanceGroup)),
+        method::post(
+            "compute.instanceGroups.insert",
+            "compute/v1/projects/{project}/zones/{zone}/instanceGroups",
+        )
+        .needs("compute.instanceGroups.create", mutate("insert", Kind::InstanceGroup, create)),
+        method::get(
+            "compute.instanceGroups.get",
+            "compute/v1/projects/{project}/zones/{zone}/instanceGroups/{instanceGroup}",
+        )
+        .needs("compute.instanceGroups.get", get(Kind::InstanceGroup)),
+        method::delete(
+            "compute.instanceGroups.delete",
+            "compute/v1/projects/{project}/zones/{zone}/instanceGroups/{instanceGroup}",
+        )
+        .needs("compute.instanceGroups.delete", mutate("delete", Kind::InstanceGroup, delete)),
+        method::post(
+            "compute.instanceGroups.listInstances",
+            "compute/v1/projects/{project}/zones/{zone}/instanceGroups/{instanceGroup}/listInstances",
+        )
+        .needs("compute.instanceGroups.list", handler::json(list_instances)),
+        method::post(
+            "compute.instanceGroups.setNamedPorts",
+            "compute/v1/projects/{project}/zones/{zone}/instanceGroups/{instanceGroup}/setNamedPorts",
+        )
+        .needs(
+            "compute.instanceGroups.update",
+            mutate("setNamedPorts", Kind::InstanceGroup, set_named_ports),
+        ),
+        method::post(
+            "compute.instanceGroups.addInstances",
+            "compute/v1/projects/{project}/zones/{zone}/instanceGroups/{instanceGroup}/addInstances",
+        )
+        .needs("compute.instanceGroups.update", mutate("addInstances", Kind::InstanceGroup, add)),
+        method::post(
+            "compute.instanceGroups.removeInstances",
+            "compute/v1/projects/{project}/zones/{zone}/instanceGroups/{instanceGroup}/removeInstances",
+        )
+        .needs(
+            "compute.instanceGroups.update",
+            mutate("removeInstances", Kind::InstanceGroup, remove),
+        ),
     ]
 }
 
@@ -67,7 +109,7 @@ fn list_instances(call: &Call, tx: &Connection, request: ListRequest) -> Result<
         .map(|member| json!({"instance": member["selfLink"], "status": member["status"]}));
     let path = format!("{}/listInstances", key.path());
     let page = query.page(items.collect())?;
-    Ok(listing("compute#instanceGroupsListInstances", &path, page).0)
+    Ok(listing("compute#instanceGroupsListInstances", &path, page))
 }
 
 #[derive(Deserialize)]

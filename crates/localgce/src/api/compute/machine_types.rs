@@ -40,7 +40,7 @@ fn list(call: &Call) -> Result<Value, Error> {
         .map(|machine_type| body(project, zone, machine_type));
     let page = query.page(all.collect())?;
     let parent = machine_types::parent(project, zone);
-    Ok(listing("compute#machineTypeList", &parent, page).0)
+    Ok(listing("compute#machineTypeList", &parent, page))
 }
 
 fn aggregated_list(call: &Call) -> Result<Value, Error> {
@@ -58,8 +58,7 @@ fn aggregated_list(call: &Call) -> Result<Value, Error> {
         project,
         &zones().collect::<Vec<_>>(),
         page,
-    )
-    .0)
+    ))
 }
 
 fn get(call: &Call) -> Result<Value, Error> {

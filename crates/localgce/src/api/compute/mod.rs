@@ -16,27 +16,20 @@ mod handlers;
 mod images;
 mod instance_templates;
 mod instances;
-mod labels;
 mod machine_types;
 mod needs;
 mod networks;
-mod one;
 mod operations;
-mod place;
 mod places;
 mod resource_policies;
 mod serial_port;
 mod snapshots;
 mod subnetworks;
 
-use std::sync::Arc;
-
-use axum::Router;
 use axum::response::IntoResponse;
 
 use super::table::{Api, Table, project_in_path};
 use crate::catalog::services::COMPUTE;
-use crate::engine::Engine;
 
 pub use batch::{LIMIT as BATCH_LIMIT, batch};
 
@@ -70,10 +63,4 @@ pub fn tables() -> impl Iterator<Item = Table> {
     ]
     .into_iter()
     .map(|methods| Table { api: &API, methods })
-}
-
-/// What is below `projects/{project}`.
-pub fn router(engine: &Arc<Engine>) -> Router<Arc<Engine>> {
-    let routes = Router::new()
-    access::checked(routes, engine)
 }

@@ -4,7 +4,6 @@
 use serde_json::Value;
 
 use crate::api::method::Need;
-use crate::engine::images::bucket_and_object;
 use crate::key::relative;
 
 /// To have a VM run as a service account. The account's own policy counts.
@@ -53,12 +52,6 @@ impl<'a> Needs<'a> {
         });
     }
 
-    /// Just this one.
-    pub fn only(mut self, permission: &str, resource: &str) -> Vec<Need> {
-        self.need(permission, resource);
-        self.all
-    }
-
     /// What a full or partial URL names.
     pub fn resource(&self, reference: &str) -> String {
         let path = relative(reference).trim_start_matches('/');
@@ -91,42 +84,6 @@ impl<'a> Needs<'a> {
         };
         if holds {
             self.need(permission, resource);
-        }
-    }
-
-    /// What a method's body asks for.
-    pub fn body(&mut self, collection: &str, verb: &str, own: &str, body: &Value) {
-        match (collection, verb) {
-            ("disks", "create") => {
-                self.sources(body);
-                self.given("compute.disks.setLabels", own, &body["labels"]);
-                self.policies(body);
-            }
-            ("disks", "addResourcePolicies" | "removeResourcePolicies") => self.policies(body),
-            ("disks", "createSnapshot") => {
-                let name = body["name"].as_str().unwrap_or_default();
-                let snapshot = format!("projects/{}/global/snapshots/{name}", self.project);
-                self.need("compute.snapshots.create", snapshot.clone());
-                self.given("compute.snapshots.setLabels", &snapshot, &body["labels"]);
-            }
-            ("images", "create") => {
-                self.sources(body);
-                let archive = body["rawDisk"]["source"].as_str();
-                if let Some((bucket, name)) = archive.and_then(bucket_and_object) {
-                    let object = format!("projects/_/buckets/{bucket}/objects/{name}");
-                    self.need("storage.objects.get", object);
-                }
-                self.given("compute.images.setLabels", own, &body["labels"]);
-            }
-            ("snapshots", "create") => {
-                self.field("compute.disks.createSnapshot", &body["sourceDisk"]);
-                self.given("compute.snapshots.setLabels", own, &body["labels"]);
-            }
-            ("firewalls", "create" | "update" | "delete") => match &body["network"] {
-                Value::String(network) => self.refer("compute.networks.updatePolicy", network),
-                _ => self.need("compute.networks.updatePolicy", own),
-            },
-            _ => {}
         }
     }
 

@@ -61,7 +61,7 @@ fn regions(call: &Call) -> Result<Value, Error> {
     let project = call.known_project()?;
     let path = format!("projects/{}/regions", project.id);
     let page = query.page(vec![region_body(project)])?;
-    Ok(listing("compute#regionList", &path, page).0)
+    Ok(listing("compute#regionList", &path, page))
 }
 
 fn region(call: &Call) -> Result<Value, Error> {
@@ -74,7 +74,7 @@ fn zones(call: &Call) -> Result<Value, Error> {
     let project = call.known_project()?;
     let zones = ZONES.map(|zone| zone_body(project, zone)).to_vec();
     let path = format!("projects/{}/zones", project.id);
-    Ok(listing("compute#zoneList", &path, query.page(zones)?).0)
+    Ok(listing("compute#zoneList", &path, query.page(zones)?))
 }
 
 fn zone(call: &Call) -> Result<Value, Error> {

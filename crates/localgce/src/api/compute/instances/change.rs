@@ -17,12 +17,52 @@ use crate::key::{Key, Kind};
 /// The methods by which an instance changes.
 pub fn methods() -> Vec<Method> {
     vec![
-        method::post("compute.instances.setMetadata", "compute/v1/projects/{project}/zones/{zone}/instances/{instance}/setMetadata").needs("compute.instances.setMetadata", mutate("setMetadata", Kind::Instance, set_metadata)),
-        method::post("compute.instances.setTags", "compute/v1/projects/{project}/zones/{zone}/instances/{instance}/setTags").needs("compute.instances.setTags", mutate("setTags", Kind::Instance, set_tags)),
-        method::post("compute.instances.setServiceAccount", "compute/v1/projects/{project}/zones/{zone}/instances/{instance}/setServiceAccount").needs("compute.instances.setServiceAccount", mutate("setServiceAccount", Kind::Instance, set_service_account)).refers(refers::service_account),
-        method::post("compute.instances.setMachineType", "compute/v1/projects/{project}/zones/{zone}/instances/{instance}/setMachineType").needs("compute.instances.setMachineType", mutate("setMachineType", Kind::Instance, set_machine_type)),
-        method::post("compute.instances.setScheduling", "compute/v1/projects/{project}/zones/{zone}/instances/{instance}/setScheduling").needs("compute.instances.setScheduling", mutate("setScheduling", Kind::Instance, set_scheduling)),
-        method::patch("compute.instances.updateShieldedInstanceConfig", "compute/v1/projects/{project}/zones/{zone}/instances/{instance}/updateShieldedInstanceConfig").needs("compute.instances.updateShieldedInstanceConfig", mutate("updateShieldedInstanceConfig", Kind::Instance, update_shielded_config)),
+        method::post(
+            "compute.instances.setMetadata",
+            "compute/v1/projects/{project}/zones/{zone}/instances/{instance}/setMetadata",
+        )
+        .needs(
+            "compute.instances.setMetadata",
+            mutate("setMetadata", Kind::Instance, set_metadata),
+        ),
+        method::post(
+            "compute.instances.setTags",
+            "compute/v1/projects/{project}/zones/{zone}/instances/{instance}/setTags",
+        )
+        .needs("compute.instances.setTags", mutate("setTags", Kind::Instance, set_tags)),
+        method::post(
+            "compute.instances.setServiceAccount",
+            "compute/v1/projects/{project}/zones/{zone}/instances/{instance}/setServiceAccount",
+        )
+        .needs(
+            "compute.instances.setServiceAccount",
+            mutate("setServiceAccount", Kind::Instance, set_service_account),
+        )
+        .refers(refers::service_account),
+        method::post(
+            "compute.instances.setMachineType",
+            "compute/v1/projects/{project}/zones/{zone}/instances/{instance}/setMachineType",
+        )
+        .needs(
+            "compute.instances.setMachineType",
+            mutate("setMachineType", Kind::Instance, set_machine_type),
+        ),
+        method::post(
+            "compute.instances.setScheduling",
+            "compute/v1/projects/{project}/zones/{zone}/instances/{instance}/setScheduling",
+        )
+        .needs(
+            "compute.instances.setScheduling",
+            mutate("setScheduling", Kind::Instance, set_scheduling),
+        ),
+        method::patch(
+            "compute.instances.updateShieldedInstanceConfig",
+            "compute/v1/projects/{project}/zones/{zone}/instances/{instance}/updateShieldedInstanceConfig",
+        )
+        .needs(
+            "compute.instances.updateShieldedInstanceConfig",
+            mutate("updateShieldedInstanceConfig", Kind::Instance, update_shielded_config),
+        ),
     ]
 }
 
