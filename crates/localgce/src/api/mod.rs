@@ -36,10 +36,8 @@ use axum::response::IntoResponse;
 use axum::routing::post;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::catalog::services::COMPUTE;
 use crate::engine::Engine;
 use crate::error::Error;
-use gate::gated;
 use table::Table;
 
 /// What is served: one line for each API.
@@ -56,10 +54,6 @@ fn tables() -> impl Iterator<Item = Table> {
 /// All APIs; the same on the loopback port and inside the VMs.
 pub fn router(engine: &Arc<Engine>) -> Router {
     let rest = Router::new()
-        .nest(
-            "/compute/v1/projects/{project}",
-            gated(compute::router(engine), engine, COMPUTE),
-        )
         .route(
             "/batch/compute/v1",
             post(compute::batch).layer(DefaultBodyLimit::max(compute::BATCH_LIMIT)),

@@ -4,7 +4,6 @@
 use serde_json::Value;
 
 use crate::api::method::Need;
-use crate::engine::images::bucket_and_object;
 use crate::key::relative;
 
 /// To have a VM run as a service account. The account's own policy counts.
@@ -53,14 +52,8 @@ impl<'a> Needs<'a> {
         });
     }
 
-    /// Just this one.
-    pub fn only(mut self, permission: &str, resource: &str) -> Vec<Need> {
-        self.need(permission, resource);
-        self.all
-    }
-
     /// What a full or partial URL names.
-    fn resource(&self, reference: &str) -> String {
+    pub fn resource(&self, reference: &str) -> String {
         let path = relative(reference).trim_start_matches('/');
         if path.starts_with("projects/") {
             path.to_owned()
@@ -94,50 +87,6 @@ impl<'a> Needs<'a> {
         }
     }
 
-    /// What a method's body asks for.
-    pub fn body(&mut self, collection: &str, verb: &str, own: &str, body: &Value) {
-        match (collection, verb) {
-            ("instances", "create") => self.instance(own, body),
-            ("instances", "attachDisk") => self.disk(own, 1, body),
-            ("instanceTemplates", "create") => self.accounts(&body["properties"]),
-            ("instances", "setServiceAccount") => self.act_as(&body["email"]),
-            ("disks", "create") => {
-                self.sources(body);
-                self.given("compute.disks.setLabels", own, &body["labels"]);
-                self.policies(body);
-            }
-            ("disks", "addResourcePolicies" | "removeResourcePolicies") => self.policies(body),
-            ("disks", "createSnapshot") => {
-                let name = body["name"].as_str().unwrap_or_default();
-                let snapshot = format!("projects/{}/global/snapshots/{name}", self.project);
-                self.need("compute.snapshots.create", snapshot.clone());
-                self.given("compute.snapshots.setLabels", &snapshot, &body["labels"]);
-            }
-            ("images", "create") => {
-                self.sources(body);
-                let archive = body["rawDisk"]["source"].as_str();
-                if let Some((bucket, name)) = archive.and_then(bucket_and_object) {
-                    let object = format!("projects/_/buckets/{bucket}/objects/{name}");
-                    self.need("storage.objects.get", object);
-                }
-                self.given("compute.images.setLabels", own, &body["labels"]);
-            }
-            ("snapshots", "create") => {
-                self.field("compute.disks.createSnapshot", &body["sourceDisk"]);
-                self.given("compute.snapshots.setLabels", own, &body["labels"]);
-            }
-            ("firewalls", "create" | "update" | "delete") => match &body["network"] {
-                Value::String(network) => self.refer("compute.networks.updatePolicy", network),
-                _ => self.need("compute.networks.updatePolicy", own),
-            },
-            ("instanceGroupManagers", "create") => {
-                let template = &body["instanceTemplate"];
-                self.field("compute.instanceTemplates.useReadOnly", template);
-            }
-            _ => {}
-        }
-    }
-
     /// What a disk or an image is made of.
     pub fn sources(&mut self, body: &Value) {
         self.field("compute.images.useReadOnly", &body["sourceImage"]);
@@ -149,76 +98,6 @@ impl<'a> Needs<'a> {
         for policy in body["resourcePolicies"].as_array().into_iter().flatten() {
             self.field("compute.resourcePolicies.use", policy);
         }
-    }
-
-    /// A disk of an instance: one that is there, or a new one.
-    pub fn disk(&mut self, instance: &str, index: usize, disk: &Value) {
-        if !disk["source"].is_null() {
-            let permission = match disk["mode"].as_str() {
-                Some("READ_ONLY") => "compute.disks.useReadOnly",
-                _ => "compute.disks.use",
-            };
-            return self.field(permission, &disk["source"]);
-        }
-        let params = &disk["initializeParams"];
-        let (zone, vm) = instance.split_once("/instances/").unwrap_or_default();
-        let name = match (params["diskName"].as_str(), index) {
-            (Some(name), _) => name.to_owned(),
-            (None, 0) => vm.to_owned(),
-            (None, index) => format!("{vm}-{index}"),
-        };
-        let disk = format!("{zone}/disks/{name}");
-        self.need("compute.disks.create", disk.clone());
-        self.sources(params);
-        self.given("compute.disks.setLabels", &disk, &params["labels"]);
-        self.policies(params);
-    }
-
-    /// The accounts that an instance runs as.
-    pub fn accounts(&mut self, instance: &Value) {
-        let accounts = instance["serviceAccounts"].as_array();
-        for account in accounts.into_iter().flatten() {
-            self.act_as(&account["email"]);
-        }
-    }
-
-    pub fn act_as(&mut self, email: &Value) {
-        let email = email.as_str().unwrap_or("default");
-        let account = format!("projects/{}/serviceAccounts/{email}", self.project);
-        self.need(ACT_AS, account);
-    }
-
-    pub fn instance(&mut self, own: &str, body: &Value) {
-        let disks = body["disks"].as_array().into_iter().flatten();
-        for (index, disk) in disks.enumerate() {
-            self.disk(own, index, disk);
-        }
-        for interface in body["networkInterfaces"].as_array().into_iter().flatten() {
-            let subnetwork = self.subnetwork(own, interface);
-            self.need("compute.subnetworks.use", subnetwork.clone());
-            let external = &interface["accessConfigs"];
-            self.given("compute.subnetworks.useExternalIp", &subnetwork, external);
-        }
-        let metadata = &body["metadata"]["items"];
-        self.given("compute.instances.setLabels", own, &body["labels"]);
-        self.given("compute.instances.setMetadata", own, metadata);
-        self.given("compute.instances.setTags", own, &body["tags"]["items"]);
-        self.policies(body);
-        let accounts = &body["serviceAccounts"];
-        self.given("compute.instances.setServiceAccount", own, accounts);
-        self.accounts(body);
-    }
-
-    /// The one that an interface names, or its network's in the region.
-    fn subnetwork(&self, instance: &str, interface: &Value) -> String {
-        let text = |field: &str| interface[field].as_str().unwrap_or_default();
-        if !text("subnetwork").is_empty() {
-            return self.resource(text("subnetwork"));
-        }
-        let zone = instance.split('/').nth(3).unwrap_or_default();
-        let region = zone.rsplit_once('-').map_or(zone, |(region, _)| region);
-        let network = text("network").rsplit('/').next().unwrap_or_default();
-        self.resource(&format!("regions/{region}/subnetworks/{network}"))
     }
 }
 

@@ -30,7 +30,7 @@ fn list(call: &Call) -> Result<Value, Error> {
     let project = call.known_project()?.id;
     let page = query.page(vec![body(project)?])?;
     let path = format!("projects/{project}/global/networks");
-    Ok(listing("compute#networkList", &path, page).0)
+    Ok(listing("compute#networkList", &path, page))
 }
 
 fn get(call: &Call) -> Result<Value, Error> {

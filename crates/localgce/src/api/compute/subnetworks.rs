@@ -38,7 +38,7 @@ fn list(call: &Call) -> Result<Value, Error> {
     let (project, scope) = (call.known_project()?.id, call.scope()?);
     let page = query.page(vec![body(project)?])?;
     let path = format!("projects/{project}/{}/subnetworks", scope.path());
-    Ok(listing("compute#subnetworkList", &path, page).0)
+    Ok(listing("compute#subnetworkList", &path, page))
 }
 
 fn aggregated_list(call: &Call) -> Result<Value, Error> {
@@ -46,7 +46,13 @@ fn aggregated_list(call: &Call) -> Result<Value, Error> {
     let project = call.known_project()?.id;
     let page = query.page(vec![body(project)?])?;
     let regions = [Scope::Region(REGION.into())];
-    Ok(aggregate("compute#subnetwork", "subnetworks", project, &regions, page).0)
+    Ok(aggregate(
+        "compute#subnetwork",
+        "subnetworks",
+        project,
+        &regions,
+        page,
+    ))
 }
 
 fn get(call: &Call) -> Result<Value, Error> {
