@@ -2,8 +2,8 @@
 
 CARGO := $(shell command -v cargo || echo $(HOME)/.cargo/bin/cargo)
 CLAWBAKE := target/release/clawbake
-SCRIPTS := scripts/deps .ci/run fuzz/run fuzz/rustc $(wildcard recipes/base/*.sh recipes/base/provision/*.sh tests/start/* \
-	crates/localgce/debian-cloud/*.sh tests/e2e/*.sh tests/e2e/stand-in/provision/*.sh)
+SCRIPTS := scripts/deps .ci/run fuzz/run fuzz/rustc $(wildcard recipes/base/*.sh tests/*.sh recipes/base/provision/*.sh tests/start/* \
+	src/image/testdata/*.sh crates/localgce/debian-cloud/*.sh tests/e2e/*.sh tests/e2e/stand-in/provision/*.sh)
 
 .PHONY: up test check unit fuzz devices guest google bench e2e faults soak clean deps
 
@@ -26,12 +26,17 @@ test: test-deps check unit fuzz devices guest google bench faults soak e2e
 test-deps:
 	@scripts/deps test
 
-## check: format, lints, documentation, shell
+## check: format, lints, documentation, shell, licences and sources of dependencies, their advisories where
+##        the database of these can be fetched
 check:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --quiet
 	shellcheck $(SCRIPTS)
+	$(CARGO) deny --log-level error check licenses bans sources
+	@if $(CARGO) deny --log-level off fetch db; \
+	  then $(CARGO) deny --log-level error check --disable-fetch advisories; \
+	  else echo 'advisories were not checked: their database cannot be fetched'; fi
 
 ## unit: library tests, messages, engine without VMs
 unit:

@@ -3,12 +3,14 @@
 # npm packages, warms its caches by starting the gateway twice, and saves it as /mnt/gateway.tar. Runs
 # under nobody.sh; npm's cache is /mnt/cache.
 #
-# usage: container.sh IMAGE SCRIPTS WARM HEALTH_URL TOKEN_VARIABLE COMMAND [ARG ...]
-# SCRIPTS is none, offline or online. WARM is 1 or empty: then there are /mnt/warm.mjs and /mnt/seed, the
-# home directory of a fresh state disk.
+# usage: container.sh
+# /mnt/settings assigns image, scripts (none, offline or online), warm (1 or empty), health_url and
+# token_variable. A warm image takes /mnt/warm.mjs, /mnt/command.json, which is the gateway's command, and
+# /mnt/seed, the home directory of a fresh state disk.
+# shellcheck disable=SC2154 # the settings assign them
 set -eu
-image=$1 scripts=$2 warm=$3 url=$4 token=$5
-shift 5
+# shellcheck source=/dev/null
+. /mnt/settings
 
 certificates=/etc/ssl/certs/ca-certificates.crt
 trust=--volume=$certificates:$certificates:ro
@@ -72,8 +74,8 @@ if [ -n "$warm" ]; then
     # elsewhere it takes seconds.
     offline run --isolation=chroot --user=1000:1000 \
       --volume=/mnt/home:/home/node --volume=/mnt/warm.mjs:/run/warm.mjs:ro \
-      --env HOME=/home/node --env "$token=warm" \
-      "$container" -- node /run/warm.mjs 1800 "$url" "$@"
+      --env HOME=/home/node --env "$token_variable=warm" \
+      "$container" -- node /run/warm.mjs 1800 "$health_url" "$(cat /mnt/command.json)"
   done
 fi
 if [ -n "${container:-}" ]; then

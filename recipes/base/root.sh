@@ -1,10 +1,16 @@
 #!/bin/sh
-# Makes the root file system of a base in the ext4 partition of a raw disk, and leaves the boot
+# Partitions a raw disk, makes the root file system of a base in its ext4 partition, and leaves the boot
 # loader's parts in OUT. Runs as root under `unshare --mount`, so that the mount goes with it.
 #
-# usage: root.sh DISK OFFSET SIZE SUITE PACKAGES OUT   (OFFSET and SIZE in bytes)
+# usage: root.sh DISK OFFSET SIZE UUID SUITE PACKAGES OUT
+# OFFSET and SIZE of the root file system are in bytes, UUID is its id; OUT/partitions is for sfdisk.
 set -eu
-disk=$1 offset=$2 size=$3 suite=$4 packages=$5 out=$6
+disk=$1 offset=$2 size=$3 uuid=$4 suite=$5 packages=$6 out=$7
+
+echo "clawbake: make the partitions and the root file system"
+sfdisk --quiet "$disk" <"$out/partitions"
+mkfs.ext4 -q -F -L clawbake-root -U "$uuid" -E "offset=$offset,lazy_itable_init=1,nodiscard" \
+  "$disk" "$((size / 1024))k"
 
 # mmdebstrap's hooks are shell, and apt's configuration has quotes of its own: no path of this machine
 # is part of either.
@@ -28,6 +34,7 @@ install -D "$root/tmp/plugin/usr/libexec/docker/cli-plugins/docker-compose" "$ro
 rm -rf "$root/tmp/plugin" "$root"/tmp/docker-compose_*.deb "$root/etc/apt/sources.list.d/trixie.list"
 HOOK
 
+echo "clawbake: install $suite from Debian's archive"
 # Without a mirror, mmdebstrap takes Debian's own with its security and point-release updates.
 # No documentation in a golden image, and no fsync for each file: a half-made root is thrown away.
 mmdebstrap --mode=root --variant=minbase \

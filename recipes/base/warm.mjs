@@ -2,14 +2,15 @@
 // that took as one JSON line. Run while building, it fills the caches that the image then carries;
 // run on a finished image, it measures a warm start.
 //
-// usage: node warm.mjs TIMEOUT_SECONDS HEALTH_URL COMMAND [ARG ...]
+// usage: node warm.mjs TIMEOUT_SECONDS HEALTH_URL COMMAND   (COMMAND is a JSON list of words)
 import { spawn } from "node:child_process";
 import { readFileSync, readdirSync } from "node:fs";
 
-const [timeout, url, command, ...args] = process.argv.slice(2);
+const [timeout, url, command] = process.argv.slice(2);
+const [program, ...args] = JSON.parse(command);
 const started = performance.now();
 const seconds = () => (performance.now() - started) / 1000;
-const gateway = spawn(command, args, { stdio: ["ignore", "inherit", "inherit"] });
+const gateway = spawn(program, args, { stdio: ["ignore", "inherit", "inherit"] });
 const ended = new Promise((resolve) => gateway.on("exit", (code, signal) => resolve({ code, signal })));
 
 // Peak resident memory of the gateway and of what it started, in KiB.

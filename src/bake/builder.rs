@@ -1,7 +1,8 @@
 //! Where an image is made.
 
-/// Programs that the offline builder needs and not every Debian has.
-const PROGRAMS: [&str; 6] = [
+/// Programs that the offline builder runs, besides those of every Debian.
+const PROGRAMS: [&str; 7] = [
+    "curl",
     "mmdebstrap",
     "buildah",
     "mkfs.vfat",

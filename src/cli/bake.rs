@@ -18,19 +18,19 @@ use crate::run::Run;
 pub(super) struct Args {
     #[command(flatten)]
     deployment: DeploymentFile,
-    /// Publish an archive that `bake --no-publish` made elsewhere from the same recipe; build nothing
+    /// Publish an archive built elsewhere by `bake --no-publish`
     #[arg(long, value_name = "FILE", conflicts_with = "no_publish")]
     archive: Option<PathBuf>,
-    /// Build the archive only; publish nothing
+    /// Build the archive without publishing it
     #[arg(long, conflicts_with = "no_promote")]
     no_publish: bool,
-    /// Leave the image without a family and untested; `clawbake images promote` does the rest
+    /// Publish the image without testing and promoting it
     #[arg(long)]
     no_promote: bool,
-    /// Where to make the image
+    /// Choose where to build the image
     #[arg(long, value_enum, default_value_t = By::Auto)]
     builder: By,
-    /// Print the result as JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -38,11 +38,11 @@ pub(super) struct Args {
 /// What `--builder` takes.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum By {
-    /// Offline on Linux as root with the tools installed, else in a VM
+    /// Build offline where possible, else in a VM
     Auto,
-    /// On this machine, without a VM
+    /// Build on this machine as root
     Offline,
-    /// In an instance of the base's public image
+    /// Build in a VM of the base's public image
     Vm,
 }
 
@@ -74,9 +74,9 @@ pub(super) async fn run(args: Args) -> Result<()> {
         None => Box::pin(bake::bake(&run, args.builder.builder(), until)).await?,
     };
     if args.json {
-        outln!("{}", serde_json::to_string_pretty(&image)?);
+        outln!("{}", serde_json::to_string_pretty(&image)?)?;
     } else {
-        outln!("{}", image.name.unwrap_or_default());
+        outln!("{}", image.name.unwrap_or_default())?;
     }
     Ok(())
 }
@@ -87,9 +87,9 @@ async fn build(recipe: &Recipe, json: bool, progress: &Progress) -> Result<()> {
     let plan = Plan::resolve(recipe).await?;
     let built = Offline::new(recipe, &cache).build(&plan, progress).await?;
     if json {
-        outln!("{}", serde_json::to_string(&built)?);
+        outln!("{}", serde_json::to_string(&built)?)?;
     } else {
-        outln!("{}", built.archive.display());
+        outln!("{}", built.archive.display())?;
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use crate::paths;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Only say what would be removed
+    /// Show what would be removed
     #[arg(long)]
     dry_run: bool,
     /// Print JSON
@@ -49,10 +49,10 @@ pub(super) async fn run(args: Args) -> Result<()> {
         }));
     }
     if args.json {
-        outln!("{}", serde_json::to_string_pretty(&rows)?);
+        outln!("{}", serde_json::to_string_pretty(&rows)?)?;
     } else {
         for Row { resource, fate, .. } in &rows {
-            outln!("{resource}: {fate}");
+            outln!("{resource}: {fate}")?;
         }
     }
     for journal in &dead.unreadable {

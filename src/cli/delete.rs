@@ -12,7 +12,7 @@ use crate::run::Run;
 pub(super) struct Args {
     #[command(flatten)]
     deployment: DeploymentFile,
-    /// Delete the state disk too; it must be named, for there is no way back
+    /// Delete the state disk NAME too
     #[arg(long, value_name = "NAME")]
     state_disk: Option<String>,
 }

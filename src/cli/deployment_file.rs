@@ -7,7 +7,7 @@ use crate::deployment::{self, Deployment};
 /// The deployment's file, for every verb that needs one.
 #[derive(Debug, clap::Args)]
 pub(super) struct DeploymentFile {
-    /// The deployment
+    /// Read the deployment from FILE
     #[arg(short, long, value_name = "FILE", default_value = deployment::FILE_NAME, env = "CLAWBAKE_FILE")]
     file: PathBuf,
 }

@@ -10,7 +10,7 @@ use crate::doctor::{self, Level};
 pub(super) struct Args {
     #[command(flatten)]
     deployment: DeploymentFile,
-    /// Print JSON: a list of {level, area, message, remedy}
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -19,10 +19,10 @@ pub(super) async fn run(args: Args) -> Result<()> {
     let deployment = args.deployment.load()?;
     let findings = doctor::examine(&deployment, &terminal::progress()).await;
     if args.json {
-        outln!("{}", serde_json::to_string_pretty(&findings)?);
+        outln!("{}", serde_json::to_string_pretty(&findings)?)?;
     } else {
         for finding in &findings {
-            outln!("{finding}");
+            outln!("{finding}")?;
         }
     }
     let problems = findings.iter().filter(|it| it.level == Level::Problem);

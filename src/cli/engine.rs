@@ -9,62 +9,65 @@ use anyhow::{Context, Result, ensure};
 use clap::Subcommand;
 use localgce::{Accel, Endpoint};
 
-use super::output::{self, outln};
+use super::output::{self, errln, outln};
 use crate::image::cache::Cache;
 use crate::{engine, paths};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Start the engine, and its VMs that ran when it stopped
+    /// Start the engine and the VMs that ran when it stopped
     Start {
-        /// How guests are run
+        /// Choose how guests run
         #[arg(long, env = "CLAWBAKE_ACCEL", value_enum)]
         accel: Option<Accel>,
     },
-    /// Power its VMs off and stop it; everything is kept
+    /// Power off all VMs and stop the engine
     Stop,
-    /// Where it listens, and how it runs guests
+    /// Show the engine's address and acceleration
     Status,
-    /// Stop it and delete all that it holds: VMs, disks, images, secrets
+    /// Stop the engine and delete its VMs, disks, images and secrets
     Reset {
-        /// Really
-        #[arg(long)]
+        /// Confirm the deletion
+        #[arg(short, long)]
         yes: bool,
     },
-    /// Shell variables with which gcloud speaks to the engine: `eval "$(clawbake engine env)"`
+    /// Print shell variables that point gcloud at the engine
     Env,
-    /// Serve in the foreground
+    /// Run the engine in the foreground
     #[command(hide = true)]
     Serve {
+        /// Keep everything in DIR
         #[arg(long)]
         dir: PathBuf,
-        /// How long a guest gets to power itself off before its plug is pulled [default: 90, or 300
-        /// where guests are emulated]
+        /// Wait SECONDS for a guest to power off [default: 90, or 300 for emulated guests]
         #[arg(long, value_name = "SECONDS", env = "CLAWBAKE_POWER_OFF")]
         power_off: Option<u64>,
-        /// How guests are run
+        /// Choose how guests run
         #[arg(long, env = "CLAWBAKE_ACCEL", value_enum, default_value_t)]
         accel: Accel,
     },
     /// Join stdin and stdout to a unix socket, for QEMU
     #[command(hide = true)]
-    Connect { socket: PathBuf },
+    Connect {
+        /// Path of the socket
+        socket: PathBuf,
+    },
 }
 
 pub(super) async fn run(command: Command) -> Result<()> {
     match command {
         Command::Start { accel } => {
             let (endpoint, _) = engine::start(&paths::engine()?, accel).await?;
-            outln!("{}", endpoint.url);
+            outln!("{}", endpoint.url)?;
         }
         Command::Stop => {
             if !engine::stop(&paths::engine()?).await? {
-                eprintln!("no engine runs");
+                errln!("no engine runs");
             }
         }
         Command::Status => match Endpoint::read(&paths::engine()?)? {
-            Some(endpoint) => outln!("{}", engine::describe(&endpoint)),
-            None => outln!("no engine runs"),
+            Some(endpoint) => outln!("{}", engine::describe(&endpoint))?,
+            None => outln!("no engine runs")?,
         },
         Command::Reset { yes } => {
             let dir = paths::engine()?;
@@ -78,7 +81,7 @@ pub(super) async fn run(command: Command) -> Result<()> {
         Command::Env => {
             let (endpoint, _) = engine::ensure(&paths::engine()?).await?;
             let token = endpoint.token_file(&paths::engine()?);
-            output::document(&environment(&endpoint, &token)?);
+            output::document(&environment(&endpoint, &token)?)?;
         }
         Command::Serve {
             dir,

@@ -15,41 +15,41 @@ use crate::run::Run;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// The family's images and those that have not entered it, newest first
+    /// List images, newest first
     List {
         #[command(flatten)]
         common: Common,
     },
-    /// One image
+    /// Show an image
     Show {
-        /// The image
+        /// Image name
         #[arg(value_name = "NAME")]
         name: String,
         #[command(flatten)]
         common: Common,
     },
-    /// Test an image and put it in front of its family; also one that was rolled back
+    /// Test an image and put it in front of its family
     Promote {
-        /// The image
+        /// Image name
         #[arg(value_name = "NAME")]
         name: String,
-        /// Do without the boot test
+        /// Skip the boot test
         #[arg(long)]
         untested: bool,
         #[command(flatten)]
         change: Change,
     },
-    /// Put the image before, or another one, in front of the family again: what is newer is deprecated
+    /// Put an older image in front of the family again
     Rollback {
-        /// An image by name, instead of the one before
+        /// Choose the image NAME instead of the previous one
         #[arg(long, value_name = "NAME")]
         to: Option<String>,
         #[command(flatten)]
         change: Change,
     },
-    /// Delete old images that nothing was made from; never the one in front and the one before
+    /// Delete old, unused images
     Prune {
-        /// How many of the family are kept
+        /// Keep the newest N images of the family
         #[arg(long, value_name = "N", default_value_t = 3)]
         keep: usize,
         #[command(flatten)]
@@ -70,7 +70,7 @@ pub(super) struct Common {
 pub(super) struct Change {
     #[command(flatten)]
     common: Common,
-    /// Say what would be done, and do nothing
+    /// Show what would be done
     #[arg(long)]
     dry_run: bool,
 }
@@ -107,11 +107,11 @@ async fn list(common: &Common) -> Result<()> {
     let members = family.members().iter();
     let images: Vec<_> = members.filter_map(|member| named(&member.name)).collect();
     if common.json {
-        outln!("{}", serde_json::to_string_pretty(&images)?);
+        outln!("{}", serde_json::to_string_pretty(&images)?)?;
         return Ok(());
     }
     for image in images {
-        outln!("{}", line(image, &family));
+        outln!("{}", line(image, &family))?;
     }
     Ok(())
 }
@@ -144,7 +144,7 @@ async fn show(name: &str, common: &Common) -> Result<()> {
     let run = common.connect(Progress::silent()).await?;
     let image = run.cloud.client.images().get(name).await?;
     if common.json {
-        outln!("{}", serde_json::to_string_pretty(&image)?);
+        outln!("{}", serde_json::to_string_pretty(&image)?)?;
         return Ok(());
     }
     let family = bake::observe(&run.cloud, &run.deployment.recipe).await?;
@@ -164,10 +164,10 @@ async fn show(name: &str, common: &Common) -> Result<()> {
         ("created", image.creation_timestamp.as_deref()),
     ];
     for (key, value) in rows {
-        outln!("{key:<14} {}", value.unwrap_or("-"));
+        outln!("{key:<14} {}", value.unwrap_or("-"))?;
     }
     for (key, value) in &image.labels {
-        outln!("{:<14} {key}={value}", "label");
+        outln!("{:<14} {key}={value}", "label")?;
     }
     Ok(())
 }
@@ -223,11 +223,11 @@ async fn prune(keep: usize, change: &Change) -> Result<()> {
 /// What was done, or would be, one a line.
 fn print<T: Display + serde::Serialize>(items: &[T], json: bool) -> Result<()> {
     if json {
-        outln!("{}", serde_json::to_string_pretty(items)?);
+        outln!("{}", serde_json::to_string_pretty(items)?)?;
         return Ok(());
     }
     for item in items {
-        outln!("{item}");
+        outln!("{item}")?;
     }
     Ok(())
 }

@@ -15,10 +15,10 @@ const TEMPLATE: &str = include_str!("../../recipes/clawbake.yaml.tera");
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Where to write the deployment
+    /// Write the deployment to FILE
     #[arg(short, long, value_name = "FILE", default_value = deployment::FILE_NAME)]
     file: PathBuf,
-    /// Which shipped recipe it runs
+    /// Choose a shipped recipe
     #[arg(long, default_value = "clawdbot", value_parser = clap::builder::PossibleValuesParser::new(recipe::shipped_names()))]
     recipe: String,
 }
@@ -36,6 +36,6 @@ pub(super) fn run(args: &Args) -> Result<()> {
         .with_context(|| format!("creating {path} (an existing file is never overwritten)"))?;
     file.write_all(text.as_bytes())
         .with_context(|| format!("writing {path}"))?;
-    outln!("{path}");
+    outln!("{path}")?;
     Ok(())
 }

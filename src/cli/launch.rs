@@ -12,13 +12,13 @@ use crate::run::Run;
 pub(super) struct Args {
     #[command(flatten)]
     deployment: DeploymentFile,
-    /// An image by name, instead of the family's newest
+    /// Use the image NAME instead of the newest
     #[arg(long, value_name = "NAME")]
     image: Option<String>,
-    /// Return once the VM is made, for scripts that watch `status` themselves
+    /// Return as soon as the VM is created
     #[arg(long, conflicts_with = "minutes")]
     no_wait: bool,
-    /// Take over a state disk that another deployment, or somebody else, has filled
+    /// Take over a state disk filled by another deployment
     #[arg(long)]
     adopt_state: bool,
     #[command(flatten)]

@@ -1,6 +1,5 @@
 //! `clawbake logs`
 
-use std::io::Write;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -19,10 +18,10 @@ const GATEWAY: &str = "docker[";
 pub(super) struct Args {
     #[command(flatten)]
     deployment: DeploymentFile,
-    /// Go on as the VM prints
+    /// Keep printing new output
     #[arg(long)]
     follow: bool,
-    /// Lines of the gateway only
+    /// Print only the gateway's lines
     #[arg(long)]
     gateway: bool,
 }
@@ -43,27 +42,21 @@ pub(super) async fn run(args: Args) -> Result<()> {
         } else {
             rest.len()
         };
-        print(
-            &mut std::io::stdout().lock(),
-            &rest[..complete],
-            args.gateway,
-        )?;
+        let is_read = output::follow(&shown(&rest[..complete], args.gateway))?;
         rest.drain(..complete);
-        if !args.follow {
+        if !args.follow || !is_read {
             return Ok(());
         }
         tokio::time::sleep(POLL).await;
     }
 }
 
-fn print(to: &mut impl Write, text: &str, gateway: bool) -> std::io::Result<()> {
-    for line in text
-        .lines()
+/// A VM's lines as a terminal may have them.
+fn shown(text: &str, gateway: bool) -> String {
+    text.lines()
         .filter(|line| !gateway || line.contains(GATEWAY))
-    {
-        output::line(to, line)?;
-    }
-    to.flush()
+        .map(output::line)
+        .collect()
 }
 
 #[cfg(test)]
@@ -75,11 +68,9 @@ mod tests {
         let all: Vec<u8> = (0..=255).collect();
         let text = String::from_utf8_lossy(&all).into_owned()
             + "\r\n\x1b]0;docker[1]\x07\u{9b}2J\r\n\x1b[0;32mdocker[1]: up\x1b[0m\r\n";
-        let mut shown = Vec::new();
-        print(&mut shown, &text, false).unwrap();
-        let obeyed = |byte: &u8| byte.is_ascii_control() && !matches!(byte, b'\n' | b'\t');
-        assert_eq!(shown.iter().position(obeyed), None);
-        let shown = String::from_utf8(shown).unwrap();
+        let shown = shown(&text, false);
+        let obeyed = |byte: u8| byte.is_ascii_control() && !matches!(byte, b'\n' | b'\t');
+        assert_eq!(shown.bytes().position(obeyed), None);
         assert_eq!(shown.find('\u{9b}'), None);
         assert!(
             shown.ends_with("\\u001b]0;docker[1]\\u0007\\u009b2J\ndocker[1]: up\n"),

@@ -32,7 +32,7 @@ use crate::fleet::NotReady;
 use output::errln;
 use signal::{Interrupted, interruptible};
 
-/// Bakes gateway releases into golden Compute Engine images, and keeps VMs made from them running.
+/// Bake gateway releases into golden Compute Engine images and run VMs from them
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, after_help = EXIT_CODES)]
 pub struct Cli {
@@ -44,51 +44,51 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  done
   1  something failed; stderr says what, and what to do about it
-  2  the command line is wrong
-  3  a recipe, a deployment or user-data is wrong; each mistake has its file and line
+  2  invalid command line
+  3  invalid recipe, deployment or user-data; stderr names file and line of each mistake
   4  the cloud refused or could not be reached
-  5  the gateway did not become ready, of a VM or in an image's boot test
-  130  interrupted by Ctrl-C or SIGTERM; what the run had created is removed, or stderr says what is left
+  5  the gateway did not become ready, in a VM or in an image's boot test
+  130  interrupted by Ctrl-C or SIGTERM; the run's resources are removed, or listed on stderr
 
 Environment:
-  CLAWBAKE_REQUEST_TIMEOUT  seconds until a request without an answer is given up (120); calls are
-                            tried again for two and a half times as long";
+  CLAWBAKE_REQUEST_TIMEOUT  seconds to wait for an answer (120); failed calls are retried for
+                            two and a half times as long";
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Write a clawbake.yaml to begin with
+    /// Write a clawbake.yaml to start from
     Init(init::Args),
-    /// Prepare a project of Google's: APIs, accounts, bucket, firewall
+    /// Set up a Google Cloud project
     Setup(setup::Args),
-    /// Whether everything is there that the verbs need, and what to do where it is not
+    /// Check prerequisites and say how to fix what is missing
     Doctor(doctor::Args),
-    /// Do whatever is missing until the gateway answers: engine, secret, image, VM
+    /// Create whatever is missing until the gateway answers
     Up(up::Args),
-    /// Build an image from the recipe, boot it for a test and promote it into its family
+    /// Build an image, boot-test it and promote it into its family
     Bake(bake::Args),
-    /// Images of the recipe's family: list, promote, roll back, prune
+    /// Manage the images of the recipe's family
     #[command(subcommand)]
     Images(images::Command),
-    /// Make a VM from the family's newest image and wait until its gateway is ready
+    /// Create a VM from the newest image and wait for its gateway
     Launch(launch::Args),
-    /// What the VM is and how far its gateway got
+    /// Show the state of the VM and its gateway
     Status(status::Args),
-    /// The VM's serial output
+    /// Print the VM's serial output
     Logs(logs::Args),
-    /// The deployment's secrets in Secret Manager
+    /// Manage the deployment's secrets in Secret Manager
     #[command(subcommand)]
     Secrets(secrets::Command),
-    /// Delete the VM; the state disk stays unless it is named
+    /// Delete the VM and keep its state disk
     Delete(delete::Args),
-    /// Remove what runs left over that were killed, and nothing else
+    /// Remove resources left by killed runs
     Clean(clean::Args),
-    /// Recipes
+    /// Inspect recipes
     #[command(subcommand)]
     Recipe(recipe::Command),
-    /// cloud-init user-data
+    /// Render and check cloud-init user-data
     #[command(subcommand)]
     UserData(user_data::Command),
-    /// The local engine: Google's APIs on this machine
+    /// Manage the local engine
     #[command(subcommand)]
     Engine(engine::Command),
 }

@@ -13,7 +13,7 @@ use crate::run::Run;
 /// How long to wait for readiness.
 #[derive(Debug, clap::Args)]
 pub(super) struct Timeout {
-    /// Minutes to wait until the gateway is ready; a failure that the VM reports ends the wait at once
+    /// Wait at most MINUTES for the gateway
     #[arg(long = "timeout", value_name = "MINUTES", default_value_t = 45, value_parser = clap::value_parser!(u64).range(1..))]
     minutes: u64,
 }
@@ -58,10 +58,10 @@ pub(super) async fn announce(run: &Run) -> Result<()> {
                 .await?;
             fleet::probe(&url, &gateway.health, &token).await?;
             stage.finish(Outcome::Done, "right token accepted, wrong one refused");
-            outln!("{url}");
+            outln!("{url}")?;
         }
         Reach::Tunnel(command) => {
-            outln!("http://localhost:{}/", gateway.ports.front);
+            outln!("http://localhost:{}/", gateway.ports.front)?;
             errln!("tunnel:  {command}");
         }
     }

@@ -11,17 +11,17 @@ use crate::recipe::{self, Recipe};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Check a recipe: every mistake with its file, line and a hint
+    /// Check a recipe
     Validate {
-        /// A shipped recipe's name, a directory or a recipe.yaml
+        /// Shipped recipe, directory or recipe.yaml
         recipe: String,
     },
-    /// Print what a recipe makes: compose.yaml and image.json, as the image will hold them
+    /// Print a recipe's compose.yaml and image.json
     Show {
-        /// A shipped recipe's name, a directory or a recipe.yaml
+        /// Shipped recipe, directory or recipe.yaml
         recipe: String,
     },
-    /// Names of the shipped recipes
+    /// List the shipped recipes
     List,
 }
 
@@ -35,19 +35,19 @@ pub(super) fn run(command: Command) -> Result<()> {
                 recipe.gateway.release.version,
                 recipe.gateway.release.npm,
                 recipe.base
-            );
+            )?;
         }
         Command::Show { recipe } => {
             let recipe = load(&recipe)?;
-            outln!("# compose.yaml\n{}", recipe.compose_yaml());
+            outln!("# compose.yaml\n{}", recipe.compose_yaml())?;
             outln!(
                 "# image.json\n{}",
                 serde_json::to_string_pretty(&recipe.image_json(&recipe.family))?
-            );
+            )?;
         }
         Command::List => {
             for name in recipe::shipped_names() {
-                outln!("{name}");
+                outln!("{name}")?;
             }
         }
     }

@@ -1,13 +1,13 @@
 //! `clawbake secrets set|generate|list|show`. Values pass through stdin and stdout, never through
 //! arguments.
 
-use std::io::{IsTerminal as _, Read as _, Write as _};
+use std::io::{IsTerminal as _, Read as _, stdout};
 
 use anyhow::{Context, Result, ensure};
 use clap::Subcommand;
 
 use super::deployment_file::DeploymentFile;
-use super::output::{errln, outln};
+use super::output::{self, errln, outln};
 use crate::cloud::Cloud;
 use crate::deployment::Deployment;
 use crate::document::Refusal;
@@ -17,28 +17,28 @@ use crate::progress::Progress;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Store a new version of a secret, read from stdin to its end; one newline at the end is dropped
+    /// Store a secret's new value from stdin
     Set {
         #[command(flatten)]
         named: Named,
-        /// Store several lines, as a key has; never the gateway's token
+        /// Accept a value of several lines
         #[arg(long)]
         allow_multiline: bool,
     },
-    /// Store a random value, 64 hex digits, as a new version of a secret
+    /// Store a random value as a secret's new value
     Generate(Named),
-    /// The deployment's secrets and whether each exists; never a value
+    /// List the deployment's secrets and whether they exist
     List {
         #[command(flatten)]
         deployment: DeploymentFile,
     },
-    /// Print a secret's newest value on stdout
+    /// Print a secret's newest value
     Show(Named),
 }
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Named {
-    /// The secret's name in Secret Manager
+    /// Name in Secret Manager
     #[arg(value_parser = name)]
     name: SecretName,
     #[command(flatten)]
@@ -75,12 +75,12 @@ pub(super) async fn run(command: Command) -> Result<()> {
             fleet::check(&named.name, &value, form)?;
             let cloud = Cloud::connect(&deployment.target, &Progress::silent()).await?;
             let version = fleet::store(&cloud, &named.name, value.into()).await?;
-            stored(&cloud, &named.name, &version);
+            stored(&cloud, &named.name, &version)?;
         }
         Command::Generate(named) => {
             let cloud = connect(&named.deployment).await?;
             let version = fleet::generate(&cloud, &named.name).await?;
-            stored(&cloud, &named.name, &version);
+            stored(&cloud, &named.name, &version)?;
         }
         Command::List { deployment } => {
             let deployment = deployment.load()?;
@@ -96,16 +96,15 @@ pub(super) async fn run(command: Command) -> Result<()> {
                     "{variable:<32} {:<32} {:<8} {state}",
                     secret.name,
                     secret.version
-                );
+                )?;
             }
         }
         Command::Show(named) => {
             let cloud = connect(&named.deployment).await?;
             let value = cloud.client.secrets().access(&named.name, "latest").await?;
-            let mut stdout = std::io::stdout().lock();
-            stdout.write_all(value.expose())?;
-            if stdout.is_terminal() {
-                writeln!(stdout)?;
+            output::document(value.expose())?;
+            if stdout().is_terminal() {
+                outln!("")?;
             }
         }
     }
@@ -127,10 +126,11 @@ async fn connect(deployment: &DeploymentFile) -> Result<Cloud> {
     Cloud::connect(&deployment.load()?.target, &Progress::silent()).await
 }
 
-fn stored(cloud: &Cloud, name: &SecretName, version: &str) {
-    outln!("{name} version {version}");
+fn stored(cloud: &Cloud, name: &SecretName, version: &str) -> Result<()> {
+    outln!("{name} version {version}")?;
     errln!(
         "{} may read it; a VM takes it at its next start",
         cloud.service_account
     );
+    Ok(())
 }

@@ -13,13 +13,13 @@ use crate::setup::{self, Desired, Plan};
 pub(super) struct Args {
     #[command(flatten)]
     deployment: DeploymentFile,
-    /// Print what would be done as gcloud commands, a script for sh, and do nothing
+    /// Print gcloud commands instead of changing anything
     #[arg(long)]
     dry_run: bool,
-    /// Make the project if there is none
+    /// Create the project if it does not exist
     #[arg(long, requires = "billing_account")]
     project_create: bool,
-    /// The billing account that pays for the project, such as 012345-567890-ABCDEF
+    /// Link the project to a billing account such as 012345-567890-ABCDEF
     #[arg(long, value_name = "ACCOUNT", value_parser = billing_account)]
     billing_account: Option<String>,
 }
@@ -49,7 +49,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
     if args.dry_run {
         let (_, plan) = setup::prepare(&cloud.client, &desired).await?;
         for step in &plan.steps {
-            outln!("# {step}\n{}", step.gcloud(&desired.project));
+            outln!("# {step}\n{}", step.gcloud(&desired.project))?;
         }
         if plan.steps.is_empty() {
             errln!("nothing to do in {}", desired.project);

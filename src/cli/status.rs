@@ -24,9 +24,9 @@ pub(super) async fn run(args: Args) -> Result<()> {
     let name = &deployment.name;
     let Some(instance) = cloud.client.instances(&cloud.zone).find(name).await? else {
         if args.json {
-            outln!("{}", json!({"name": name, "status": null}));
+            outln!("{}", json!({"name": name, "status": null}))?;
         } else {
-            outln!("{name}: no VM (`clawbake up` makes one)");
+            outln!("{name}: no VM (`clawbake up` makes one)")?;
         }
         return Ok(());
     };
@@ -39,15 +39,15 @@ pub(super) async fn run(args: Args) -> Result<()> {
     if args.json {
         let document =
             json!({"name": name, "status": status, "report": report, "url": url, "tunnel": tunnel});
-        outln!("{}", serde_json::to_string_pretty(&document)?);
+        outln!("{}", serde_json::to_string_pretty(&document)?)?;
         return Ok(());
     }
-    outln!("VM       {name} {status}");
+    outln!("VM       {name} {status}")?;
     for (label, text) in rows(report.as_ref()) {
-        outln!("{label:<9}{text}");
+        outln!("{label:<9}{text}")?;
     }
     if let Some(way) = url.or(tunnel) {
-        outln!("address  {way}");
+        outln!("address  {way}")?;
     }
     Ok(())
 }
@@ -85,11 +85,10 @@ mod tests {
             at: awkward.clone(),
             reason: Some(awkward),
         };
-        let mut shown = Vec::new();
-        for (label, text) in rows(Some(&report)) {
-            output::line(&mut shown, &format!("{label:<9}{text}")).unwrap();
-        }
-        let shown = String::from_utf8(shown).unwrap();
+        let rows = rows(Some(&report)).into_iter();
+        let shown: String = rows
+            .map(|(label, text)| output::line(&format!("{label:<9}{text}")))
+            .collect();
         let bad = |c: char| c.is_control() && !matches!(c, '\n' | '\t') || c == '\u{202e}';
         assert_eq!(shown.find(bad), None);
         assert!(shown.contains("\\u001b") && shown.contains("\\u009b"));

@@ -14,7 +14,7 @@ use crate::run::Run;
 pub(super) struct Args {
     #[command(flatten)]
     deployment: DeploymentFile,
-    /// Take over a state disk that another deployment, or somebody else, has filled
+    /// Take over a state disk filled by another deployment
     #[arg(long)]
     adopt_state: bool,
     #[command(flatten)]

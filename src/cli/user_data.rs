@@ -15,16 +15,16 @@ use crate::userdata::{self, Values};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Print the cloud-config that the deployment's VM is launched with
+    /// Print the cloud-config of the deployment's VM
     Render {
         #[command(flatten)]
         deployment: DeploymentFile,
     },
-    /// Check cloud-config against cloud-init's schemas and for traps of YAML and boot order
+    /// Check a cloud-config file
     Validate {
-        /// The user-data
+        /// Cloud-config file
         file: PathBuf,
-        /// The base of the image that it is for: its cloud-init decides what is valid
+        /// Check against this base's cloud-init
         #[arg(long, default_value = "debian-13", value_parser = base)]
         base: Base,
     },
@@ -41,7 +41,7 @@ pub(super) async fn run(command: Command) -> Result<()> {
                 &cloud.secret_manager_in_guest,
             );
             let document = userdata::render(&values)?;
-            output::document(format!("{}\n", document.trim_end()).as_bytes());
+            output::document(format!("{}\n", document.trim_end()).as_bytes())?;
         }
         Command::Validate { file, base } => {
             let name = file.display().to_string();
@@ -50,7 +50,7 @@ pub(super) async fn run(command: Command) -> Result<()> {
             if !findings.is_empty() {
                 bail!(Findings(findings));
             }
-            outln!("{name}: valid");
+            outln!("{name}: valid")?;
         }
     }
     Ok(())

@@ -15,7 +15,7 @@ impl Deployment {
         Self::parse(&file, &text, dir)
     }
 
-    /// Validates a deployment's text; `file` is what findings call it, `dir` where paths begin.
+    /// Validates a deployment's text; findings call it `file`, and paths are relative to `dir`.
     pub fn parse(file: &str, text: &str, dir: &Path) -> Result<Self, Findings> {
         let document = Node::parse(file, text)?;
         let log = Log::new(file);

@@ -11,13 +11,13 @@ use crate::recipe::Recipe;
 
 pub use target::{Access, Endpoint, Gce, Identity, Target};
 
-/// What a deployment's file is called.
+/// The default name of a deployment's file.
 pub const FILE_NAME: &str = "clawbake.yaml";
 
 /// A validated deployment with its recipe.
 #[derive(Debug, Clone)]
 pub struct Deployment {
-    /// The VM's name, and the prefix of what belongs to it.
+    /// The VM's name, and the prefix of its resources' names.
     pub name: ResourceName,
     /// Which cloud.
     pub target: Target,
@@ -27,7 +27,7 @@ pub struct Deployment {
     pub machine: Machine,
     /// The state disk.
     pub state: State,
-    /// Variable in the gateway's environment: where its value is.
+    /// Secrets by the variable in the gateway's environment.
     pub secrets: BTreeMap<EnvName, Secret>,
     /// Plain variables.
     pub env: BTreeMap<EnvName, String>,
@@ -54,7 +54,7 @@ pub struct State {
 /// A daily snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshots {
-    /// UTC, on the hour, as Google's schedules begin: `04:00`.
+    /// Time in UTC, on the hour, as Google's schedules require: `04:00`.
     pub daily: String,
     /// How many days a snapshot is kept.
     pub keep: u32,
@@ -66,6 +66,6 @@ pub struct Secret {
     /// The secret's name.
     #[serde(rename = "secret")]
     pub name: SecretName,
-    /// A version's number, or `latest`.
+    /// The version's number, or `latest`.
     pub version: String,
 }

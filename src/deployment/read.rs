@@ -52,7 +52,7 @@ pub(super) fn deployment(root: &Cursor, dir: &Path, log: &Log) -> Option<Deploym
     })
 }
 
-/// A shipped recipe goes by its name; whatever holds a `/` or `.` is a path.
+/// A name is that of a shipped recipe; anything with a `/` or `.` is a path.
 fn named(at: &Cursor, dir: &Path, log: &Log) -> Option<Recipe> {
     let text = at.text()?;
     let loaded = if text.contains(['/', '.']) {

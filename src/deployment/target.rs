@@ -1,4 +1,4 @@
-//! Which cloud a deployment is for, and as whom it goes there.
+//! Which cloud a deployment is for, and with which credentials.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -17,20 +17,20 @@ pub enum Target {
     Gce(Box<Gce>),
 }
 
-/// A place on Google's cloud. What is left out has Google's default.
+/// A place on Google Cloud. What is left out has Google's default.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gce {
     /// The project's id.
     pub project: ProjectId,
     /// The zone of VM and disks.
     pub zone: Zone,
-    /// Where an image's archive is uploaded.
+    /// The bucket that image archives are uploaded to.
     pub bucket: Option<BucketName>,
     /// The VPC network's name.
     pub network: Option<ResourceName>,
     /// The subnetwork's name, in the zone's region.
     pub subnetwork: Option<ResourceName>,
-    /// The VM's identity.
+    /// The VM's service account.
     pub service_account: Option<ServiceAccount>,
     /// Whether the VM has an address of its own; without one it needs Cloud NAT.
     pub external_ip: bool,
@@ -38,36 +38,36 @@ pub struct Gce {
     pub storage_locations: Vec<String>,
     /// The Cloud KMS key of disks and images, as `projects/P/locations/L/keyRings/R/cryptoKeys/K`.
     pub kms_key: Option<String>,
-    /// Who is calling.
+    /// The caller's credentials.
     pub credentials: Access,
     /// Base URL of all APIs, with `{api}` for each one's name.
     pub endpoint: Option<Endpoint>,
 }
 
-/// Who is calling, and as whom.
+/// The caller's credentials, and the account that they impersonate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Access {
     /// Whose credentials are used.
     pub identity: Identity,
-    /// The service account that is impersonated with them.
+    /// The service account to impersonate with them.
     pub impersonate: Option<ServiceAccount>,
 }
 
-/// Where credentials are. None are in the deployment itself.
+/// Where credentials are. The deployment itself holds none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Identity {
     /// Where Google's own tools look.
     ApplicationDefault,
-    /// A file of any kind that Google issues: a key, a login, workload identity federation.
+    /// A credentials file of any kind that Google issues: a key, a login, workload identity federation.
     File(PathBuf),
     /// A file that holds an access token and nothing else.
     TokenFile(PathBuf),
-    /// A variable of the environment that holds an access token.
+    /// An environment variable that holds an access token.
     TokenEnv(EnvName),
 }
 
-/// A base URL; plain HTTP on loopback alone.
+/// A base URL; plain HTTP is for loopback only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint(String);
 
@@ -123,7 +123,7 @@ const KEYS: [&str; 11] = [
     "endpoint",
 ];
 
-/// Reads a target; paths in it begin at `dir`.
+/// Reads a target; paths in it are relative to `dir`.
 pub(super) fn read(at: &Cursor, dir: &Path) -> Option<Target> {
     if let Value::Text(text) = &at.node().value {
         if text == "local" {
@@ -167,7 +167,7 @@ pub(super) fn read(at: &Cursor, dir: &Path) -> Option<Target> {
     })))
 }
 
-/// A list, as in Google's API, which takes one location.
+/// A list as in Google's API, though it takes only one location.
 fn storage_locations(at: &Cursor) -> Vec<String> {
     let items = at.items();
     if let Some(second) = items.get(1) {
@@ -223,7 +223,7 @@ fn kms_key(at: &Cursor) -> Option<String> {
     None
 }
 
-/// The keys that say whose credentials are used; at most one of them stands.
+/// The keys that say where credentials are; at most one may be given.
 const IDENTITIES: [&str; 3] = ["file", "token_file", "token_env"];
 
 fn access(at: &Cursor, dir: &Path) -> Option<Access> {

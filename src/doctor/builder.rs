@@ -1,11 +1,12 @@
-//! This machine, as the offline builder needs it.
+//! Whether this machine has what the offline builder needs.
 
 use super::Finding;
 
 const AREA: &str = "builder";
 
 /// Programs that the offline builder runs, and the Debian package of each.
-const TOOLS: [(&str, &str); 8] = [
+const TOOLS: [(&str, &str); 9] = [
+    ("curl", "curl"),
     ("mmdebstrap", "mmdebstrap"),
     ("mkfs.ext4", "e2fsprogs"),
     ("mkfs.vfat", "dosfstools"),
@@ -18,7 +19,7 @@ const TOOLS: [(&str, &str); 8] = [
 
 pub(super) struct Seen {
     root: bool,
-    /// Packages whose programs are not there.
+    /// Packages whose programs are missing.
     missing: Vec<&'static str>,
 }
 

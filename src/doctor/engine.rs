@@ -1,4 +1,4 @@
-//! This machine, as the local engine needs it.
+//! Whether this machine has what the local engine needs.
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,13 +10,13 @@ use crate::cloud::{Cloud, Engine};
 use crate::deployment::Deployment;
 use crate::fleet;
 
-/// Room for one release's root, container, disk and archive, and a VM's disks, all of them sparse.
+/// Enough for one release's root, container, disk and archive, and for a VM's disks, all of them sparse.
 const DISK_MB: u64 = 6 * 1024;
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Seen {
     acceleration: String,
-    /// Why VMs are emulated, where KVM was wanted.
+    /// Why VMs are emulated although KVM was wanted.
     emulated: Option<String>,
     dir: PathBuf,
     free_disk_mb: u64,
@@ -73,7 +73,7 @@ pub(super) fn judge(seen: &Seen) -> Vec<Finding> {
         Finding::warning(
             "engine",
             format!("VMs are emulated, and a gateway takes minutes to be ready: {why}"),
-            "a KVM that works is ten times as fast; once it does, `clawbake engine stop` and \
+            "a working KVM is ten times as fast; once there is one, `clawbake engine stop` and \
              `clawbake engine start --accel kvm`",
         )
     };
@@ -85,7 +85,7 @@ pub(super) fn judge(seen: &Seen) -> Vec<Finding> {
                 "{} MB free below {dir}, {DISK_MB} are needed",
                 seen.free_disk_mb
             ),
-            "free some, or have $CLAWBAKE_ENGINE and $CLAWBAKE_CACHE name directories on a larger disk",
+            "free some, or set $CLAWBAKE_ENGINE and $CLAWBAKE_CACHE to directories on a larger disk",
         )
     } else {
         Finding::ok("disk", format!("{} MB free below {dir}", seen.free_disk_mb))
@@ -97,7 +97,7 @@ pub(super) fn judge(seen: &Seen) -> Vec<Finding> {
                 "{} MB available, the VM takes {}",
                 seen.free_memory_mb, seen.machine_mb
             ),
-            "stop something, or take a smaller machine type",
+            "stop something, or use a smaller machine type",
         )
     } else {
         Finding::ok("memory", format!("{} MB available", seen.free_memory_mb))

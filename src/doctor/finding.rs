@@ -10,20 +10,20 @@ pub enum Level {
     Ok,
     /// Some verb will not work, or not well.
     Warning,
-    /// Nothing will work until it is mended.
+    /// Nothing will work until it is fixed.
     Problem,
 }
 
-/// One thing that was looked at.
+/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// How bad it is.
     pub level: Level,
-    /// What was looked at.
+    /// What was checked.
     pub area: &'static str,
     /// What was found.
     pub message: String,
-    /// What to do about it, a command where that is possible; none where nothing has to be done.
+    /// What to do about it, as a command if possible; none if nothing has to be done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
 }
@@ -61,7 +61,7 @@ impl Finding {
         }
     }
 
-    /// What could not be looked at, and why.
+    /// A check that could not be made, and why.
     pub(super) fn failed(area: &'static str, error: &anyhow::Error) -> Self {
         let hint = error
             .chain()

@@ -8,18 +8,18 @@ use crate::cloud::Cloud;
 use crate::deployment::Deployment;
 use crate::setup::{self, Desired, Observed, permissions};
 
-/// What a project has, beyond what it is set up with.
+/// What a project has, beyond what `setup` looks at.
 #[derive(Debug, Clone)]
 pub(super) struct Seen {
     pub desired: Desired,
     pub observed: Observed,
-    /// Permissions of all verbs that the caller has; none if that could not be asked.
+    /// Which of all verbs' permissions the caller has; none if that could not be found out.
     pub granted: Option<Vec<String>>,
     /// Versions of the secrets that exist.
     pub versions: BTreeMap<String, Vec<SecretVersion>>,
-    /// Version that the deployment asks for, by the secret's name.
+    /// The version that the deployment wants, by the secret's name.
     pub wanted: BTreeMap<String, String>,
-    /// Quotas of the region, and what the VM will take of them.
+    /// Quotas of the region, and what the VM will use of them.
     pub quotas: Option<(Vec<Quota>, Needs)>,
     pub family: String,
     /// Name of the family's newest image.
@@ -32,7 +32,7 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// Whether an API can be asked.
+    /// Whether an API can be called.
     pub fn serves(&self, api: &str) -> bool {
         let Observed {
             services, billing, ..
@@ -84,7 +84,7 @@ pub(super) async fn look(deployment: &Deployment, cloud: &Cloud) -> Result<Seen>
             disk_gb: machine.boot_disk_gb + deployment.state.disk_gb,
             address: cloud.external_ip,
         };
-        // What runs already is in the quotas' usage.
+        // A VM that exists is counted in the quotas' usage.
         let needs = if exists.is_some() {
             Needs::default()
         } else {

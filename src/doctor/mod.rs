@@ -1,4 +1,4 @@
-//! Whether everything is there that the verbs need. Looking is one thing; judging what was seen is
+//! Checks whether everything is there that the verbs need. Looking does I/O; judging what was seen is
 //! pure, and gives each finding its remedy.
 
 mod builder;
@@ -14,7 +14,7 @@ use crate::progress::Progress;
 
 pub use finding::{Finding, Level};
 
-/// Examines a deployment's target and this machine. What cannot be looked at is a finding too.
+/// Checks a deployment's target and this machine. A check that cannot be made is a finding too.
 pub async fn examine(deployment: &Deployment, progress: &Progress) -> Vec<Finding> {
     let mut findings = match Cloud::connect(&deployment.target, progress).await {
         Err(error) => vec![Finding::failed("credentials", &error)],

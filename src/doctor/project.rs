@@ -1,4 +1,4 @@
-//! A project of Google's, judged from what was seen of it.
+//! Judges what was seen of a Google project.
 
 use super::look::Seen;
 use super::{Finding, quota};
@@ -45,8 +45,8 @@ fn billing(seen: &Seen) -> Option<Finding> {
     })
 }
 
-/// What `clawbake setup` would do is what is missing, and its command is the remedy. Where an API
-/// cannot be asked, nothing is known of what is behind it.
+/// What is missing is what `clawbake setup` would do, and its command is the remedy. What is behind an
+/// API that cannot be called is unknown.
 fn prepared(seen: &Seen) -> Vec<Finding> {
     let plan = setup::plan(&seen.desired, &seen.observed);
     let known = |step: &&Step| {
@@ -98,7 +98,7 @@ fn permissions(seen: &Seen, granted: &[String]) -> Vec<Finding> {
         (!missing.is_empty()).then(|| {
             Finding::problem(
                 "permissions",
-                format!("{verbs} needs {}, which the caller has not", missing.join(", ")),
+                format!("{verbs} needs {}, which the caller lacks", missing.join(", ")),
                 format!(
                     "act as the deployer, `credentials: {{impersonate: {}}}`, or: gcloud projects add-iam-policy-binding {} --member=user:YOU --role={} --condition=None",
                     seen.desired.deployer,

@@ -4,7 +4,7 @@ use super::Finding;
 
 const AREA: &str = "quota";
 
-/// What a VM that is not there yet will take of a region's quotas.
+/// What a VM that does not exist yet will use of a region's quotas.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Needs {
     pub cpus: u32,

@@ -32,7 +32,7 @@ pub struct Log {
 }
 
 impl Log {
-    /// An empty log for the document that the user knows as `file`.
+    /// An empty log for the document `file`.
     #[must_use]
     pub fn new(file: &str) -> Self {
         Self {
@@ -63,13 +63,13 @@ impl Log {
             .collect()
     }
 
-    /// Takes over findings of another document that this one depends on.
+    /// Adds the findings of another document that this one depends on.
     pub fn adopt(&self, findings: Findings) {
         self.findings.borrow_mut().extend(findings.0);
     }
 
-    /// What was read, if there was nothing to find; else the findings by line. A reader that
-    /// returns `None` has reported why.
+    /// Returns what was read if there are no findings, else the findings by line. A reader that returns
+    /// `None` has reported why.
     pub fn close<T>(self, read: Option<T>) -> Result<T, Findings> {
         let mut findings = self.findings.into_inner();
         match read {
@@ -82,8 +82,8 @@ impl Log {
     }
 }
 
-/// A node on its way to becoming a typed value. Readers report and return `None`, so that a caller
-/// reads all fields before it gives up.
+/// A node that is being read as a typed value. Readers report mistakes and return `None`, so that a
+/// caller can read all fields before it gives up.
 #[derive(Debug, Clone)]
 pub struct Cursor<'a> {
     node: &'a Node,
@@ -126,7 +126,7 @@ impl<'a> Cursor<'a> {
         self.log.report(self.node, &self.path, message, hint);
     }
 
-    /// As [`Cursor::report`], as the answer of a reader.
+    /// Like [`Cursor::report`], with a reader's return value.
     #[must_use]
     pub fn refuse<T>(&self, refusal: &Refusal) -> Option<T> {
         self.report(&refusal.message, &refusal.hint);
@@ -138,7 +138,7 @@ impl<'a> Cursor<'a> {
         None
     }
 
-    /// A mapping with these keys and no others.
+    /// A mapping with only these keys.
     #[must_use]
     pub fn fields(&self, known: &'static [&'static str]) -> Option<Fields<'a>> {
         let Value::Map(entries) = &self.node.value else {
@@ -265,7 +265,7 @@ impl<'a> Cursor<'a> {
 #[derive(Debug)]
 pub struct Fields<'a> {
     at: Cursor<'a>,
-    /// Keys that are there under another name, and reported so.
+    /// Keys that were misspelt, and reported as such.
     misspelt: Vec<&'static str>,
 }
 
@@ -288,7 +288,7 @@ impl<'a> Fields<'a> {
         found
     }
 
-    /// A field with a default. `None` if it is there and was refused.
+    /// A field with a default. `None` if its value was refused.
     pub fn or<T>(
         &self,
         key: &str,
@@ -298,7 +298,7 @@ impl<'a> Fields<'a> {
         self.optional(key).map_or(Some(default), read)
     }
 
-    /// A list that may be left out; items that are refused are left out too, having been reported.
+    /// A list that may be left out. Items that are refused are reported and dropped.
     pub fn list<T>(&self, key: &str, read: impl FnMut(Cursor<'a>) -> Option<T>) -> Vec<T> {
         let items = self.optional(key).map(|list| list.items());
         items

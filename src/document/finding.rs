@@ -5,15 +5,15 @@ use std::fmt;
 pub struct Finding {
     /// The document, as the user named it.
     pub file: String,
-    /// Counted from 1.
+    /// Line, counted from 1.
     pub line: u64,
-    /// Counted from 1, in characters.
+    /// Column in characters, counted from 1.
     pub column: u64,
-    /// Where in the document's structure: `gateway.ports.front`; empty for the document itself.
+    /// Path in the document's structure, such as `gateway.ports.front`; empty for the document itself.
     pub path: String,
     /// What is wrong.
     pub message: String,
-    /// What to do about it; empty where the message says it already.
+    /// What to do about it; empty if the message says so.
     pub hint: String,
 }
 
@@ -31,12 +31,12 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Every mistake found, in the order of their lines.
+/// All mistakes, sorted by line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Findings(pub Vec<Finding>);
 
 impl Findings {
-    /// A file that could not be read at all.
+    /// A file that could not be read.
     #[must_use]
     pub fn unreadable(file: &str, error: &std::io::Error, hint: &str) -> Self {
         Self(vec![Finding {

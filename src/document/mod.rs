@@ -1,5 +1,5 @@
-//! YAML documents in which every value knows its line, and readers that report every mistake of a
-//! document at once instead of the first one only.
+//! YAML documents in which every value knows its line, and readers that report all mistakes of a
+//! document instead of only the first.
 
 mod cursor;
 mod finding;

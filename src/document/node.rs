@@ -5,18 +5,18 @@ use serde_yaml::Spanned;
 
 use super::{Finding, Findings};
 
-/// A YAML value and the place where it stands.
+/// A YAML value and its place.
 #[derive(Debug, Clone)]
 pub struct Node {
-    /// Counted from 1.
+    /// Line, counted from 1.
     pub line: u64,
-    /// Counted from 1, in characters.
+    /// Column in characters, counted from 1.
     pub column: u64,
     /// The value itself.
     pub value: Value,
 }
 
-/// What YAML can say; keys keep their own places.
+/// The kinds of YAML values; keys keep their own places.
 #[derive(Debug, Clone)]
 pub enum Value {
     /// `null`, `~` or nothing.
@@ -29,14 +29,14 @@ pub enum Value {
     Text(String),
     /// A sequence.
     List(Vec<Node>),
-    /// A mapping in the document's order.
+    /// A mapping, in the document's order.
     Map(Vec<(Node, Node)>),
 }
 
 impl Node {
     /// Parses one YAML document. A syntax error is one finding with its line.
     pub fn parse(file: &str, text: &str) -> Result<Self, Findings> {
-        // `0644`, `1_000` and `on` stay what the user wrote.
+        // `0644`, `1_000` and `on` stay as the user wrote them.
         let options = serde_yaml::options! {
             leading_zero_numbers_as_strings: true,
             underscored_numbers_as_strings: true,
@@ -46,7 +46,7 @@ impl Node {
             .map(Self::from)
             .map_err(|error| {
                 let message = error.without_snippet().to_string();
-                // The parser appends its place in words, and advice to programmers.
+                // The parser appends the place in words, and advice for programmers.
                 let ends = [" at line ", ", set DuplicateKeyPolicy"].map(|end| message.find(end));
                 let end = ends.into_iter().flatten().min();
                 let message = &message[..end.unwrap_or(message.len())];
@@ -86,7 +86,7 @@ impl Node {
             .find(|k| k.text() == Some(key))
     }
 
-    /// The node that a JSON pointer names, or the nearest that exists above it.
+    /// The node that a JSON pointer names, or its nearest existing ancestor.
     #[must_use]
     pub fn nearest(&self, pointer: &str) -> &Self {
         pointer.split('/').skip(1).fold(self, |node, part| {
@@ -99,7 +99,7 @@ impl Node {
         })
     }
 
-    /// The text of a scalar that is text.
+    /// The text, if this is a string.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
         match &self.value {
@@ -157,7 +157,7 @@ impl From<Spanned<Value>> for Node {
     }
 }
 
-/// The slips behind most syntax errors; the parser's own words name few of them.
+/// The slips behind most syntax errors; the parser's message names few of them.
 fn yaml_hint(text: &str, message: &str, line: u64) -> &'static str {
     let index = usize::try_from(line.saturating_sub(1)).unwrap_or(0);
     let indented_by_tab = |line: &str| line.trim_start_matches(' ').starts_with('\t');
@@ -201,7 +201,7 @@ impl<'de> Deserialize<'de> for Value {
                 Ok(Value::Number(v.into()))
             }
             fn visit_f64<E>(self, v: f64) -> Result<Value, E> {
-                // JSON has no infinities; a document that holds one wants text anyway.
+                // JSON has no infinities, and a document that holds one means text.
                 Ok(serde_json::Number::from_f64(v)
                     .map_or_else(|| Value::Text(v.to_string()), Value::Number))
             }

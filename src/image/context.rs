@@ -1,99 +1,152 @@
-//! What the gateway's Containerfile copies: npm, Node, binaries and a Debian root.
+//! What `context.sh` and `container.sh` read: all that the gateway's container is made from, in one
+//! directory. Both builders run these scripts, on this machine and in a VM.
 
+use std::fmt::Write as _;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use anyhow::{Context, Result};
-use tokio::process::Command;
+use anyhow::{Context, Result, ensure};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use serde_json::json;
 
-use super::container::{Build, Sources, package_json};
-use super::{binary, run};
-use crate::release::Registry;
+use super::sources::Sources;
+use super::{key, kit};
+use crate::recipe::{Recipe, Scripts};
+use crate::release::Package;
 
-impl Build<'_> {
-    /// Gathers what the Containerfile copies.
-    pub(super) async fn context(
-        &self,
-        containerfile: &str,
-        sources: &Sources,
-        registry: &Registry,
-    ) -> Result<()> {
-        let context = self.dir.join("context");
-        fs::create_dir_all(context.join("binaries"))?;
-        fs::write(context.join("Containerfile"), containerfile)?;
-        fs::write(
-            context.join("package.json"),
-            package_json(self.recipe).to_string(),
-        )?;
-
-        self.stage.note(format!(
-            "fetching Node {} and npm {} from npm",
-            sources.node.version, sources.npm.version
-        ));
-        let downloads = self.cache.shared("npm-tarballs")?;
-        let npm = registry.tarball(&sources.npm, &downloads).await?;
-        fs::create_dir(context.join("npm"))?;
-        self.tar(
-            "unpacking npm",
-            &npm,
-            &context.join("npm"),
-            &["--strip-components=1"],
-        )
-        .await?;
-        for wanted in &self.recipe.gateway.binaries {
-            self.stage.note(format!("fetching {}", wanted.url));
-            let file = binary::fetch(wanted).await?;
-            let path = context.join("binaries").join(&wanted.name);
-            fs::write(&path, file).with_context(|| format!("writing {}", path.display()))?;
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
-        }
-
-        if self.recipe.gateway.container.base.is_none() {
-            let node = registry.tarball(&sources.node, &downloads).await?;
-            let member = ["--strip-components=2", "package/bin/node"];
-            self.tar("unpacking Node", &node, &context, &member).await?;
-            self.debian(&context.join("base.tar")).await?;
-        }
-        Ok(())
-    }
-
-    /// The root of a container that needs no registry.
-    async fn debian(&self, archive: &Path) -> Result<()> {
-        self.stage.note("making the container's Debian root");
-        let mut command = Command::new("mmdebstrap");
-        command.args([
-            "--mode=root",
-            "--variant=minbase",
-            "--dpkgopt=force-unsafe-io",
-        ]);
-        command.args([
-            "--dpkgopt=path-exclude=/usr/share/doc/*",
-            "--dpkgopt=path-exclude=/usr/share/man/*",
-        ]);
-        command.arg("--aptopt=APT::Install-Recommends \"false\"");
-        let packages = self.recipe.gateway.container.packages();
-        if !packages.is_empty() {
-            command.arg(format!("--include={packages}"));
-        }
-        command.arg(self.recipe.base.suite()).arg(archive);
-        run::run(
-            "making the container's root",
-            &mut command,
-            self.log,
-            self.stage,
-        )
-        .await
-    }
-
-    async fn tar(&self, what: &str, file: &Path, to: &Path, options: &[&str]) -> Result<()> {
-        let mut command = Command::new("tar");
-        command
-            .args(["--force-local", "-xzf"])
-            .arg(file)
-            .arg("-C")
-            .arg(to)
-            .args(options);
-        run::run(what, &mut command, self.log, self.stage).await
-    }
+/// Writes it into a directory.
+pub(crate) fn lay_out(
+    recipe: &Recipe,
+    containerfile: &str,
+    sources: &Sources,
+    dir: &Path,
+) -> Result<()> {
+    seed(recipe, &dir.join("seed"))?;
+    kit::write(
+        dir,
+        [
+            ("context.sh", kit::CONTEXT),
+            ("member.sh", kit::MEMBER),
+            ("nobody.sh", kit::NOBODY),
+            ("container.sh", kit::CONTAINER),
+            ("warm.mjs", kit::WARM),
+            ("settings", &settings(recipe, containerfile)),
+            ("sources", &table(recipe, containerfile, sources)?),
+            ("command.json", &json!(recipe.gateway.command).to_string()),
+            ("context/Containerfile", containerfile),
+            ("context/package.json", &package_json(recipe).to_string()),
+        ],
+    )?;
+    Ok(())
 }
+
+/// Variables of the shell. No value needs quotes.
+fn settings(recipe: &Recipe, containerfile: &str) -> String {
+    let gateway = &recipe.gateway;
+    let suite = if copies(containerfile, "base.tar") {
+        recipe.base.suite()
+    } else {
+        ""
+    };
+    let scripts = scripts(recipe, containerfile);
+    let warm = if gateway.container.warm { "1" } else { "" };
+    format!(
+        "image=docker.io/{}\nsuite={suite}\npackages={}\nscripts={scripts}\nwarm={warm}\nhealth_url=http://127.0.0.1:{}/\ntoken_variable={}\n",
+        recipe.container_image(),
+        gateway.container.packages(),
+        gateway.ports.inner,
+        gateway.token_env,
+    )
+}
+
+/// The files to fetch, one a line: path in the context, algorithm, digest, URL, and the member of an
+/// archive, with tabs between them.
+fn table(recipe: &Recipe, containerfile: &str, sources: &Sources) -> Result<String> {
+    let mut lines = String::new();
+    for (path, package, member) in [
+        ("npm", &sources.npm, "*"),
+        ("node", &sources.node, "package/bin/node"),
+    ] {
+        if copies(containerfile, path) {
+            let (digest, url) = (sha512(package)?, tarball(package)?);
+            writeln!(lines, "{path}\tsha512\t{digest}\t{url}\t{member}")?;
+        }
+    }
+    for binary in &recipe.gateway.binaries {
+        let (name, sha256, url) = (&binary.name, &binary.sha256, &binary.url);
+        let member = binary.member.as_deref().unwrap_or_default();
+        writeln!(lines, "binaries/{name}\tsha256\t{sha256}\t{url}\t{member}")?;
+    }
+    Ok(lines)
+}
+
+/// A package's digest, as `sha512sum` writes it.
+fn sha512(package: &Package) -> Result<String> {
+    let integrity = &package.dist.integrity;
+    let digest = integrity
+        .strip_prefix("sha512-")
+        .and_then(|text| BASE64_STANDARD.decode(text).ok())
+        .with_context(|| format!("npm's integrity {integrity} is no SHA-512"))?;
+    Ok(key::hex(&digest))
+}
+
+/// A package's URL: whatever the registry says, it is one word.
+fn tarball(package: &Package) -> Result<reqwest::Url> {
+    let text = &package.dist.tarball;
+    let url = reqwest::Url::parse(text).with_context(|| format!("npm's tarball {text}"))?;
+    ensure!(
+        ["http", "https"].contains(&url.scheme()),
+        "npm's tarball {text} is not on the web"
+    );
+    Ok(url)
+}
+
+/// What npm installs.
+pub(super) fn package_json(recipe: &Recipe) -> serde_json::Value {
+    let release = &recipe.gateway.release;
+    let overrides: serde_json::Map<_, _> = release
+        .overrides
+        .iter()
+        .map(|(name, to)| (name.to_string(), json!(to)))
+        .collect();
+    json!({
+        "name": recipe.name.to_string(),
+        "private": true,
+        "dependencies": {release.npm.to_string(): release.version.to_string()},
+        "overrides": overrides,
+    })
+}
+
+/// Whether a Containerfile copies a file of its context: what it does not copy is not made.
+fn copies(containerfile: &str, file: &str) -> bool {
+    containerfile.lines().any(|line| {
+        let mut words = line.split_whitespace();
+        matches!(words.next(), Some("COPY" | "ADD")) && words.any(|word| word == file)
+    })
+}
+
+/// How the install scripts of npm's packages are run; a container without npm has none.
+pub(super) fn scripts(recipe: &Recipe, containerfile: &str) -> &'static str {
+    let scripts = if copies(containerfile, "npm") {
+        recipe.gateway.container.scripts
+    } else {
+        Scripts::None
+    };
+    scripts.name()
+}
+
+/// A home directory as a fresh state disk would have it.
+fn seed(recipe: &Recipe, home: &Path) -> Result<()> {
+    let state = &recipe.gateway.state;
+    fs::create_dir_all(home)?;
+    for dir in &state.dirs {
+        fs::create_dir_all(home.join(&**dir))?;
+    }
+    for seed in &state.seeds {
+        fs::write(home.join(&*seed.path), seed.content.to_string())?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -82,16 +82,8 @@ pub async fn make(
 
         let script = dir.join("offline.sh");
         fs::write(&script, kit::OFFLINE)?;
-        let mut command = Command::new("unshare");
-        command.args([
-            "--mount",
-            "--pid",
-            "--fork",
-            "--kill-child",
-            "--mount-proc",
-            "sh",
-        ]);
-        command.arg(&script).arg(&disk);
+        let mut command = run::script(&script);
+        command.arg(&disk);
         command
             .args([layout::ROOT_OFFSET, layout::root_size(recipe.disk_gb)].map(|n| n.to_string()));
         command.arg(&dir);

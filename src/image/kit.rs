@@ -7,11 +7,15 @@ use crate::recipe::Base;
 
 /// Makes the root of a base.
 pub const ROOT: &str = include_str!("../../recipes/base/root.sh");
+/// Gathers what the gateway's container is made from.
+pub const CONTEXT: &str = include_str!("../../recipes/base/context.sh");
+/// The Containerfile of a gateway from npm.
+pub const CONTAINERFILE: &str = include_str!("../../recipes/base/Containerfile.tera");
 /// Builds the gateway's container.
 pub const CONTAINER: &str = include_str!("../../recipes/base/container.sh");
 /// Runs [`CONTAINER`] as nobody.
 pub const NOBODY: &str = include_str!("../../recipes/base/nobody.sh");
-/// Takes a binary out of an archive.
+/// Takes a file out of an archive.
 pub const MEMBER: &str = include_str!("../../recipes/base/member.sh");
 /// Enters the root and runs [`INSIDE`].
 pub const OFFLINE: &str = include_str!("../../recipes/base/offline.sh");
@@ -21,7 +25,7 @@ pub const INSIDE: &str = include_str!("../../recipes/base/inside.sh");
 pub const VM: &str = include_str!("../../recipes/base/vm.sh");
 /// The bake in a builder VM, around [`INSIDE`].
 pub const BUILDER: &str = include_str!("../../recipes/base/builder.sh");
-/// Runs [`CONTAINER`] in a builder VM.
+/// Runs [`CONTEXT`] and [`CONTAINER`] in a builder VM.
 pub const GATEWAY: &str = include_str!("../../recipes/base/gateway.sh");
 /// Reports a VM's phase; user-data installs it too.
 pub const PHASE: &str = include_str!("../../cloud-init/scripts/clawbake-phase");

@@ -4,10 +4,9 @@
 //! gateway's container and the disk but not the root, and nothing is rebuilt if nothing has changed.
 
 pub mod archive;
-pub mod binary;
 pub mod cache;
 pub mod container;
-mod context;
+pub(crate) mod context;
 pub mod disk;
 pub mod key;
 pub mod kit;
@@ -16,6 +15,7 @@ mod offline;
 mod plan;
 pub mod root;
 pub mod run;
+pub mod sources;
 
 pub use offline::{Built, Offline};
 pub use plan::Plan;

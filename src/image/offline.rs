@@ -9,7 +9,6 @@ use super::plan::Plan;
 use super::{archive, container, disk, root};
 use crate::progress::Progress;
 use crate::recipe::Recipe;
-use crate::release::Registry;
 
 /// A finished build.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -29,18 +28,13 @@ pub struct Built {
 pub struct Offline<'a> {
     recipe: &'a Recipe,
     cache: &'a Cache,
-    registry: Registry,
 }
 
 impl<'a> Offline<'a> {
     /// A builder that keeps its stages in `cache`.
     #[must_use]
     pub fn new(recipe: &'a Recipe, cache: &'a Cache) -> Self {
-        Self {
-            recipe,
-            cache,
-            registry: Registry::from_environment(reqwest::Client::new()),
-        }
+        Self { recipe, cache }
     }
 
     /// Builds what is not in the cache yet.
@@ -92,7 +86,6 @@ impl<'a> Offline<'a> {
             &plan.gateway,
             &plan.containerfile,
             &plan.sources,
-            &self.registry,
             self.cache,
             &stage,
         );

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 
 use super::key::Key;
+use super::sources::Sources;
 use super::{container, disk, root};
 use crate::recipe::Recipe;
 use crate::release::Registry;
@@ -17,7 +18,7 @@ pub struct Plan {
     pub(super) disk: Key,
     /// The gateway's Containerfile, fully rendered.
     pub(crate) containerfile: String,
-    pub(crate) sources: container::Sources,
+    pub(crate) sources: Sources,
 }
 
 impl Plan {
@@ -26,7 +27,7 @@ impl Plan {
         let http = reqwest::Client::new();
         let registry = Registry::from_environment(http.clone());
         let (sources, debian) = tokio::try_join!(
-            container::Sources::resolve(recipe, &registry),
+            Sources::resolve(recipe, &registry),
             debian_archive(&http, recipe.base.suite())
         )?;
         let containerfile = container::containerfile(recipe, &sources)?;

@@ -87,43 +87,18 @@ pub async fn make(
 async fn build(recipe: &Recipe, ids: &Ids, dir: &Path, log: &Path, stage: &Stage) -> Result<()> {
     let disk = dir.join(DISK);
     File::create(&disk)?.set_len(layout::disk_size(recipe.disk_gb))?;
-    let table = dir.join("partitions");
-    fs::write(&table, layout::sfdisk_script(recipe.disk_gb))?;
-    let sfdisk = "exec sfdisk --quiet \"$1\" <\"$0\"";
-    let mut command = Command::new("sh");
-    command.arg("-c").arg(sfdisk).arg(&table).arg(&disk);
-    run::run("writing the partition table", &mut command, log, stage).await?;
-
-    let size = layout::root_size(recipe.disk_gb);
-    let mut command = Command::new("mkfs.ext4");
-    command.args(["-q", "-F", "-L", "clawbake-root", "-U", &ids.root, "-E"]);
-    command.arg(format!(
-        "offset={},lazy_itable_init=1,nodiscard",
-        layout::ROOT_OFFSET
-    ));
-    command.arg(&disk).arg(format!("{}k", size / 1024));
-    run::run("making the root file system", &mut command, log, stage).await?;
-
-    stage.note(format!("installing {} from Debian's archive", recipe.base));
-    let script = dir.join("root.sh");
-    fs::write(&script, kit::ROOT)?;
-    let mut command = Command::new("unshare");
-    command
-        .args([
-            "--mount",
-            "--pid",
-            "--fork",
-            "--kill-child",
-            "--mount-proc",
-            "sh",
-        ])
-        .arg(&script)
-        .arg(&disk);
-    command.args([layout::ROOT_OFFSET.to_string(), size.to_string()]);
-    command
-        .args([recipe.base.suite(), &packages(recipe)])
-        .arg(dir);
-    run::run("making the root with mmdebstrap", &mut command, log, stage).await?;
+    kit::write(
+        dir,
+        [
+            ("partitions", &*layout::sfdisk_script(recipe.disk_gb)),
+            ("root.sh", kit::ROOT),
+        ],
+    )?;
+    let mut command = run::script(&dir.join("root.sh"));
+    command.arg(&disk);
+    command.args([layout::ROOT_OFFSET, layout::root_size(recipe.disk_gb)].map(|n| n.to_string()));
+    command.args([&ids.root, recipe.base.suite(), &packages(recipe)]);
+    run::run("making the root", command.arg(dir), log, stage).await?;
 
     boot_loader(ids, dir, &disk, log, stage).await
 }

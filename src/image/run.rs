@@ -18,6 +18,15 @@ const HEADLINE: &str = "clawbake: ";
 /// Lines of a failed program that its error repeats.
 const TAIL: usize = 12;
 
+/// A shell script with mounts and processes of its own, which end with it.
+#[must_use]
+pub fn script(path: &Path) -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--pid", "--fork", "--kill-child"]);
+    command.args(["--mount-proc", "sh"]).arg(path);
+    command
+}
+
 /// Runs a program to its end; `what` is what it is doing, for the error. Output is appended to `log`.
 pub async fn run(what: &str, command: &mut Command, log: &Path, stage: &Stage) -> Result<()> {
     output(what, command, log, stage).await.map(drop)

@@ -17,12 +17,12 @@ struct Compose<'a> {
 #[derive(Serialize)]
 struct Service {
     image: String,
-    /// The image is on the disk; a registry's answer must never replace it.
+    /// Never: the image is on the disk, and no registry may replace it.
     pull_policy: &'static str,
     command: Vec<String>,
     init: bool,
     user: &'static str,
-    /// So that the gateway sees loopback clients as such.
+    /// The host's network: the gateway has to see loopback clients as such.
     network_mode: &'static str,
     env_file: [&'static str; 1],
     environment: BTreeMap<String, String>,
@@ -35,7 +35,7 @@ struct Service {
 
 #[derive(Serialize)]
 struct Ulimits {
-    /// Bytes of a core dump, which would hold every secret.
+    /// Limit of a core dump, which would hold every secret.
     core: u64,
 }
 
@@ -49,7 +49,7 @@ struct Volume {
 
 #[derive(Serialize)]
 struct BindOptions {
-    /// A missing directory means a missing state disk: better to fail than to make one as root.
+    /// False: a missing directory means a missing state disk, and must not be created as root.
     create_host_path: bool,
 }
 
@@ -97,7 +97,7 @@ impl Recipe {
     }
 }
 
-/// Compose interpolates `$` in every value; `$$` is a dollar.
+/// Compose interpolates `$` in every value; `$$` stands for a dollar sign.
 fn literal(text: &str) -> String {
     text.replace('$', "$$")
 }

@@ -28,7 +28,7 @@ pub(crate) fn environment(at: &Cursor) -> BTreeMap<EnvName, String> {
     at.entries().iter().filter_map(entry).collect()
 }
 
-/// By its name or by its look; paths and switches are neither.
+/// Judges by the name and by the value; paths and switches are no secrets.
 fn odd_secret(name: &str, value: &str) -> bool {
     let named = ["TOKEN", "PASSWORD", "SECRET", "API_KEY", "PRIVATE_KEY"];
     let harmless =

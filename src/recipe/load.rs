@@ -31,7 +31,7 @@ impl Recipe {
         Some(Self::parse(&format!("{name}/{FILE_NAME}"), &text, files))
     }
 
-    /// Validates the text of a `recipe.yaml`; `file` is what findings call it.
+    /// Validates the text of a `recipe.yaml`; findings call it `file`.
     pub fn parse(file: &str, text: &str, files: Files) -> Result<Self, Findings> {
         let document = Node::parse(file, text)?;
         let log = Log::new(file);

@@ -1,4 +1,4 @@
-//! A recipe: what goes into an image, checked completely before anything is built.
+//! A recipe: what goes into an image. It is checked completely before anything is built.
 
 mod compose;
 mod environment;
@@ -31,9 +31,9 @@ pub struct Recipe {
     pub name: ResourceName,
     /// The image family that bakes are promoted into.
     pub family: ResourceName,
-    /// For people.
+    /// Description for people.
     pub description: Option<String>,
-    /// The distribution below.
+    /// The distribution that it is based on.
     pub base: Base,
     /// Size of the image's disk in GiB.
     pub disk_gb: u32,
@@ -41,15 +41,15 @@ pub struct Recipe {
     pub labels: BTreeMap<LabelKey, LabelValue>,
     /// Compute Engine licences of the image, as URLs or partial URLs.
     pub licenses: Vec<String>,
-    /// The VM in which the image is made, where a VM makes it.
+    /// The builder VM, for bakes in a VM.
     pub builder: BuilderVm,
-    /// What the image is for.
+    /// The gateway.
     pub gateway: Gateway,
-    /// Debian packages beyond the base's.
+    /// Debian packages in addition to the base's.
     pub packages: Vec<PackageName>,
-    /// Scripts of the recipe that run after the base's, in order.
+    /// The recipe's provision scripts, which run after the base's, in order.
     pub provision: Vec<RelativePath>,
-    /// What must succeed before the image is sealed, in order.
+    /// Commands that must succeed before the image is sealed, in order.
     pub verify: Vec<Verify>,
     /// The recipe's own files.
     pub files: Files,
@@ -77,14 +77,14 @@ pub struct BuilderVm {
     pub external_ip: bool,
 }
 
-/// The gateway: where it comes from, how it runs, what proves that it works.
+/// The gateway: where it comes from, how it runs, how to tell that it works.
 #[derive(Debug, Clone)]
 pub struct Gateway {
-    /// What upstream published.
+    /// The release that upstream published.
     pub release: Release,
     /// How its container image is built.
     pub container: Container,
-    /// The container's command, literally.
+    /// The container's command, word by word.
     pub command: Vec<String>,
     /// Prefix of the gateway's own environment variables.
     pub env_prefix: String,
@@ -94,11 +94,11 @@ pub struct Gateway {
     pub ports: Ports,
     /// Fixed environment of the container; never a secret.
     pub env: BTreeMap<EnvName, String>,
-    /// What outlives the machine.
+    /// What is kept when the VM is replaced.
     pub state: State,
     /// The probe that tells a working gateway from one that merely listens.
     pub health: Health,
-    /// Seconds that the gateway gets to stop by itself.
+    /// Seconds that the gateway gets to stop before it is killed.
     pub stop_seconds: u32,
     /// Binaries that skills need, baked in.
     pub binaries: Vec<Binary>,
@@ -111,23 +111,23 @@ pub struct Release {
     pub npm: NpmPackage,
     /// Its version.
     pub version: Version,
-    /// The channel that newer versions are looked for on.
+    /// The channel to look for newer versions on.
     pub channel: Channel,
     /// npm's `overrides`: package to version specification.
     pub overrides: BTreeMap<NpmPackage, String>,
-    /// Paths under `node_modules` that the image can do without.
+    /// Paths under `node_modules` to leave out of the image.
     pub prune: Vec<RelativePath>,
 }
 
 /// How the gateway's container image is built.
 #[derive(Debug, Clone)]
 pub struct Container {
-    /// A registry's image with Node in it, by digest; without one, Debian and npm's Node make it.
+    /// A registry's image with Node in it, by digest; without one, the base is Debian with npm's Node.
     pub base: Option<ImageDigest>,
-    /// Debian packages of a container that Debian makes, beyond the essential ones.
+    /// Debian packages of a container based on Debian, in addition to the essential ones.
     pub packages: Vec<PackageName>,
-    /// Template of the Containerfile.
-    pub file: RelativePath,
+    /// Template of the Containerfile, in place of the base's.
+    pub file: Option<RelativePath>,
     /// Node's version: `22`, `22.12` or `22.12.0`.
     pub node: String,
     /// How the install scripts of the gateway's npm packages are run.
@@ -136,8 +136,8 @@ pub struct Container {
     pub warm: bool,
 }
 
-/// How install scripts are run, after the packages are fetched and unpacked. They are whatever the
-/// authors of some hundred packages wrote, and run as nobody on the machine that bakes.
+/// How install scripts are run, after the packages are fetched and unpacked. They are the code of some
+/// hundred packages' authors, and run as nobody on the machine that bakes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scripts {
     /// Not at all.
@@ -148,8 +148,8 @@ pub enum Scripts {
     Online,
 }
 
-/// The gateway sees loopback clients only: it listens on `inner`, and a proxy hands on what arrives
-/// at `front`. Behind Docker's NAT it would ask its own users for pairing.
+/// The gateway listens on `inner`, and a proxy forwards what arrives at `front`, so that all clients come
+/// from loopback. Behind Docker's NAT the gateway would ask its own users for pairing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ports {
     /// What users reach.
@@ -163,7 +163,7 @@ pub struct Ports {
 pub struct State {
     /// Directories relative to the home directory.
     pub dirs: Vec<RelativePath>,
-    /// Files that are written once, where they do not exist.
+    /// Files that are written once, if they do not exist.
     pub seeds: Vec<Seed>,
 }
 
@@ -205,9 +205,9 @@ pub struct Binary {
     pub name: String,
     /// `https`, `http` or `file`.
     pub url: String,
-    /// Digest of what the URL holds.
+    /// SHA-256 of the download.
     pub sha256: Sha256,
-    /// The file within the archive that the URL holds, if it is one.
+    /// The file within the archive, if the download is one.
     pub member: Option<RelativePath>,
 }
 
@@ -243,7 +243,7 @@ impl Scripts {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::None, Self::Offline, Self::Online];
 
-    /// As recipes write it.
+    /// Its name in recipes.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -255,7 +255,7 @@ impl Scripts {
 }
 
 impl Container {
-    /// The Debian packages as mmdebstrap takes them.
+    /// The Debian packages, separated by commas as mmdebstrap takes them.
     #[must_use]
     pub fn packages(&self) -> String {
         let names: Vec<_> = self.packages.iter().map(ToString::to_string).collect();
@@ -264,7 +264,7 @@ impl Container {
 }
 
 impl Base {
-    /// Debian's code name, as its archive has it.
+    /// Debian's code name, as in its archive.
     #[must_use]
     pub fn suite(self) -> &'static str {
         match self {

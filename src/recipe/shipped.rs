@@ -2,16 +2,22 @@ use super::Files;
 
 type Table = &'static [(&'static str, &'static str)];
 
-macro_rules! recipe {
-    ($name:literal: $($file:literal),+ $(,)?) => {
-        ($name, &[$(($file, include_str!(concat!("../../recipes/", $name, "/", $file)))),+])
-    };
-}
-
-/// The recipes within this program, so that a binary alone is enough.
+/// The recipes that are built into this program, so that the binary is enough.
 const RECIPES: &[(&str, Table)] = &[
-    recipe!("clawdbot": "recipe.yaml", "Containerfile.tera"),
-    recipe!("openclaw": "recipe.yaml", "Containerfile.tera"),
+    (
+        "clawdbot",
+        &[(
+            "recipe.yaml",
+            include_str!("../../recipes/clawdbot/recipe.yaml"),
+        )],
+    ),
+    (
+        "openclaw",
+        &[(
+            "recipe.yaml",
+            include_str!("../../recipes/openclaw/recipe.yaml"),
+        )],
+    ),
 ];
 
 /// Names of the shipped recipes.

@@ -1,7 +1,7 @@
-//! Gateway releases: their versions and the order upstream gives them.
+//! Gateway releases: their versions, in upstream's order.
 
 mod npm;
 mod version;
 
-pub use npm::{Package, Registry};
+pub use npm::{Dist, Package, Registry};
 pub use version::{Channel, Version};

@@ -1,15 +1,9 @@
-//! The npm registry: which versions there are, and tarballs whose integrity is checked.
+//! The npm registry: which versions there are, and where their tarballs are.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-
-use anyhow::{Context, Result, bail};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use anyhow::{Context, Result};
 use serde::Deserialize;
-use sha2::{Digest, Sha512};
 
-/// npm's own variable for another registry, and the public one.
+/// npm's own environment variable for another registry, and the public registry.
 const REGISTRY_VARIABLE: &str = "npm_config_registry";
 const REGISTRY: &str = "https://registry.npmjs.org";
 
@@ -29,7 +23,7 @@ pub struct Package {
     pub dist: Dist,
 }
 
-/// Where a tarball is, and what it must be.
+/// Where a tarball is, and its digest.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Dist {
     /// URL of the tarball.
@@ -54,7 +48,7 @@ impl Registry {
         }
     }
 
-    /// The newest version of `name` that `wanted` covers: `22`, `22.12` or `22.12.0`.
+    /// The newest version of `name` that `wanted` covers, which is like `22`, `22.12` or `22.12.0`.
     pub async fn resolve(&self, name: &str, wanted: &str) -> Result<Package> {
         if wanted.split('.').count() == 3 {
             return self.get(&format!("{name}/{wanted}")).await;
@@ -85,42 +79,9 @@ impl Registry {
             .await
             .with_context(|| format!("reading what {url} answered"))
     }
-
-    /// The tarball of a package, from `dir` if it is there already; its integrity is checked in both
-    /// cases.
-    pub async fn tarball(&self, package: &Package, dir: &Path) -> Result<PathBuf> {
-        let url = &package.dist.tarball;
-        let file = url.rsplit('/').next().unwrap_or_default();
-        let path = dir.join(file);
-        if let Ok(bytes) = fs::read(&path)
-            && integrity(&bytes) == package.dist.integrity
-        {
-            return Ok(path);
-        }
-        let response = self
-            .http
-            .get(url)
-            .send()
-            .await
-            .and_then(reqwest::Response::error_for_status);
-        let bytes = response
-            .with_context(|| format!("fetching {url}"))?
-            .bytes()
-            .await?;
-        if integrity(&bytes) != package.dist.integrity {
-            bail!(
-                "{url} is not what npm says it is: its integrity is not {}",
-                package.dist.integrity
-            );
-        }
-        let part = path.with_extension("part");
-        fs::write(&part, &bytes).with_context(|| format!("writing {}", part.display()))?;
-        fs::rename(&part, &path).with_context(|| format!("naming {}", path.display()))?;
-        Ok(path)
-    }
 }
 
-/// A plain `1.2.3`; pre-releases are nobody's newest.
+/// A plain `1.2.3`: a pre-release is never the newest.
 fn numbers(version: &str) -> Option<[u64; 3]> {
     let parts: Vec<u64> = version
         .split('.')
@@ -128,10 +89,6 @@ fn numbers(version: &str) -> Option<[u64; 3]> {
         .collect::<Result<_, _>>()
         .ok()?;
     parts.try_into().ok()
-}
-
-fn integrity(bytes: &[u8]) -> String {
-    format!("sha512-{}", STANDARD.encode(Sha512::digest(bytes)))
 }
 
 #[cfg(test)]
@@ -142,12 +99,5 @@ mod tests {
     fn versions_compare_as_numbers_and_prereleases_do_not_count() {
         assert!(numbers("22.9.0") < numbers("22.23.3"));
         assert_eq!(numbers("22.0.0-rc.1"), None);
-    }
-
-    #[test]
-    fn integrity_is_written_as_npm_writes_it() {
-        // `printf '' | openssl dgst -sha512 -binary | base64 -w0`
-        let empty = "sha512-z4PhNX7vuL3xVChQ1m2AB9Yg5AULVxXcg/SpIdNs6c5H0NE8XYXysP+DGNKHfuwvY7kxvUdBeoGlODJ6+SfaPg==";
-        assert_eq!(integrity(b""), empty);
     }
 }

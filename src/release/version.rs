@@ -3,7 +3,7 @@ use std::str::FromStr;
 
 use crate::document::Refusal;
 
-/// From this patch number on a release belongs to the extended-stable line, never to stable.
+/// Releases from this patch number on belong to the extended-stable line, never to stable.
 const EXTENDED_STABLE_FROM: u32 = 33;
 
 /// A gateway version `YYYY.M.PATCH`, `YYYY.M.PATCH-beta.N` or the correction `YYYY.M.PATCH-N`.
@@ -46,7 +46,7 @@ impl Version {
 impl FromStr for Version {
     type Err = Refusal;
 
-    /// Accepts a git tag's leading `v`.
+    /// Accepts the leading `v` of a git tag.
     fn from_str(text: &str) -> Result<Self, Refusal> {
         let parse = || {
             let bare = text.strip_prefix('v').unwrap_or(text);
@@ -80,7 +80,7 @@ impl FromStr for Version {
     }
 }
 
-/// A number written the one way that prints back the same.
+/// A number in its only spelling: without leading zeros or signs.
 fn number(text: &str) -> Option<u32> {
     let number: u32 = text.parse().ok()?;
     (number.to_string() == text).then_some(number)
@@ -106,7 +106,7 @@ pub enum Channel {
     Beta,
     /// Whatever is newest.
     Dev,
-    /// The long-lived line.
+    /// The extended-stable line.
     ExtendedStable,
 }
 
@@ -160,7 +160,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// Oldest first; the trap is that semver puts corrections before their release.
+    /// Oldest first. Semver would sort corrections before their release.
     const IN_ORDER: [&str; 11] = [
         "2025.12.30",
         "2026.1.5-3",

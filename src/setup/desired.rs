@@ -8,10 +8,10 @@ use crate::fleet;
 
 /// The deployer's custom role, by its id in the project.
 pub const ROLE: &str = "clawbakeDeployer";
-/// The account that bakes and launches, when nobody's own does.
+/// The service account that bakes and launches, where no person's account does.
 const DEPLOYER: &str = "clawbake-deployer";
 
-/// The APIs that clawbake and this set-up call.
+/// The APIs that clawbake calls, setup included.
 pub const SERVICES: [&str; 9] = [
     "cloudbilling.googleapis.com",
     "cloudresourcemanager.googleapis.com",
@@ -24,15 +24,15 @@ pub const SERVICES: [&str; 9] = [
     "storage.googleapis.com",
 ];
 
-/// What a project is to have for a deployment.
+/// What a deployment needs in its project.
 #[derive(Debug, Clone)]
 pub struct Desired {
     /// The project's id.
     pub project: String,
-    /// Whether the project is made if there is none.
+    /// Whether to create the project if it does not exist.
     pub create: bool,
-    /// The billing account that is to pay for it, such as `012345-567890-ABCDEF`; whichever it is
-    /// linked to, if none is given.
+    /// The billing account to link it to, such as `012345-567890-ABCDEF`; without one, the project keeps
+    /// the account that it has.
     pub billing_account: Option<String>,
     /// Permissions of the deployer's role, sorted.
     pub permissions: Vec<String>,
@@ -42,7 +42,7 @@ pub struct Desired {
     pub vm: String,
     /// Names of the deployment's secrets.
     pub secrets: Vec<String>,
-    /// The way in.
+    /// The firewall rule that lets users in.
     pub firewall: Firewall,
     /// The bucket of image archives.
     pub bucket: Bucket,
@@ -51,7 +51,7 @@ pub struct Desired {
 }
 
 impl Desired {
-    /// What a deployment asks of its project.
+    /// Derives it from a deployment.
     #[must_use]
     pub fn of(deployment: &Deployment, cloud: &Cloud) -> Self {
         let project = cloud.client.project_id();
@@ -82,7 +82,7 @@ impl Desired {
         format!("projects/{}/roles/{ROLE}", self.project)
     }
 
-    /// The id of an account of this project; none for one of another project.
+    /// The id of a service account; none if it belongs to another project.
     #[must_use]
     pub fn own_id<'a>(&self, email: &'a str) -> Option<&'a str> {
         let (id, at) = email.split_once('@')?;
@@ -90,7 +90,7 @@ impl Desired {
     }
 }
 
-/// Where a project's accounts are. Ids of the oldest projects, `example.com:name`, turn around.
+/// Domain of a project's service accounts. Ids of the oldest projects, `example.com:name`, are reversed.
 fn domain(project: &str) -> String {
     match project.split_once(':') {
         Some((domain, name)) => format!("{name}.{domain}.iam.gserviceaccount.com"),

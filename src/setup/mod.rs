@@ -1,8 +1,8 @@
-//! What a project needs before a deployment can run in it: APIs, two accounts of least privilege, a
-//! bucket, a way in.
+//! What a project needs before a deployment can run in it: APIs, two service accounts with least
+//! privilege, a bucket, a firewall rule.
 //!
-//! [`Desired`] comes from the deployment, [`Observed`] from the cloud; [`plan()`] is pure and says what
-//! to do in steps, each of which knows the gcloud command that does the same.
+//! [`Desired`] comes from the deployment, [`Observed`] from the cloud. [`plan()`] is pure: it turns
+//! both into steps, each of which knows the equivalent gcloud command.
 
 mod desired;
 mod observe;

@@ -5,16 +5,16 @@ use gce::{Bucket, Client, Firewall, Kind, Policy, Role};
 
 use super::{Desired, ROLE, SERVICES};
 
-/// What a project has. What an API that is off would tell reads as absent.
+/// What a project has. What only a disabled API could tell counts as absent.
 #[derive(Debug, Clone, Default)]
 pub struct Observed {
-    /// Whether the project is there and the caller's.
+    /// Whether the project exists and the caller has access to it.
     pub project: bool,
-    /// The billing account that pays for it, if it is open.
+    /// The billing account that it is linked to, if that is open.
     pub billing: Option<String>,
     /// APIs that are enabled.
     pub services: BTreeSet<String>,
-    /// Service accounts that exist, of those that are asked for, and whether each is disabled.
+    /// Which of the desired service accounts exist, and whether each is disabled.
     pub accounts: BTreeMap<String, bool>,
     /// The deployer's custom role.
     pub role: Option<Role>,
@@ -22,7 +22,7 @@ pub struct Observed {
     pub project_policy: Policy,
     /// Who may use the VM's account.
     pub vm_policy: Policy,
-    /// Secrets that exist, of those that are asked for, and who may read each.
+    /// Which of the desired secrets exist, and who may read each.
     pub secrets: BTreeMap<String, Policy>,
     /// The firewall of that name.
     pub firewall: Option<Firewall>,
@@ -30,7 +30,7 @@ pub struct Observed {
     pub bucket: Option<(Bucket, Policy)>,
 }
 
-/// Looks at a project. An API is asked only if it is enabled.
+/// Observes a project. Only enabled APIs are called.
 pub async fn observe(client: &Client, desired: &Desired) -> Result<Observed> {
     let mut seen = Observed {
         project: project(client).await?,
@@ -55,7 +55,7 @@ pub async fn observe(client: &Client, desired: &Desired) -> Result<Observed> {
             .map(|name| name.trim_start_matches("billingAccounts/").to_owned());
     }
     let billed = seen.billing.is_some();
-    // Without billing these APIs refuse whatever they are asked.
+    // Without billing these APIs refuse every call.
     let paid = |api: &str| on(api) && (billed || !on("cloudbilling"));
     if on("cloudresourcemanager") {
         seen.project_policy = client.resource_manager().iam_policy().await?;
@@ -97,8 +97,8 @@ pub async fn observe(client: &Client, desired: &Desired) -> Result<Observed> {
     Ok(seen)
 }
 
-/// Google does not tell a project that does not exist from one that is somebody else's: both are
-/// 403. So is an API that is off, which only a project that exists can have.
+/// Google answers 403 both for a project that does not exist and for one that the caller has no access
+/// to. A disabled API is a 403 too, but proves that the project exists.
 async fn project(client: &Client) -> Result<bool> {
     match client.resource_manager().find().await {
         Ok(found) => Ok(found.is_some_and(|it| it.state.as_deref() == Some("ACTIVE"))),

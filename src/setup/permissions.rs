@@ -1,7 +1,7 @@
-//! What each verb asks of the calling account. The deployer's role is all of it, and no secret's
-//! value is in it. A boot test's secrets it has by a grant of their own, with a condition.
+//! The permissions that each verb needs. The deployer's role holds all of them, but none to read a
+//! secret's value. For the secrets of boot tests there is a conditional grant.
 
-/// Permissions by the verbs that need them, as Google's reference of IAM permissions names them.
+/// Permissions by verb, with the names of Google's IAM permissions reference.
 pub const VERBS: [(&str, &[&str]); 5] = [
     (
         "bake",
@@ -83,7 +83,7 @@ pub const VERBS: [(&str, &[&str]); 5] = [
     ),
 ];
 
-/// Those of all verbs, sorted.
+/// The permissions of all verbs, sorted.
 #[must_use]
 pub fn all() -> Vec<&'static str> {
     let mut all: Vec<_> = VERBS

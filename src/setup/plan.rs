@@ -7,21 +7,21 @@ use crate::fleet::ACCESSOR;
 
 /// Lets an account run VMs as another one.
 const ACCOUNT_USER: &str = "roles/iam.serviceAccountUser";
-/// All that can be done with a secret.
+/// Full control of a secret.
 const SECRET_ADMIN: &str = "roles/secretmanager.admin";
-/// Reading and writing objects of a bucket, and nothing about the bucket itself.
+/// Reads and writes the objects of a bucket, but not the bucket itself.
 const OBJECT_USER: &str = "roles/storage.objectUser";
 
-/// What is to be done, and what only its owner can.
+/// What setup does, and what is left to the caller.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Plan {
-    /// In the order in which they can be done.
+    /// The steps, in an order that works.
     pub steps: Vec<Step>,
-    /// Secrets that have no value yet, and so cannot be given to the VM.
+    /// Secrets that do not exist yet, so that the VM cannot be given access to them.
     pub missing_secrets: Vec<String>,
 }
 
-/// From what is wanted and what is there to what is to be done.
+/// Compares what is desired with what was observed.
 #[must_use]
 pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
     let mut steps = Vec::new();
@@ -51,7 +51,7 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
     }
 }
 
-/// Accounts, the role, and who has which.
+/// Service accounts, the role, and the grants.
 fn identities(desired: &Desired, observed: &Observed) -> Vec<Step> {
     let mut steps = Vec::new();
     let purposes = [
@@ -106,7 +106,7 @@ fn grant(policy: &Policy, on: Resource, role: &str, member: &str) -> Option<Step
     })
 }
 
-/// A firewall of that name may have been opened wider by hand.
+/// A firewall rule of that name may have been widened by hand.
 fn firewall(desired: &Firewall, observed: Option<&Firewall>) -> Option<Step> {
     let Some(observed) = observed else {
         return Some(Step::CreateFirewall(Box::new(desired.clone())));
@@ -209,7 +209,7 @@ mod tests {
         policy
     }
 
-    /// A project in which there is nothing to do.
+    /// A project that needs nothing.
     fn complete(desired: &Desired) -> Observed {
         let mut project_policy = policy(&desired.role(), &desired.deployer);
         project_policy.grant(
@@ -275,7 +275,7 @@ mod tests {
         assert_eq!(plan.missing_secrets, ["token"]);
     }
 
-    /// One thing broken, and the one step that mends it.
+    /// Breaks one thing, and returns the one step that fixes it.
     fn mends<T>(breaking: impl FnOnce(&mut Observed) -> T) -> String {
         let desired = desired();
         let mut observed = complete(&desired);

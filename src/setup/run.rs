@@ -8,12 +8,11 @@ use super::{Desired, Observed, Plan, ROLE, Step, observe, plan};
 use crate::bake::closed;
 use crate::progress::{Outcome, Progress};
 
-/// How long Google takes, at most, until all of its servers know of an API that was enabled or an
-/// account that was made.
+/// How long an enabled API or a new service account takes, at most, to reach all of Google's servers.
 const SETTLING: Duration = Duration::from_mins(3);
 const POLL: Duration = Duration::from_secs(5);
 
-/// Looks at the project and says what is to be done. Nothing is changed.
+/// Observes the project and plans the steps. Changes nothing.
 pub async fn prepare(client: &Client, desired: &Desired) -> Result<(Observed, Plan)> {
     let observed = observe(client, desired).await?;
     ensure!(
@@ -34,8 +33,8 @@ pub async fn prepare(client: &Client, desired: &Desired) -> Result<(Observed, Pl
     Ok((observed, plan))
 }
 
-/// Does what is to be done. What an API that was off would have told is looked at again once it is
-/// on. Returns what is left for the caller, and how many steps were taken.
+/// Takes the steps. Once a disabled API is enabled, what it has to tell is observed again. Returns what is
+/// left to the caller, and how many steps were taken.
 pub async fn run(client: &Client, desired: &Desired, progress: &Progress) -> Result<(Plan, usize)> {
     let (_, first) = prepare(client, desired).await?;
     let mut taken = 0;
@@ -64,8 +63,8 @@ async fn take(client: &Client, step: &Step, progress: &Progress) -> Result<()> {
     Ok(())
 }
 
-/// Repeats what fails only because a change of a moment ago is not known everywhere yet, or because
-/// somebody else changed the same policy in between.
+/// Retries what fails only because a recent change has not reached all servers yet, or because somebody
+/// else changed the same policy at the same time.
 async fn patiently<T, F>(mut attempt: impl FnMut() -> F) -> Result<T>
 where
     F: Future<Output = Result<T>>,
@@ -151,7 +150,7 @@ async fn change(client: &Client, step: &Step) -> gce::Result<()> {
     }
 }
 
-/// After a lost answer it is the caller's own, and otherwise no harm either.
+/// Accepts that it exists: after a lost answer it is the caller's own, and otherwise it does no harm.
 fn made<T>(result: gce::Result<T>) -> gce::Result<()> {
     match result {
         Err(error) if error.kind != Kind::AlreadyExists => Err(error),
@@ -159,7 +158,7 @@ fn made<T>(result: gce::Result<T>) -> gce::Result<()> {
     }
 }
 
-/// Reads the policy, adds to it, and writes it with the etag that was read.
+/// Reads the policy, adds the binding, and writes it back with the same etag.
 async fn grant(client: &Client, on: &Resource, role: &str, member: &str) -> gce::Result<()> {
     let granted = |mut policy: Policy| {
         policy.grant(role, member, on.condition().as_ref());

@@ -6,27 +6,27 @@ use serde_json::{Value, json};
 use super::ROLE;
 use crate::bake::TEST_PREFIX;
 
-/// One change of a project. Doing it twice does no harm.
+/// One change to a project. Repeating it does no harm.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
-    /// Make the project.
+    /// Create the project.
     CreateProject,
-    /// Have a billing account pay for it.
+    /// Link it to a billing account.
     LinkBilling(String),
     /// Enable APIs.
     Enable(Vec<String>),
-    /// Make a service account of the project, by the id before the `@`.
+    /// Create a service account in the project.
     CreateAccount {
-        /// The id.
+        /// The id, which is the part before the `@`.
         id: String,
         /// What it is for.
         purpose: &'static str,
     },
-    /// Make the deployer's role with these permissions.
+    /// Create the deployer's role with these permissions.
     CreateRole(Vec<String>),
-    /// Give the deployer's role these permissions, and no others.
+    /// Set the permissions of the deployer's role to these.
     SetPermissions(Vec<String>),
-    /// Give a role to a member.
+    /// Grant a role to a member.
     Grant {
         /// On what.
         on: Resource,
@@ -35,39 +35,40 @@ pub enum Step {
         /// Such as `serviceAccount:clawbake-vm@...`.
         member: String,
     },
-    /// Make the firewall.
+    /// Create the firewall rule.
     CreateFirewall(Box<Firewall>),
-    /// Give the firewall that is there the right ranges and ports.
+    /// Correct the ranges and ports of the existing firewall rule.
     ChangeFirewall(Box<Firewall>),
-    /// Make the bucket.
+    /// Create the bucket.
     CreateBucket(Box<Bucket>),
-    /// Close the bucket to the public, and have it empty itself.
+    /// Close the bucket to the public, and have its objects expire.
     ChangeBucket {
         /// Its name.
         name: String,
-        /// What happens to objects by themselves: all of its rules.
+        /// All of its lifecycle rules.
         rules: Vec<LifecycleRule>,
     },
 }
 
-/// Something that roles are given on.
+/// A resource that roles are granted on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resource {
     /// The project.
     Project,
-    /// A service account, by its e-mail address.
+    /// A service account, by its email address.
     Account(String),
     /// A secret.
     Secret(String),
-    /// The secrets of boot tests, which come and go: the project, as far as their names go.
+    /// The secrets of boot tests, which come and go: the whole project, limited to their names by a
+    /// condition.
     TestSecrets,
     /// A bucket.
     Bucket(String),
 }
 
 impl Resource {
-    /// The condition under which a role on it is given. Secret Manager names a secret by the project's
-    /// number, which is not known before there is a project
+    /// The condition of a grant on it. Secret Manager names a secret by the project's number, which is not
+    /// known before the project exists
     /// (<https://cloud.google.com/iam/docs/conditions-attribute-reference#extract>).
     #[must_use]
     pub fn condition(&self) -> Option<Value> {
@@ -79,7 +80,7 @@ impl Resource {
 }
 
 impl Step {
-    /// The API that has to be enabled before.
+    /// The API that must be enabled first.
     #[must_use]
     pub fn service(&self) -> Option<&'static str> {
         match self {
@@ -109,8 +110,8 @@ impl Step {
         }
     }
 
-    /// The gcloud command that does the same in `project`; it asks nothing, so that a script of such
-    /// commands can be piped to a shell.
+    /// The equivalent gcloud command in `project`. It never prompts, so that a script of such commands can
+    /// be piped to a shell.
     #[must_use]
     pub fn gcloud(&self, project: &str) -> String {
         let scope = format!("--project={project} --quiet");
@@ -214,12 +215,12 @@ fn openings(firewall: &Firewall) -> String {
     )
 }
 
-/// One word for a shell, whatever is in it.
+/// Quotes any text as one word for a shell.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// The rules are in a file, which gcloud wants to have a name.
+/// The lifecycle rules, as a file that gcloud can open.
 fn closing(what: &str, rules: &[LifecycleRule]) -> String {
     let lifecycle = quoted(&json!({ "rule": rules }).to_string());
     format!(
@@ -239,7 +240,7 @@ fn last(url: &str) -> &str {
     url.rsplit('/').next().unwrap_or(url)
 }
 
-/// What it changes, as a person would say it.
+/// What it changes, in a few words.
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = |firewall: &Firewall| firewall.name.clone().unwrap_or_default();

@@ -21,7 +21,7 @@ macro_rules! unit {
     };
 }
 
-/// Path, permissions and content of what every VM gets.
+/// Path, permissions and content of the files that every VM gets.
 pub(super) const INSTALLED: &[(&str, &str, &str)] = &[
     script!("/usr/local/lib/clawbake", "clawbake-state"),
     script!("/usr/local/lib/clawbake", "clawbake-disk"),
@@ -42,7 +42,7 @@ pub(super) const INSTALLED: &[(&str, &str, &str)] = &[
     unit!("clawbake-proxy.service"),
 ];
 
-/// What is enabled and started; the rest is pulled in by these.
+/// Units that are enabled and started; they pull in the rest.
 pub(super) const ENABLED: [&str; 2] = ["clawbake-gateway.service", "clawbake-proxy.socket"];
 
 #[cfg(test)]

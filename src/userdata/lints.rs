@@ -1,4 +1,4 @@
-//! Mistakes that cloud-init's schema lets pass, or refuses without saying why.
+//! Mistakes that cloud-init's schema accepts, or refuses without saying why.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use crate::document::{Log, Node, Value};
 use crate::names::looks_secret;
 
-/// Runs all of them.
+/// Runs all lints.
 pub(super) fn check(document: &Node, text: &str, log: &Log) {
     commands(document, log);
     keys(document, log);
@@ -17,7 +17,7 @@ pub(super) fn check(document: &Node, text: &str, log: &Log) {
     secrets(document, "", log);
 }
 
-/// An unquoted `: ` makes a mapping of what was meant as a command.
+/// An unquoted `: ` turns a command into a mapping.
 fn commands(document: &Node, log: &Log) {
     for list in ["bootcmd", "runcmd"] {
         let items = document.get(list).map(Node::items).unwrap_or_default();
@@ -34,7 +34,7 @@ fn commands(document: &Node, log: &Log) {
     }
 }
 
-/// Keys that do harm here, whatever they hold.
+/// Keys that do harm here, whatever their value.
 const HARMFUL: [(&str, &str, &str); 8] = [
     (
         "fs_setup",
@@ -150,8 +150,8 @@ fn created_users(document: &Node) -> Vec<&str> {
         .collect()
 }
 
-/// cloud-final runs after multi-user.target: such a unit waits for itself, and systemd drops one of
-/// the two.
+/// cloud-final runs after multi-user.target, so such a unit would wait for itself, and systemd drops one
+/// of the two jobs.
 fn unit_order(file: &Node, path: &str, log: &Log) {
     let Some(node) = file.get("content") else {
         return;
@@ -174,8 +174,8 @@ fn unit_order(file: &Node, path: &str, log: &Log) {
     }
 }
 
-/// Text anywhere that could be a secret's value. Metadata is readable by every process of the VM and
-/// by everybody who may look at the instance.
+/// Text anywhere that looks like a secret's value. Every process in the VM can read metadata, and so can
+/// everybody with read access to the instance.
 fn secrets(node: &Node, path: &str, log: &Log) {
     match &node.value {
         Value::Text(text) if holds_secret(&plain(text)) => {
@@ -210,7 +210,7 @@ fn secrets(node: &Node, path: &str, log: &Log) {
     }
 }
 
-/// What base64 stands for, where it stands for text; random to the eye, it is no secret by itself.
+/// Decodes base64 if it holds text: it looks random, but is no secret by itself.
 fn plain(text: &str) -> Cow<'_, str> {
     let bytes = STANDARD.decode(text.split_whitespace().collect::<String>());
     let decoded = bytes.ok().and_then(|bytes| String::from_utf8(bytes).ok());
@@ -221,7 +221,7 @@ fn holds_secret(text: &str) -> bool {
     let word = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
     text.contains("-----BEGIN ") && text.contains("PRIVATE KEY-----")
         || text.lines().any(|line| {
-            // Digests are long and random, and no secret.
+            // Digests are long and random, but no secrets.
             let digest = line.contains("sha256") || line.contains("sha512");
             assigns_secret(line) || (!digest && line.split(|c| !word(c)).any(looks_secret))
         })
@@ -244,7 +244,7 @@ fn assigns_secret(line: &str) -> bool {
     named && literal >= 6 && value.starts_with(|c: char| c.is_ascii_alphanumeric())
 }
 
-/// Whether the node's source, at its place, begins so.
+/// Whether the document's text begins so at the node's place.
 pub(super) fn source_begins(text: &str, node: &Node, with: &str) -> bool {
     let index = |n: u64| usize::try_from(n.saturating_sub(1)).unwrap_or(usize::MAX);
     let line = text.lines().nth(index(node.line)).unwrap_or_default();

@@ -8,17 +8,17 @@ use super::files;
 use crate::deployment::{Deployment, Secret};
 use crate::names::EnvName;
 
-/// Compute Engine's limit of one metadata value, in bytes.
+/// Compute Engine's limit for one metadata value, in bytes.
 pub const MAX_BYTES: usize = 256 * 1024;
 
-/// The state disk's device name, by which the guest finds it.
+/// The state disk's device name; the guest finds it by this.
 pub const STATE_DEVICE: &str = "clawbake-state";
 
-/// What a VM has to know: `/etc/clawbake/vm.json`. Holds names of secrets, never their values.
+/// What a VM must know, as `/etc/clawbake/vm.json`: names of secrets, never their values.
 #[derive(Debug, Clone, Serialize)]
 pub struct Values {
     schema: u32,
-    /// The deployment's name: the state disk is marked with it.
+    /// The deployment's name, which is written to the state disk.
     pub deployment: String,
     /// Project of the secrets.
     pub project: String,
@@ -33,7 +33,7 @@ pub struct Values {
 }
 
 impl Values {
-    /// A deployment's values for a VM whose secrets are in `project` at `secret_manager`.
+    /// The values for a deployment's VM, with its secrets in `project` at `secret_manager`.
     #[must_use]
     pub fn new(deployment: &Deployment, project: &str, secret_manager: &str) -> Self {
         Self {
@@ -110,7 +110,7 @@ mod tests {
     use crate::recipe::Base;
     use crate::userdata::validate;
 
-    /// Values that YAML or a template would love to misread.
+    /// Values that YAML or a template easily misreads.
     const AWKWARD: [&str; 8] = [
         "a: b # c",
         "{{ 1 + 1 }}",

@@ -33,14 +33,14 @@ impl Schema {
     }
 }
 
-/// A place that the schema refuses.
+/// A violation of the schema.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Violation {
     /// JSON pointer.
     pub pointer: String,
     pub message: String,
     pub hint: String,
-    /// The offending key, where it is a key and not the value that is wrong.
+    /// The offending key, if the key is wrong rather than the value.
     key: Option<String>,
 }
 
@@ -53,7 +53,7 @@ impl Violation {
     }
 }
 
-/// Everything in `instance` that the cloud-init of `base` would complain about.
+/// Everything in `instance` that the cloud-init of `base` would refuse.
 pub(super) fn violations(instance: &Value, base: Base) -> BTreeSet<Violation> {
     let schema = match base {
         Base::Debian13 => &DEBIAN_13,
@@ -109,7 +109,7 @@ fn explain(error: &ValidationError, schema: &Value) -> Vec<Violation> {
             let key = property.as_str().unwrap_or_default();
             vec![at(format!("`{key}` is missing"), String::new(), None)]
         }
-        // Masked, so that a value never appears in a message.
+        // Masked: no value may appear in a message.
         _ => vec![at(
             error.masked_with("the value").to_string(),
             String::new(),
@@ -118,8 +118,8 @@ fn explain(error: &ValidationError, schema: &Value) -> Vec<Violation> {
     }
 }
 
-/// Of the alternatives that all failed, the errors of the one that went furthest say most; where
-/// none went into the value, it has the wrong type.
+/// If all alternatives failed, the errors of the one that got furthest say most. If none got into the
+/// value, it has the wrong type.
 fn alternatives(
     error: &ValidationError,
     context: &[Vec<ValidationError<'static>>],
@@ -190,7 +190,7 @@ fn kind_of(value: &Value) -> &'static str {
     }
 }
 
-/// The keys beside which an `additionalProperties: false` stands.
+/// The keys that are allowed beside an `additionalProperties: false`.
 fn known_keys<'s>(schema: &'s Value, error: &ValidationError) -> Vec<&'s str> {
     let place = error.schema_path().as_str();
     let parent = place.rsplit_once('/').map_or("", |(parent, _)| parent);

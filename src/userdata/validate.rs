@@ -3,8 +3,8 @@ use super::{lints, schema};
 use crate::document::{Finding, Log, Node, Value};
 use crate::recipe::Base;
 
-/// What is wrong with a user-data document for the cloud-init of `base`, by line. Debian 13's is the
-/// strict one: Debian 12's accepts unknown keys. `file` is what findings call the document.
+/// Everything that is wrong with a user-data document for the cloud-init of `base`, by line. Debian 13's
+/// is strict; Debian 12's accepts unknown keys. Findings call the document `file`.
 #[must_use]
 pub fn validate(file: &str, text: &str, base: Base) -> Vec<Finding> {
     let log = Log::new(file);
@@ -48,7 +48,7 @@ pub fn validate(file: &str, text: &str, base: Base) -> Vec<Finding> {
         Ok(mut document) => {
             as_cloud_init_reads(&mut document, text);
             lints::check(&document, text, &log);
-            // A lint explains what the schema only refuses: one finding per place is enough.
+            // One finding per place is enough, and a lint explains more than the schema.
             let explained = log.paths();
             for violation in schema::violations(&document.json(), base) {
                 let path = schema::dotted(&violation.pointer);

@@ -97,11 +97,6 @@ impl World {
             self.dir.path().join("recipe"),
         );
         fs::create_dir(&own).unwrap();
-        fs::copy(
-            shipped.join("Containerfile.tera"),
-            own.join("Containerfile.tera"),
-        )
-        .unwrap();
         let port = self.port;
         let change = |from: &Path, to: &Path, what: &str, with: &str| {
             let text = fs::read_to_string(from).unwrap();

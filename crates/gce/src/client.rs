@@ -27,7 +27,7 @@ impl Client {
         })
     }
 
-    /// The same client with another retry policy.
+    /// The same client with another retry policy. For tests of faults, which cannot wait that long.
     #[must_use]
     pub fn with_retry(mut self, policy: RetryPolicy) -> Self {
         self.transport.policy = policy;

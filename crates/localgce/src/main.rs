@@ -14,26 +14,25 @@ use localgce::Accel;
 enum Arguments {
     /// Serve until SIGTERM
     Serve {
-        /// Where everything is kept; where to reach the engine is in endpoint.json there
+        /// Keep everything in DIR, and the address in its endpoint.json
         #[arg(long)]
         dir: PathBuf,
-        /// Where public images are kept once they are made [default: a directory in DIR]
+        /// Keep public images in CACHE [default: a directory in DIR]
         #[arg(long)]
         cache: Option<PathBuf>,
-        /// Loopback address and port; port 0 means any that is free
+        /// Listen on this loopback address; port 0 is any free port
         #[arg(long, default_value = "127.0.0.1:0")]
         listen: SocketAddr,
-        /// How long a guest gets to power itself off before its plug is pulled [default: 90, or 300
-        /// where guests are emulated]
+        /// Wait SECONDS for a guest to power off [default: 90, or 300 for emulated guests]
         #[arg(long, value_name = "SECONDS")]
         power_off: Option<u64>,
-        /// How guests are run
+        /// Choose how guests run
         #[arg(long, env = "CLAWBAKE_ACCEL", value_enum, default_value_t)]
         accel: Accel,
     },
-    /// Carry one connection between stdio and a unix socket; QEMU runs this
+    /// Join stdin and stdout to a unix socket, for QEMU
     Connect {
-        /// The socket
+        /// Path of the socket
         socket: PathBuf,
     },
 }

@@ -3,10 +3,10 @@
 use crate::document::Cursor;
 use crate::recipe::BuilderVm;
 
-/// A day: a bake that takes longer is stuck.
+/// One day: a bake that takes longer is stuck.
 const LONGEST: u64 = 24 * 60;
 
-/// With its defaults where the recipe says nothing.
+/// What the recipe leaves out has its default.
 pub(super) fn builder(at: Option<Cursor>) -> Option<BuilderVm> {
     let default = BuilderVm::default();
     let Some(at) = at else {

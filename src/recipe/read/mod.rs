@@ -11,7 +11,7 @@ use super::{Base, Files, Gateway, Ports, Recipe, Verify, environment};
 use crate::document::{Cursor, Fields, Value};
 use crate::names::EnvName;
 
-/// The schema that this version reads.
+/// The version of the schema that this program reads.
 const SCHEMA: u64 = 1;
 
 const KEYS: [&str; 13] = [
@@ -114,7 +114,7 @@ fn gateway(at: &Cursor, files: &Files) -> Option<Gateway> {
         .required("release", "{npm, version, channel}")
         .and_then(|c| release::release(&c));
     let container = keys
-        .required("container", "{file, node}")
+        .required("container", "{node}")
         .and_then(|c| release::container(&c, files));
     let ports = keys
         .required("ports", "{front: 18789, inner: 28789}")

@@ -1,4 +1,4 @@
-//! What is put into the gateway's container.
+//! What goes into the gateway's container.
 
 use std::collections::BTreeMap;
 
@@ -42,14 +42,12 @@ pub(super) fn release(at: &Cursor) -> Option<Release> {
     })
 }
 
-/// What gateways and their skills expect of the system around them.
+/// Packages that gateways and their skills expect.
 const PACKAGES: [&str; 5] = ["ca-certificates", "curl", "git", "jq", "procps"];
 
 pub(super) fn container(at: &Cursor, files: &Files) -> Option<Container> {
     let keys = at.fields(&["base", "file", "node", "packages", "scripts", "warm"])?;
-    let file = keys
-        .required("file", "such as `Containerfile.tera`")
-        .and_then(|c| existing(&c, files));
+    let file = keys.or("file", None, |c| existing(&c, files).map(Some));
     let node = keys
         .required("node", "such as \"22\"")
         .and_then(|c| node_version(&c));

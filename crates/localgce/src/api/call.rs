@@ -51,7 +51,7 @@ impl Call {
 
     /// The project in the path, by id or number.
     pub fn project(&self) -> &str {
-        let project = |name: &str| ["project", "projectId", "projectsId"].contains(&name);
+        let project = |name: &str| ["project", "projectsId"].contains(&name);
         let found = self.variables.iter().find(|(name, _)| project(name));
         found.map_or("", |(_, value)| value)
     }

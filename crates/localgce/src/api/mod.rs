@@ -36,38 +36,28 @@ use axum::response::IntoResponse;
 use axum::routing::post;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::catalog::services::{COMPUTE, IAM};
 use crate::engine::Engine;
 use crate::error::Error;
-use gate::gated;
 use table::Table;
 
-/// What is served.
+/// What is served: one line for each API.
 fn tables() -> impl Iterator<Item = Table> {
-    (secretmanager::tables().into_iter())
+    (billing::tables().into_iter())
         .chain(compute::tables())
+        .chain(iam::tables())
+        .chain(resourcemanager::tables())
+        .chain(secretmanager::tables())
+        .chain(serviceusage::tables())
         .chain(storage::tables())
 }
 
 /// All APIs; the same on the loopback port and inside the VMs.
 pub fn router(engine: &Arc<Engine>) -> Router {
-    let projects = Router::new()
-        .merge(gated(iam::project_router(), engine, IAM))
-        .merge(serviceusage::router());
     let rest = Router::new()
-        .nest(
-            "/compute/v1/projects/{project}",
-            gated(compute::router(engine), engine, COMPUTE),
-        )
         .route(
             "/batch/compute/v1",
             post(compute::batch).layer(DefaultBodyLimit::max(compute::BATCH_LIMIT)),
         )
-        .nest("/v1/projects/{project}", projects)
-        .merge(resourcemanager::router())
-        .merge(billing::router())
-        .merge(iam::router())
-        .merge(long_operations::router())
         .fallback(|OriginalUri(uri): OriginalUri| async move { Error::not_found(uri.path()) });
     table::router(tables())
         .fallback_service(rest.with_state(Arc::clone(engine)))

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::body::{prune, typed};
+use super::body::prune;
 use super::call::Call;
 use super::condition::flaw;
 use super::grants::permits;
@@ -135,102 +135,23 @@ pub fn set(find: Find, keep: Keep) -> Handler {
 pub fn test(find: Find) -> Handler {
     json(move |call, tx, request: TestIamPermissionsRequest| {
         let resource = find(tx, call)?;
-        held(
-            tx,
-            &call.caller,
-            request,
-            &resource.name,
-            &resource.own,
-            &resource.above,
-        )
+        let mut held = Vec::new();
+        for permission in request.permissions {
+            if permission.contains('*') {
+                return Err(Error::invalid(format!(
+                    "Permission {permission} is not valid for this resource."
+                )));
+            }
+            if resource.permits(tx, &call.caller, &permission, &resource.name)? {
+                held.push(permission);
+            }
+        }
+        Ok(if held.is_empty() {
+            json!({})
+        } else {
+            json!({"permissions": held})
+        })
     })
-}
-
-fn held(
-    tx: &Connection,
-    caller: &Caller,
-    request: TestIamPermissionsRequest,
-    resource: &str,
-    own: &Value,
-    above: &Value,
-) -> Result<Value, Error> {
-    let mut held = Vec::new();
-    for permission in request.permissions {
-        if permission.contains('*') {
-            return Err(Error::invalid(format!(
-                "Permission {permission} is not valid for this resource."
-            )));
-        }
-        if permits(tx, caller, &permission, resource, &[own, above])? {
-            held.push(permission);
-        }
-    }
-    Ok(if held.is_empty() {
-        json!({})
-    } else {
-        json!({"permissions": held})
-    })
-}
-
-/// A resource whose policy the store keeps by its name.
-pub struct Resource<'a> {
-    /// Its name in the store.
-    pub name: &'a str,
-    /// The id of its project.
-    pub project: &'a str,
-    /// How its permissions begin: `resourcemanager.projects`.
-    pub kind: &'a str,
-}
-
-impl Resource<'_> {
-    /// Does one of the three methods that every resource with a policy has.
-    pub fn call(
-        &self,
-        tx: &Connection,
-        caller: &Caller,
-        method: &str,
-        body: Value,
-    ) -> Result<Value, Error> {
-        let own = policies::get(tx, self.name)?;
-        match method {
-            "getIamPolicy" => {
-                let request: GetIamPolicyRequest = typed(body)?;
-                self.require(tx, caller, method)?;
-                Ok(answered(own, request.options.requested_policy_version))
-            }
-            "setIamPolicy" => {
-                let request: SetIamPolicyRequest = typed(body)?;
-                self.require(tx, caller, method)?;
-                let policy = replace(tx, &own, request.policy)?;
-                policies::set(tx, self.name, &policy)?;
-                Ok(answered(policy, CONDITIONAL))
-            }
-            "testIamPermissions" => {
-                let request: TestIamPermissionsRequest = typed(body)?;
-                let above = of_project(tx, self.project)?;
-                held(tx, caller, request, self.name, &own, &above)
-            }
-            method => Err(no_such_method(method)),
-        }
-    }
-
-    /// Refuses a caller who has not the permission `verb` here or in the project.
-    pub fn require(&self, tx: &Connection, caller: &Caller, verb: &str) -> Result<(), Error> {
-        let permission = format!("{}.{verb}", self.kind);
-        let (own, above) = (policies::get(tx, self.name)?, of_project(tx, self.project)?);
-        let name = self.name;
-        if permits(tx, caller, &permission, name, &[&own, &above])? {
-            return Ok(());
-        }
-        Err(Error::forbidden(format!(
-            "Permission '{permission}' denied on resource '//{name}' (or it may not exist)."
-        ))
-        .because(
-            "IAM_PERMISSION_DENIED",
-            "iam.googleapis.com",
-            &json!({"permission": permission, "resource": name}),
-        ))
-    }
 }
 
 impl Guarded {

@@ -1,4 +1,4 @@
-//! Uploaded contents before they become objects.
+//! Contents that are not yet objects.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,17 +8,17 @@ use anyhow::Result;
 use super::Engine;
 use crate::store::{files, new_id};
 
-/// A content that is not an object yet. Unless it becomes one, its file is removed when this value is
-/// dropped, or when the next engine starts if this one is killed.
+/// The content of an object to be. Unless it is kept, it is removed when this is dropped, or, if the
+/// engine is killed, when the next one starts.
 pub struct Draft {
     engine: Arc<Engine>,
-    /// The name of its file, which the object takes over.
+    /// The name of its file, which the object stores.
     pub name: String,
     kept: bool,
 }
 
 impl Draft {
-    /// Begins a draft. Its file is recorded before it is created.
+    /// A draft without a file. It is recorded before the file is created.
     pub fn begin(engine: &Arc<Engine>) -> Result<Self> {
         let name = new_id().to_string();
         engine
@@ -31,17 +31,17 @@ impl Draft {
         })
     }
 
-    /// The file to write its content to.
+    /// Its file.
     pub fn path(&self) -> PathBuf {
         self.engine.content_file(&self.name)
     }
 
-    /// Hands the file over to an object, in the object's transaction. See [`Self::kept`].
+    /// Records, in the object's transaction, that an object keeps it. See [`Self::kept`].
     pub fn keep(&self, tx: &rusqlite::Connection) -> rusqlite::Result<()> {
         files::forget(tx, &files::content(&self.name))
     }
 
-    /// Confirms that the transaction was committed: on a full device it may not be.
+    /// To be called once that transaction is committed: on a full device it may fail.
     pub fn kept(mut self) {
         self.kept = true;
     }
@@ -52,7 +52,7 @@ impl Drop for Draft {
         if self.kept {
             return;
         }
-        // Free the space first: the database may need it.
+        // File first: the database may need the space.
         std::fs::remove_file(self.path()).ok();
         let path = files::content(&self.name);
         if let Err(error) = self.engine.store.transaction(|tx| files::forget(tx, &path)) {

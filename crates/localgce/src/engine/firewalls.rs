@@ -1,4 +1,4 @@
-//! Firewall rules. Machines that run keep the ports that they were started with.
+//! Firewall rules. A running machine keeps the ports that it was started with.
 
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
@@ -12,15 +12,16 @@ use crate::json::typed;
 use crate::key::Key;
 use crate::store::resources;
 
-/// What a client that writes back what it has read sends, and cannot change.
+/// Output-only fields: clients may send them back, and they are ignored.
 const OUTPUT_ONLY: [&str; 4] = ["kind", "id", "creationTimestamp", "selfLink"];
 
-/// A rule that is to be.
+/// A request for a new rule.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Firewall {
-    #[serde(default)]
-    pub name: String,
+    // Already read, as part of the key.
+    #[serde(default, rename = "name")]
+    pub _name: String,
     description: Option<String>,
     network: Option<String>,
     priority: Option<u16>,
@@ -50,7 +51,7 @@ struct Protocol {
     ports: Option<Vec<String>>,
 }
 
-/// Writes down a rule.
+/// Records a rule.
 pub fn insert(tx: &Connection, key: &Key, rule: Firewall) -> Result<Work, Error> {
     let body = new_body(key, fields(key, rule)?);
     check_new(tx, key)?;
@@ -58,7 +59,7 @@ pub fn insert(tx: &Connection, key: &Key, rule: Firewall) -> Result<Work, Error>
     nothing()
 }
 
-/// Changes the fields that are given.
+/// Changes the given fields.
 pub fn patch(tx: &Connection, key: &Key, changes: Map<String, Value>) -> Result<Work, Error> {
     let before = get(tx, key)?;
     let mut rule = before.as_object().cloned().unwrap_or_default();
@@ -66,7 +67,7 @@ pub fn patch(tx: &Connection, key: &Key, changes: Map<String, Value>) -> Result<
     replace(tx, key, &before, rule)
 }
 
-/// Gives a rule all fields that a client sets.
+/// Replaces all fields that a client sets.
 pub fn update(tx: &Connection, key: &Key, rule: Map<String, Value>) -> Result<Work, Error> {
     let before = get(tx, key)?;
     replace(tx, key, &before, rule)
@@ -87,7 +88,7 @@ fn replace(
     nothing()
 }
 
-/// What a client sets of a rule, checked and with Google's defaults.
+/// The fields that a client sets, checked, with Google's defaults.
 fn fields(key: &Key, rule: Firewall) -> Result<Value, Error> {
     let direction = rule.direction.unwrap_or(Direction::Ingress);
     if rule.allowed.is_some() == rule.denied.is_some() {

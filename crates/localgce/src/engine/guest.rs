@@ -1,4 +1,4 @@
-//! What one machine's metadata server asks the engine.
+//! What a machine's metadata server asks the engine.
 
 use std::sync::Arc;
 
@@ -9,12 +9,12 @@ use super::Engine;
 use crate::metadata::{AccessToken, Guest, Refusal};
 use crate::store::guest_attributes as attributes;
 
-/// Google tells no number but that of one value, and may drop what is written more often than ten times
-/// a minute without a word; real guests write a dozen small ones.
+/// Google documents a limit for a single value only, and may silently drop what is written more often
+/// than ten times a minute; real guests write a dozen small values.
 /// <https://cloud.google.com/compute/docs/metadata/manage-guest-attributes>
 const MOST_ATTRIBUTES: usize = 128;
 
-/// Bytes of all names and values: as many as an instance's own metadata may have.
+/// Limit on the bytes of all names and values: that of an instance's own metadata.
 const TOTAL: usize = 512 << 10;
 
 /// One machine, to its metadata server.

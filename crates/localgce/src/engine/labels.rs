@@ -1,4 +1,4 @@
-//! Labels of all resources that have any.
+//! Labels.
 
 use serde_json::{Value, json};
 
@@ -6,13 +6,13 @@ use super::records::fingerprint;
 use crate::error::Error;
 use crate::json::StringMap;
 
-/// Labels by their keys.
+/// Label values by key.
 pub type Labels = StringMap;
 
 /// Google's limit: <https://cloud.google.com/compute/docs/labeling-resources>.
 const MOST: usize = 64;
 
-/// Refuses labels that Google would.
+/// Refuses labels that Google refuses.
 pub fn check(labels: Option<&Labels>) -> Result<(), Error> {
     let count = labels.map_or(0, Labels::len);
     if count > MOST {

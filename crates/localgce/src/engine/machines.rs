@@ -31,11 +31,11 @@ use crate::metadata::MetadataServer;
 use crate::store::{files, resources};
 use crate::vm::{Exit, Machine, Vm};
 
-/// Connections of one guest to the APIs at once.
+/// How many connections to the APIs a guest may have at a time.
 const CONNECTIONS: usize = 64;
 
 impl Engine {
-    /// Boots an instance's machine. If it cannot, the instance is TERMINATED.
+    /// Boots an instance's machine. If that fails, the instance is TERMINATED.
     pub async fn boot(self: &Arc<Self>, key: &Key) -> Result<()> {
         self.set_status(key, "STAGING")?;
         let booted = self.start(key).await;
@@ -53,7 +53,7 @@ impl Engine {
                 metadata_tree(tx, key, &body)?,
             ))
         })?;
-        // Its sockets are open to nobody else.
+        // Nobody else may use its sockets.
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -94,7 +94,7 @@ impl Engine {
         self.change(key, |body| {
             body["status"] = "RUNNING".into();
             body["lastStartTimestamp"] = clock::now().into();
-            // An earlier end's, or an earlier fallback's.
+            // Left by an earlier end or fallback.
             if let Some(fields) = body.as_object_mut() {
                 fields.shift_remove("statusMessage");
             }
@@ -119,7 +119,7 @@ impl Engine {
         Ok(())
     }
 
-    /// The engine's APIs, inside the machine.
+    /// Serves the engine's APIs inside the machine.
     fn serve_guest(self: &Arc<Self>, machine: &Machine) -> Result<AbortHandle> {
         let socket = machine.dir.join("api.sock");
         std::fs::remove_file(&socket).ok();
@@ -153,7 +153,7 @@ impl Engine {
         vm.reset().await
     }
 
-    /// Tells a machine of its instance's new metadata.
+    /// Gives a machine its instance's new metadata.
     pub fn publish_metadata(&self, key: &Key) -> Result<()> {
         let tree = self.store.transaction(|tx| {
             let body = resources::get(tx, key)?;
@@ -165,8 +165,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Brings back what ran when an earlier engine ended, and gives up what it was in the middle
-    /// of.
+    /// Boots what was running when the last engine ended, and gives up its unfinished work.
     pub fn resume(self: &Arc<Self>) -> Result<()> {
         let to_boot = self.store.transaction(|tx| {
             Self::end_interrupted(tx)?;
@@ -243,7 +242,7 @@ impl Engine {
         })
     }
 
-    /// Tells, in the instance and in the operation that started it, that it is emulated, and why.
+    /// Records in the instance, and in the operation that started it, that it is emulated and why.
     fn tell_of_fallback(&self, key: &Key, why: &str) {
         let message = format!("restarted under emulation, as it did not run under KVM: {why}");
         let told = self.store.transaction(|tx| {

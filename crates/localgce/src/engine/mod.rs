@@ -1,5 +1,5 @@
-//! The engine: what the APIs change, made true. The store says how things ought to be; here are
-//! the disks, the machines and the operations that get them there.
+//! The engine carries out what the APIs ask for: it records resources in the store, makes disks and
+//! images, and runs machines and operations.
 
 pub mod accounts;
 pub mod addresses;

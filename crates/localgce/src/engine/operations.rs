@@ -1,5 +1,5 @@
-//! Operations: PENDING, RUNNING, DONE. A mutation is checked and written down while the client
-//! waits; the work that it means is done behind its back.
+//! Operations: PENDING, RUNNING, DONE. A mutation is checked and recorded while the client waits; its
+//! work is done in the background.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -36,14 +36,14 @@ pub struct Mutation {
 /// What is left to do when the request has been answered.
 pub type Work = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>>;
 
-/// No work: the operation is through.
+/// No work: the operation is done.
 // Every mutation gives its work, or its refusal.
 #[allow(clippy::unnecessary_wraps)]
 pub fn nothing() -> Result<Work, Error> {
     Ok(Box::pin(async { Ok(()) }))
 }
 
-/// Work that fails by reason of the engine.
+/// Work that fails only when the engine does.
 #[allow(clippy::unnecessary_wraps)]
 pub fn work(
     work: impl Future<Output = anyhow::Result<()>> + Send + 'static,
@@ -59,7 +59,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// By what the client gave, unless the device is full.
+    /// The client's fault, unless the device is full.
     pub fn invalid(error: anyhow::Error) -> Self {
         if is_full(&error) {
             return Self::from(error);
@@ -106,8 +106,8 @@ impl From<anyhow::Error> for Failure {
 }
 
 impl Engine {
-    /// Checks and writes down a mutation, in one transaction, and starts its work. Returns the
-    /// operation, or for a request that was served before, the operation of then.
+    /// Checks and records a mutation in one transaction, and starts its work. Returns the operation; for
+    /// a request that was served before, the operation of that time.
     pub fn mutate(
         self: &Arc<Self>,
         mutation: &Mutation,
@@ -136,7 +136,7 @@ impl Engine {
         if let Some(work) = work {
             let engine = Arc::clone(self);
             tokio::spawn(async move {
-                // In a task of its own: an operation ends, also when its work panics.
+                // In a task of its own: an operation ends even when its work panics.
                 let result = tokio::spawn(work).await;
                 engine.finish(
                     &key,
@@ -162,7 +162,7 @@ impl Engine {
     pub async fn wait(&self, key: &Key) -> Result<Value, Error> {
         let end = tokio::time::Instant::now() + WAIT;
         loop {
-            // Before the look, so that no end between look and wait is missed.
+            // Before looking, so that no end between looking and waiting is missed.
             let mut done = std::pin::pin!(self.operation_done.notified());
             done.as_mut().enable();
             let operation = self
@@ -175,7 +175,7 @@ impl Engine {
         }
     }
 
-    /// Ends the operations that an earlier engine did not get to.
+    /// Ends the operations that an earlier engine left unfinished.
     pub(super) fn end_interrupted(tx: &Connection) -> Result<(), rusqlite::Error> {
         for (key, operation) in resources::all(tx, Kind::Operation)? {
             if operation["status"] != "DONE" {
@@ -188,8 +188,7 @@ impl Engine {
     }
 }
 
-/// Adds a warning to the operation that changed a resource last. Its client may have seen it done
-/// already.
+/// Adds a warning to the latest operation on a resource, which its client may have seen done already.
 pub(super) fn warn_of(tx: &Connection, target: &Key, message: &str) -> rusqlite::Result<()> {
     let operations = resources::all(tx, Kind::Operation)?;
     let last = operations
@@ -229,7 +228,7 @@ fn replay(tx: &Connection, mutation: &Mutation) -> Result<Option<Value>, Error> 
     Ok(resources::get(tx, &key)?)
 }
 
-/// As Google's are called: microseconds, and something random.
+/// A name like Google's: the time, and random digits.
 fn operation_name() -> String {
     let random = new_id();
     let (head, tail) = (random >> 32, random & 0xffff_ffff);

@@ -9,13 +9,13 @@ use crate::vm::{Acceleration, Vm};
 /// How to stop a machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// By its power button, and if it has not powered off in time, by force.
+    /// By its power button, and by force if it does not power off in time.
     Gracefully,
     /// At once.
     Now,
 }
 
-/// What a guest gets to power itself off, as on Google; an emulated one is that much slower.
+/// How long a guest may take to power off: as long as on Google, and longer under emulation.
 pub(super) const fn patience(acceleration: Acceleration) -> Duration {
     match acceleration {
         Acceleration::Kvm => Duration::from_secs(90),
@@ -23,11 +23,11 @@ pub(super) const fn patience(acceleration: Acceleration) -> Duration {
     }
 }
 
-/// How long after a press of the power button the next one follows.
+/// The interval between presses of the power button.
 const PRESS_AGAIN: Duration = Duration::from_secs(10);
 
-/// Presses the power button until the machine is gone: a guest that still boots does not hear it.
-/// `false` if it does not go in time; how much time that is can change when it is restarted.
+/// Presses the power button until the machine is gone, and more than once: a guest that is still booting
+/// ignores it. Returns `false` when `time` is up, which a restart under emulation extends.
 pub(super) async fn power_off(
     vm: &Vm,
     gone: &mut watch::Receiver<bool>,
@@ -39,7 +39,7 @@ pub(super) async fn power_off(
         if left.is_zero() {
             return false;
         }
-        // An error means that it is going already.
+        // An error means that the machine is already going down.
         vm.press_power_button().await.ok();
         let gone = gone.wait_for(|gone| *gone);
         if tokio::time::timeout(left.min(PRESS_AGAIN), gone)
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
     use crate::vm::suspect;
 
-    /// A machine that was started under KVM and is emulated now gets an emulated one's time.
+    /// A machine that has fallen back from KVM to emulation gets the time of an emulated one.
     #[tokio::test]
     async fn the_time_to_power_off_is_that_of_the_acceleration_of_the_moment() {
         let dir = tempfile::tempdir().expect("a directory");

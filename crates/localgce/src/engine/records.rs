@@ -1,4 +1,4 @@
-//! What the records of all resources have in common.
+//! What all resources have in common.
 
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::json::prune;
 use crate::key::{Key, Scope, region_link, zone_link};
 use crate::store::{new_id, resources};
 
-/// A resource's body, or Google's refusal if there is no such resource.
+/// A resource's body, or Google's 404.
 pub fn get(tx: &Connection, key: &Key) -> Result<Value, Error> {
     resources::get(tx, key)?.ok_or_else(|| Error::not_found(&key.path()))
 }

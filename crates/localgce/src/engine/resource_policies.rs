@@ -1,4 +1,4 @@
-//! Resource policies: schedules of snapshots. They are kept and attached to disks; the engine takes no
+//! Resource policies: snapshot schedules. They are stored and attached to disks, but the engine takes no
 //! snapshots by them.
 
 // The fields have Google's names.
@@ -17,12 +17,13 @@ use crate::error::Error;
 use crate::key::{Key, Kind, Scope, relative};
 use crate::store::resources;
 
-/// A policy that is to be.
+/// A request for a new policy.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ResourcePolicy {
-    #[serde(default)]
-    pub name: String,
+    // Already read, as part of the key.
+    #[serde(default, rename = "name")]
+    pub _name: String,
     description: Option<String>,
     #[serde(rename = "region")]
     _region: Option<String>,
@@ -88,7 +89,7 @@ struct SnapshotProperties {
     chain_name: Option<String>,
 }
 
-/// Writes down a policy.
+/// Records a policy.
 pub fn insert(tx: &Connection, key: &Key, policy: ResourcePolicy) -> Result<Work, Error> {
     let Some(schedule) = policy.snapshot_schedule_policy else {
         return Err(Error::required("resource.snapshotSchedulePolicy"));
@@ -118,7 +119,7 @@ pub fn insert(tx: &Connection, key: &Key, policy: ResourcePolicy) -> Result<Work
     nothing()
 }
 
-/// The links of the policies that a disk asks for by name or link. A disk has one schedule.
+/// The links of policies given by name or link. A disk has at most one schedule.
 pub fn find(
     tx: &Connection,
     disk: &Key,
@@ -185,7 +186,7 @@ pub fn remove(tx: &Connection, key: &Key, references: &[String]) -> Result<Work,
     nothing()
 }
 
-/// Refuses to delete a policy that a disk has.
+/// Refuses to delete a policy that is attached to a disk.
 pub fn check_unused(tx: &Connection, key: &Key, policy: &Value) -> Result<(), Error> {
     let link = policy["selfLink"].as_str().unwrap_or_default();
     for (disk, body) in resources::all(tx, Kind::Disk)? {

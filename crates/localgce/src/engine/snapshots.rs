@@ -18,7 +18,7 @@ use crate::json::{EncryptionKey, Int64};
 use crate::key::{Key, Kind, Scope};
 use crate::store::resources;
 
-/// A snapshot that is to be.
+/// A request for a new snapshot.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Snapshot {
@@ -39,7 +39,7 @@ enum SnapshotType {
     Archive,
 }
 
-/// Writes down a snapshot of a disk, and makes its file.
+/// Records a snapshot of a disk and makes its file.
 pub fn insert(
     engine: &Arc<Engine>,
     tx: &Connection,
@@ -75,7 +75,7 @@ pub fn insert(
     work(async move { make(&engine, &key, &disk, &body).await })
 }
 
-/// Makes the snapshot's file. A snapshot that cannot be made is FAILED.
+/// Makes the snapshot's file. If that fails, the snapshot is marked FAILED.
 async fn make(engine: &Engine, key: &Key, disk: &Key, body: &Value) -> anyhow::Result<()> {
     let file = engine.snapshot_file(body["id"].as_str().unwrap_or_default());
     let made = engine.copy_disk(disk, &file).await;
@@ -96,7 +96,7 @@ async fn make(engine: &Engine, key: &Key, disk: &Key, body: &Value) -> anyhow::R
     made
 }
 
-/// The snapshot that a disk asks for, if a disk may be made of it.
+/// The snapshot at `reference`, if a disk may be made from it.
 pub fn usable_snapshot(tx: &Connection, disk: &Key, reference: &str) -> Result<Value, Error> {
     let here = disk.cousin(Scope::Global, Kind::Snapshot, "");
     let key = here

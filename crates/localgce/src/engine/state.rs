@@ -39,8 +39,8 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Opens what is in `dir`, with public images in `cache`. `token` is the owner's, `power_off` what a
-    /// guest gets to power itself off, `guest_api` what it reaches of Google's APIs.
+    /// Opens what is in `dir`, with public images in `cache`. `token` is the owner's, `power_off` the time
+    /// that a guest gets to power off, `guest_api` what it reaches of Google's APIs.
     pub fn open(
         dir: &Path,
         cache: &Path,
@@ -53,7 +53,7 @@ impl Engine {
             let dir = dir.join(name);
             std::fs::create_dir_all(&dir).with_context(|| format!("creating {}", dir.display()))?;
         }
-        // A power cut leaves them, too.
+        // They are to survive a power cut.
         for dir in dir.ancestors() {
             sync_dir(dir).ok();
         }

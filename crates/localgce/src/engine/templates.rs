@@ -1,23 +1,31 @@
 //! Templates of instances.
 
 use rusqlite::Connection;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::instances::{self, Instance};
-use super::records::{fingerprint, get};
+use super::records::{check_new, fingerprint, get, new_body};
 use crate::error::Error;
 use crate::json::{text, typed};
 use crate::key::{Key, Kind, Scope, relative};
 use crate::store::resources;
 
-/// Refuses the properties of a template of which no instance could be made.
-pub fn check(properties: &Map<String, Value>) -> Result<(), Error> {
-    let properties: Instance = typed(properties.clone().into())?;
-    instances::check_properties(&properties)
+/// Writes down a template, if instances can be made of it.
+pub fn create(
+    tx: &Connection,
+    key: &Key,
+    description: Option<&str>,
+    properties: Map<String, Value>,
+) -> Result<(), Error> {
+    instances::check_properties(&typed(properties.clone().into())?)?;
+    check_new(tx, key)?;
+    let fields = json!({"description": description, "properties": written(properties)});
+    resources::insert(tx, key, &new_body(key, fields))?;
+    Ok(())
 }
 
 /// Properties as a template shows them.
-pub fn written(properties: Map<String, Value>) -> Value {
+fn written(properties: Map<String, Value>) -> Value {
     let mut properties = Value::from(properties);
     if let Some(disks) = properties["disks"].as_array_mut() {
         for (index, disk) in disks.iter_mut().enumerate() {

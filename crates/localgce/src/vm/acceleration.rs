@@ -13,13 +13,16 @@ use super::{distrust, probe, qemu};
 /// Which acceleration the user wants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Accel {
-    /// KVM where a guest really runs under it, else emulation; a machine that does not run under KVM
-    /// is restarted under emulation
+    /// Use KVM where it works, else emulation
+    ///
+    /// A machine that does not run under KVM is restarted under emulation.
     #[default]
     Auto,
-    /// KVM, with a warning where it fails its probe; no machine is ever restarted under emulation
+    /// Use KVM even where it fails its probe
+    ///
+    /// A failed probe is a warning, and no machine is ever restarted under emulation.
     Kvm,
-    /// Emulation
+    /// Use emulation
     Tcg,
 }
 

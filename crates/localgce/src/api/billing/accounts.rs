@@ -1,65 +1,67 @@
 //! Billing accounts: one, which costs nothing.
 
-use std::sync::Arc;
-
-use axum::extract::{Path, Query, State};
-use axum::{Extension, Json};
-use serde::Deserialize;
+use rusqlite::Connection;
 use serde_json::{Value, json};
 
+use super::super::call::Call;
+use super::super::handler::plain;
 use super::super::list::ListQuery;
-use super::{Answer, projects};
+use super::super::method::{self, Method};
+use super::projects;
 use crate::catalog::BILLING_ACCOUNT;
 use crate::engine::Caller;
-use crate::engine::Engine;
 use crate::error::Error;
 use crate::store::projects as store;
 
-#[derive(Deserialize)]
-pub struct Place {
-    account: String,
+pub fn methods() -> Vec<Method> {
+    vec![
+        method::get("cloudbilling.billingAccounts.list", "v1/billingAccounts").open(plain(list)),
+        method::get(
+            "cloudbilling.billingAccounts.get",
+            "v1/billingAccounts/{billingAccountsId}",
+        )
+        .open(plain(get)),
+        method::get(
+            "cloudbilling.billingAccounts.projects.list",
+            "v1/billingAccounts/{billingAccountsId}/projects",
+        )
+        .open(plain(paid)),
+    ]
 }
 
-impl Place {
-    /// Refuses another account than the only one, and a caller whose it is not.
-    fn check(&self, caller: &Caller) -> Result<(), Error> {
-        let ours = format!("billingAccounts/{}", self.account) == BILLING_ACCOUNT;
-        if ours && *caller == Caller::Owner {
-            return Ok(());
-        }
-        Err(Error::forbidden("The caller does not have permission"))
+/// Refuses another account than the only one, and a caller whose it is not.
+fn check(call: &Call) -> Result<(), Error> {
+    let ours = format!("billingAccounts/{}", call.name()) == BILLING_ACCOUNT;
+    if ours && call.caller == Caller::Owner {
+        return Ok(());
     }
+    Err(Error::forbidden("The caller does not have permission"))
 }
 
-pub async fn list(Extension(caller): Extension<Caller>, Query(query): Query<ListQuery>) -> Answer {
-    let accounts = match caller {
+fn list(call: &Call, _: &Connection) -> Result<Value, Error> {
+    let query: ListQuery = call.query()?;
+    let accounts = match call.caller {
         Caller::Owner => vec![body()],
         Caller::ServiceAccount(_) => Vec::new(),
     };
-    let page = query.page(accounts)?;
-    Ok(Json(json!({"billingAccounts": page.items})))
+    Ok(json!({"billingAccounts": query.page(accounts)?.items}))
 }
 
-pub async fn get(Extension(caller): Extension<Caller>, Path(place): Path<Place>) -> Answer {
-    place.check(&caller)?;
-    Ok(Json(body()))
+fn get(call: &Call, _: &Connection) -> Result<Value, Error> {
+    check(call)?;
+    Ok(body())
 }
 
 /// The projects that an account pays for.
-pub async fn projects(
-    State(engine): State<Arc<Engine>>,
-    Extension(caller): Extension<Caller>,
-    Path(place): Path<Place>,
-    Query(query): Query<ListQuery>,
-) -> Answer {
-    place.check(&caller)?;
-    let projects = engine.store.transaction(store::list)?;
+fn paid(call: &Call, tx: &Connection) -> Result<Value, Error> {
+    check(call)?;
+    let query: ListQuery = call.query()?;
+    let projects = store::list(tx)?;
     let paid = projects
         .iter()
         .filter(|project| project.billing_account.is_some())
         .map(projects::body);
-    let page = query.page(paid.collect())?;
-    Ok(Json(page.body("projectBillingInfo")))
+    Ok(query.page(paid.collect())?.body("projectBillingInfo"))
 }
 
 fn body() -> Value {

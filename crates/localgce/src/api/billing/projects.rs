@@ -1,52 +1,42 @@
 //! Who pays for a project.
 
-use std::sync::Arc;
-
-use axum::extract::{Path, State};
-use axum::{Extension, Json};
 use rusqlite::Connection;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::body::Body;
-use super::super::policy::Resource;
-use super::Answer;
+use super::super::call::Call;
+use super::super::handler::{json, plain};
+use super::super::method::{self, Method};
+use super::guard::project;
 use crate::catalog::BILLING_ACCOUNT;
-use crate::engine::Caller;
-use crate::engine::Engine;
 use crate::error::Error;
 use crate::store::projects as store;
 
-#[derive(Deserialize)]
-pub struct Place {
-    project: String,
-}
-
-impl Place {
-    /// The project, if the caller has the permission `projects.{verb}`.
-    fn project(
-        &self,
-        tx: &Connection,
-        caller: &Caller,
-        verb: &str,
-    ) -> Result<store::Project, Error> {
-        let found = store::get(tx, &self.project)?.filter(store::Project::active);
-        let project =
-            found.ok_or_else(|| Error::forbidden("The caller does not have permission"))?;
-        let resource = Resource {
-            name: &format!("projects/{}", project.id),
-            project: &project.id,
-            kind: "resourcemanager.projects",
-        };
-        resource.require(tx, caller, verb)?;
-        Ok(project)
-    }
+pub fn methods() -> Vec<Method> {
+    vec![
+        method::get(
+            "cloudbilling.projects.getBillingInfo",
+            "v1/projects/{projectsId}/billingInfo",
+        )
+        .needs(
+            "resourcemanager.projects.get",
+            plain(|call, tx| Ok(body(&project(tx, call)?))),
+        ),
+        method::put(
+            "cloudbilling.projects.updateBillingInfo",
+            "v1/projects/{projectsId}/billingInfo",
+        )
+        .needs(
+            "resourcemanager.projects.createBillingAssignment",
+            json(update),
+        ),
+    ]
 }
 
 /// Who is to pay; an empty name means nobody.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ProjectBillingInfo {
+struct ProjectBillingInfo {
     #[serde(default)]
     billing_account_name: String,
     // What an update sends back as it was.
@@ -58,40 +48,21 @@ pub struct ProjectBillingInfo {
     _billing_enabled: Option<bool>,
 }
 
-pub async fn get(
-    State(engine): State<Arc<Engine>>,
-    Extension(caller): Extension<Caller>,
-    Path(place): Path<Place>,
-) -> Answer {
-    let project = engine
-        .store
-        .transaction(|tx| place.project(tx, &caller, "get"))?;
-    Ok(Json(body(&project)))
+fn update(call: &Call, tx: &Connection, request: ProjectBillingInfo) -> Result<Value, Error> {
+    let project = project(tx, call)?;
+    let account = match request.billing_account_name.as_str() {
+        "" => None,
+        BILLING_ACCOUNT => Some(BILLING_ACCOUNT),
+        _ => return Err(Error::forbidden("The caller does not have permission")),
+    };
+    store::set_billing_account(tx, &project.id, account)?;
+    Ok(body(&store::Project {
+        billing_account: account.map(str::to_owned),
+        ..project
+    }))
 }
 
-pub async fn update(
-    State(engine): State<Arc<Engine>>,
-    Extension(caller): Extension<Caller>,
-    Path(place): Path<Place>,
-    Body(request): Body<ProjectBillingInfo>,
-) -> Answer {
-    let body = engine.store.transaction(|tx| {
-        let project = place.project(tx, &caller, "createBillingAssignment")?;
-        let account = match request.billing_account_name.as_str() {
-            "" => None,
-            BILLING_ACCOUNT => Some(BILLING_ACCOUNT),
-            _ => return Err(Error::forbidden("The caller does not have permission")),
-        };
-        store::set_billing_account(tx, &project.id, account)?;
-        let project = store::Project {
-            billing_account: account.map(str::to_owned),
-            ..project
-        };
-        Ok(body(&project))
-    })?;
-    Ok(Json(body))
-}
-
+/// What a project is told of its billing.
 pub fn body(project: &store::Project) -> Value {
     json!({
         "name": format!("projects/{}/billingInfo", project.id),

@@ -1,6 +1,5 @@
 //! What a call of Compute Engine is about.
 
-use super::place::Place;
 use crate::api::call::Call;
 use crate::catalog;
 use crate::error::Error;
@@ -10,18 +9,6 @@ use crate::key::{Key, Kind, Scope};
 const PLACES: [&str; 3] = ["project", "region", "zone"];
 
 impl Call {
-    /// The place in the path.
-    #[allow(dead_code)] // until all resources are in the table
-    pub fn place(&self) -> Place {
-        let text = |name| Some(self.variable(name)).filter(|text| !text.is_empty());
-        Place {
-            project: self.project().to_owned(),
-            region: text("region").map(str::to_owned),
-            zone: text("zone").map(str::to_owned),
-            name: self.resource().map(str::to_owned),
-        }
-    }
-
     /// The name of the resource in the path, if the path has one.
     pub fn resource(&self) -> Option<&str> {
         let (variable, value) = self.variables.last()?;
@@ -50,15 +37,19 @@ impl Call {
         }
     }
 
+    /// The zone in the path.
+    pub fn zone(&self) -> Result<&str, Error> {
+        self.scope()?;
+        Ok(self.variable("zone"))
+    }
+
     /// The resource in the path; of a collection, the one that is to be, by its name in the body.
     pub fn key(&self, kind: Kind) -> Result<Key, Error> {
-        match self.resource() {
-            Some(name) => self.new_key(kind, name),
-            None => {
-                let body = self.unchecked_body();
-                self.new_key(kind, body["name"].as_str().unwrap_or_default())
-            }
+        if let Some(name) = self.resource() {
+            return self.new_key(kind, name);
         }
+        let body = self.unchecked_body();
+        self.new_key(kind, body["name"].as_str().unwrap_or_default())
     }
 
     /// A resource in the place in the path.

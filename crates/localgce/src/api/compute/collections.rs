@@ -1,71 +1,20 @@
 //! Lists of resources: of one place, and of all.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use axum::Json;
-use axum::extract::{Path, Query, State};
-use axum::routing::{MethodRouter, get};
 use serde_json::{Map, Value, json};
 
-use super::place::Place;
-use crate::api::list::ListQuery;
 use crate::api::list::Page;
 use crate::catalog::{REGION, ZONES};
-use crate::engine::Engine;
-use crate::error::Error;
-use crate::key::{Kind, Scope, link, parent, scope_of};
-use crate::store::resources;
-
-/// GET of a collection.
-pub fn list_of(kind: Kind) -> MethodRouter<Arc<Engine>> {
-    get(
-        move |State(engine): State<Arc<Engine>>,
-              Path(place): Path<Place>,
-              Query(query): Query<ListQuery>| async move {
-            let (project, scope) = (place.project()?.id, place.scope()?);
-            let items = engine
-                .store
-                .transaction(|tx| resources::list(tx, project, &scope, kind))
-                .map_err(Error::from)?;
-            let path = parent(project, &scope, kind);
-            let list_kind = format!("{}List", kind.kind());
-            Ok::<_, Error>(listing(&list_kind, &path, query.page(items)?))
-        },
-    )
-}
+use crate::key::{Kind, Scope, link, scope_of};
 
 /// A page of a collection.
-pub fn listing(kind: &str, path: &str, page: Page) -> Json<Value> {
+pub fn listing(kind: &str, path: &str, page: Page) -> Value {
     let mut list = json!({"kind": kind, "id": path, "items": page.items, "selfLink": link(path)});
     if let Some(next) = page.next {
         list["nextPageToken"] = next.into();
     }
-    Json(list)
-}
-
-/// GET of a collection in all places.
-pub fn aggregated_list_of(kind: Kind) -> MethodRouter<Arc<Engine>> {
-    get(
-        move |State(engine): State<Arc<Engine>>,
-              Path(place): Path<Place>,
-              Query(query): Query<ListQuery>| async move {
-            let project = place.project()?.id;
-            let all = engine
-                .store
-                .transaction(|tx| resources::all(tx, kind))
-                .map_err(Error::from)?;
-            let own = all.into_iter().filter(|(key, _)| key.project == project);
-            let page = query.page(own.map(|(_, body)| body).collect())?;
-            Ok::<_, Error>(aggregate(
-                kind.kind(),
-                kind.collection(),
-                project,
-                &scopes(kind),
-                page,
-            ))
-        },
-    )
+    list
 }
 
 /// A page of a collection in `scopes`, sorted by place.
@@ -75,7 +24,7 @@ pub fn aggregate(
     project: &str,
     scopes: &[Scope],
     page: Page,
-) -> Json<Value> {
+) -> Value {
     let mut found: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for item in page.items {
         let scope = item["selfLink"].as_str().and_then(scope_of);
@@ -105,7 +54,7 @@ pub fn aggregate(
     if let Some(next) = page.next {
         list["nextPageToken"] = next.into();
     }
-    Json(list)
+    list
 }
 
 fn nothing_in(scope: &str) -> Value {

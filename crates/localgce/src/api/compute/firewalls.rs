@@ -1,73 +1,88 @@
 //! Firewall rules.
 
-use std::sync::Arc;
-
-use axum::extract::{Path, Query, State};
-use axum::routing::post;
-use axum::{Json, Router};
+use rusqlite::Connection;
 use serde_json::{Map, Value};
 
-use super::collections::list_of;
-use super::one::{delete_of, get_of, never};
-use super::place::{Answer, Place, RequestId};
-use crate::api::body::Body;
-use crate::engine::Engine;
+use super::handlers::{delete, get, list, mutate};
+use super::needs::Needs;
+use crate::api::call::Call;
+use crate::api::method::{self, Method, Need};
+use crate::engine::Work;
 use crate::engine::firewalls::{self, Firewall};
-use crate::key::Kind;
+use crate::error::Error;
+use crate::key::{Key, Kind};
 
-pub fn router() -> Router<Arc<Engine>> {
-    Router::new()
-        .route(
-            "/global/firewalls",
-            list_of(Kind::Firewall).merge(post(insert)),
+pub fn methods() -> Vec<Method> {
+    vec![
+        method::get(
+            "compute.firewalls.list",
+            "compute/v1/projects/{project}/global/firewalls",
         )
-        .route(
-            "/global/firewalls/{name}",
-            get_of(Kind::Firewall)
-                .patch(patch)
-                .put(update)
-                .merge(delete_of(Kind::Firewall, never)),
+        .needs("compute.firewalls.list", list(Kind::Firewall)),
+        method::post(
+            "compute.firewalls.insert",
+            "compute/v1/projects/{project}/global/firewalls",
         )
+        .needs(
+            "compute.firewalls.create",
+            mutate("insert", Kind::Firewall, insert),
+        )
+        .refers(refers),
+        method::get(
+            "compute.firewalls.get",
+            "compute/v1/projects/{project}/global/firewalls/{firewall}",
+        )
+        .needs("compute.firewalls.get", get(Kind::Firewall)),
+        method::patch(
+            "compute.firewalls.patch",
+            "compute/v1/projects/{project}/global/firewalls/{firewall}",
+        )
+        .needs(
+            "compute.firewalls.update",
+            mutate("patch", Kind::Firewall, patch),
+        )
+        .refers(refers),
+        method::put(
+            "compute.firewalls.update",
+            "compute/v1/projects/{project}/global/firewalls/{firewall}",
+        )
+        .needs(
+            "compute.firewalls.update",
+            mutate("update", Kind::Firewall, update),
+        )
+        .refers(refers),
+        method::delete(
+            "compute.firewalls.delete",
+            "compute/v1/projects/{project}/global/firewalls/{firewall}",
+        )
+        .needs(
+            "compute.firewalls.delete",
+            delete(Kind::Firewall, |_, _, _| Ok(())),
+        )
+        .refers(refers),
+    ]
 }
 
-async fn insert(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(request_id): Query<RequestId>,
-    Body(rule): Body<Firewall>,
-) -> Answer {
-    let key = place.new_key(Kind::Firewall, &rule.name)?;
-    engine
-        .mutate(&request_id.mutation("insert", &key), |tx| {
-            firewalls::insert(tx, &key, rule)
-        })
-        .map(Json)
+/// A rule changes its network.
+fn refers(call: &Call, own: &str, body: &Value) -> Vec<Need> {
+    let mut needs = Needs::new(call.project());
+    match &body["network"] {
+        Value::String(network) => needs.refer("compute.networks.updatePolicy", network),
+        _ => needs.need("compute.networks.updatePolicy", own),
+    }
+    needs.all
 }
 
-async fn patch(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(request_id): Query<RequestId>,
-    Body(changes): Body<Map<String, Value>>,
-) -> Answer {
-    let key = place.key(Kind::Firewall)?;
-    engine
-        .mutate(&request_id.mutation("patch", &key), |tx| {
-            firewalls::patch(tx, &key, changes)
-        })
-        .map(Json)
+fn insert(_: &Call, tx: &Connection, key: &Key, rule: Firewall) -> Result<Work, Error> {
+    firewalls::insert(tx, key, rule)
 }
 
-async fn update(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(request_id): Query<RequestId>,
-    Body(rule): Body<Map<String, Value>>,
-) -> Answer {
-    let key = place.key(Kind::Firewall)?;
-    engine
-        .mutate(&request_id.mutation("update", &key), |tx| {
-            firewalls::update(tx, &key, rule)
-        })
-        .map(Json)
+type Fields = Map<String, Value>;
+
+fn patch(_: &Call, tx: &Connection, key: &Key, changes: Fields) -> Result<Work, Error> {
+    firewalls::patch(tx, key, changes)
+}
+
+fn update(_: &Call, tx: &Connection, key: &Key, rule: Fields) -> Result<Work, Error> {
+    firewalls::update(tx, key, rule)
 }

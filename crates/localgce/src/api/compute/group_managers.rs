@@ -1,70 +1,111 @@
 //! Managers of instance groups: as many instances of a template as are asked for.
 
-use std::sync::Arc;
-
-use axum::extract::{Path, Query, State};
-use axum::routing::{delete as http_delete, get as http_get, post};
-use axum::{Json, Router};
+use rusqlite::Connection;
 use serde::Deserialize;
+use serde_json::Value;
 
-use super::collections::{aggregated_list_of, list_of, listing};
-use super::one::get_of;
-use super::place::{Answer, Place, RequestId};
-use crate::api::body::Body;
+use super::collections::listing;
+use super::handlers::{aggregated_list, get, list, mutate};
+use super::needs::Needs;
+use crate::api::call::{Call, Nothing};
+use crate::api::handler::plain;
 use crate::api::list::ListQuery;
-use crate::engine::Engine;
+use crate::api::method::{self, Method, Need};
+use crate::engine::Work;
 use crate::engine::groups::{self, Manager, Replacement};
-use crate::key::Kind;
+use crate::error::Error;
+use crate::key::{Key, Kind};
 
-pub fn router() -> Router<Arc<Engine>> {
-    let path = |verb: &str| format!("/zones/{{zone}}/instanceGroupManagers/{{name}}{verb}");
-    Router::new()
-        .route(
-            "/aggregated/instanceGroupManagers",
-            aggregated_list_of(Kind::InstanceGroupManager),
+/// The methods of managed groups.
+pub fn methods() -> Vec<Method> {
+    vec![
+        method::get(
+            "compute.instanceGroupManagers.aggregatedList",
+            "compute/v1/projects/{project}/aggregated/instanceGroupManagers",
         )
-        .route(
-            "/zones/{zone}/instanceGroupManagers",
-            list_of(Kind::InstanceGroupManager).merge(post(insert)),
+        .needs("compute.instanceGroupManagers.list", aggregated_list(Kind::InstanceGroupManager)),
+        method::get(
+            "compute.instanceGroupManagers.list",
+            "compute/v1/projects/{project}/zones/{zone}/instanceGroupManagers",
         )
-        .route(
-            &path(""),
-            get_of(Kind::InstanceGroupManager).merge(http_delete(delete)),
+        .needs("compute.instanceGroupManagers.list", list(Kind::InstanceGroupManager)),
+        method::post(
+            "compute.instanceGroupManagers.insert",
+            "compute/v1/projects/{project}/zones/{zone}/instanceGroupManagers",
         )
-        .route(&path("/resize"), post(resize))
-        .route(&path("/listManagedInstances"), post(list_managed))
-        .route(&path("/recreateInstances"), post(recreate))
-        .route(&path("/deleteInstances"), post(delete_instances))
+        .needs(
+            "compute.instanceGroupManagers.create",
+            mutate("insert", Kind::InstanceGroupManager, create),
+        )
+        .refers(template),
+        method::get(
+            "compute.instanceGroupManagers.get",
+            "compute/v1/projects/{project}/zones/{zone}/instanceGroupManagers/{instanceGroupManager}",
+        )
+        .needs("compute.instanceGroupManagers.get", get(Kind::InstanceGroupManager)),
+        method::delete(
+            "compute.instanceGroupManagers.delete",
+            "compute/v1/projects/{project}/zones/{zone}/instanceGroupManagers/{instanceGroupManager}",
+        )
+        .needs(
+            "compute.instanceGroupManagers.delete",
+            mutate("delete", Kind::InstanceGroupManager, delete),
+        ),
+        method::post(
+            "compute.instanceGroupManagers.resize",
+            "compute/v1/projects/{project}/zones/{zone}/instanceGroupManagers/{instanceGroupManager}/resize",
+        )
+        .needs(
+            "compute.instanceGroupManagers.update",
+            mutate("resize", Kind::InstanceGroupManager, resize),
+        ),
+        method::post(
+            "compute.instanceGroupManagers.listManagedInstances",
+            "compute/v1/projects/{project}/zones/{zone}/instanceGroupManagers/{instanceGroupManager}/listManagedInstances",
+        )
+        .needs("compute.instanceGroupManagers.list", plain(list_managed)),
+        method::post(
+            "compute.instanceGroupManagers.recreateInstances",
+            "compute/v1/projects/{project}/zones/{zone}/instanceGroupManagers/{instanceGroupManager}/recreateInstances",
+        )
+        .needs(
+            "compute.instanceGroupManagers.update",
+            mutate("recreateInstances", Kind::InstanceGroupManager, recreate),
+        ),
+        method::post(
+            "compute.instanceGroupManagers.deleteInstances",
+            "compute/v1/projects/{project}/zones/{zone}/instanceGroupManagers/{instanceGroupManager}/deleteInstances",
+        )
+        .needs(
+            "compute.instanceGroupManagers.update",
+            mutate("deleteInstances", Kind::InstanceGroupManager, delete_instances),
+        ),
         // gcloud asks whether a group has an autoscaler; none has one here.
-        .route("/zones/{zone}/autoscalers", http_get(no_autoscalers))
+        method::get(
+            "compute.autoscalers.list",
+            "compute/v1/projects/{project}/zones/{zone}/autoscalers",
+        )
+        .needs("compute.autoscalers.list", plain(no_autoscalers)),
+    ]
 }
 
-async fn insert(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(request_id): Query<RequestId>,
-    Body(request): Body<Manager>,
-) -> Answer {
-    let key = place.new_key(Kind::InstanceGroupManager, &request.name)?;
-    engine
-        .mutate(&request_id.mutation("insert", &key), |tx| {
-            groups::create_manager(tx, &key, &request)?;
-            engine.reconcile_later(&key)
-        })
-        .map(Json)
+fn create(call: &Call, tx: &Connection, key: &Key, request: Manager) -> Result<Work, Error> {
+    groups::create_manager(tx, key, &request)?;
+    call.engine.reconcile_later(key)
 }
 
-async fn delete(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(request_id): Query<RequestId>,
-) -> Answer {
-    let key = place.key(Kind::InstanceGroupManager)?;
-    engine
-        .mutate(&request_id.mutation("delete", &key), |tx| {
-            engine.delete_group(tx, &key)
-        })
-        .map(Json)
+/// The template that a new group's instances are made from.
+fn template(call: &Call, _: &str, body: &Value) -> Vec<Need> {
+    let mut needs = Needs::new(call.project());
+    needs.field(
+        "compute.instanceTemplates.useReadOnly",
+        &body["instanceTemplate"],
+    );
+    needs.all
+}
+
+fn delete(call: &Call, tx: &Connection, key: &Key, _: Nothing) -> Result<Work, Error> {
+    call.engine.delete_group(tx, key)
 }
 
 #[derive(Deserialize)]
@@ -72,18 +113,9 @@ struct ResizeQuery {
     size: u32,
 }
 
-async fn resize(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(request_id): Query<RequestId>,
-    Query(ResizeQuery { size }): Query<ResizeQuery>,
-) -> Answer {
-    let key = place.key(Kind::InstanceGroupManager)?;
-    engine
-        .mutate(&request_id.mutation("resize", &key), |tx| {
-            engine.resize_group(tx, &key, size)
-        })
-        .map(Json)
+fn resize(call: &Call, tx: &Connection, key: &Key, _: Nothing) -> Result<Work, Error> {
+    let query: ResizeQuery = call.query()?;
+    call.engine.resize_group(tx, key, query.size)
 }
 
 #[derive(Deserialize)]
@@ -106,48 +138,30 @@ impl Instances {
 }
 
 /// Deletes instances; the group makes new ones of the same names.
-async fn recreate(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(request_id): Query<RequestId>,
-    Body(request): Body<Instances>,
-) -> Answer {
-    let key = place.key(Kind::InstanceGroupManager)?;
-    engine
-        .mutate(&request_id.mutation("recreateInstances", &key), |tx| {
-            engine.replace(tx, &key, &request.replacement(true))
-        })
-        .map(Json)
+fn recreate(call: &Call, tx: &Connection, key: &Key, request: Instances) -> Result<Work, Error> {
+    call.engine.replace(tx, key, &request.replacement(true))
 }
 
 /// Deletes instances, by which the group gets smaller.
-async fn delete_instances(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(request_id): Query<RequestId>,
-    Body(request): Body<Instances>,
-) -> Answer {
-    let key = place.key(Kind::InstanceGroupManager)?;
-    engine
-        .mutate(&request_id.mutation("deleteInstances", &key), |tx| {
-            engine.replace(tx, &key, &request.replacement(false))
-        })
-        .map(Json)
+fn delete_instances(
+    call: &Call,
+    tx: &Connection,
+    key: &Key,
+    request: Instances,
+) -> Result<Work, Error> {
+    call.engine.replace(tx, key, &request.replacement(false))
 }
 
-async fn list_managed(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(query): Query<ListQuery>,
-) -> Answer {
-    let key = place.key(Kind::InstanceGroupManager)?;
-    let managed = engine.store.transaction(|tx| groups::managed(tx, &key))?;
-    Ok(Json(query.page(managed)?.body("managedInstances")))
+fn list_managed(call: &Call, tx: &Connection) -> Result<Value, Error> {
+    let query: ListQuery = call.query()?;
+    let managed = groups::managed(tx, &call.key(Kind::InstanceGroupManager)?)?;
+    Ok(query.page(managed)?.body("managedInstances"))
 }
 
-async fn no_autoscalers(Path(place): Path<Place>, Query(query): Query<ListQuery>) -> Answer {
-    let scope = place.scope()?.path();
-    let path = format!("projects/{}/{scope}/autoscalers", place.project()?.id);
+fn no_autoscalers(call: &Call, _: &Connection) -> Result<Value, Error> {
+    let query: ListQuery = call.query()?;
+    let scope = call.scope()?.path();
+    let path = format!("projects/{}/{scope}/autoscalers", call.known_project()?.id);
     Ok(listing(
         "compute#autoscalerList",
         &path,

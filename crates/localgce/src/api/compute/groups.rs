@@ -1,80 +1,95 @@
 //! Instance groups that are not managed.
 
-use std::sync::Arc;
-
-use axum::extract::{Path, Query, State};
-use axum::routing::{delete as http_delete, post};
-use axum::{Json, Router};
+use rusqlite::Connection;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::collections::{aggregated_list_of, list_of, listing};
-use super::one::get_of;
-use super::place::{Answer, Place, RequestId};
-use crate::api::body::Body;
+use super::collections::listing;
+use super::handlers::{aggregated_list, get, list, mutate};
+use crate::api::call::{Call, Nothing};
+use crate::api::handler;
 use crate::api::list::ListQuery;
+use crate::api::method::{self, Method};
 use crate::engine::groups::{self, NamedPort};
-use crate::engine::{Engine, nothing};
-use crate::key::Kind;
+use crate::engine::{Work, nothing};
+use crate::error::Error;
+use crate::key::{Key, Kind};
 
-pub fn router() -> Router<Arc<Engine>> {
-    let path = |verb: &str| format!("/zones/{{zone}}/instanceGroups/{{name}}{verb}");
-    Router::new()
-        .route(
-            "/aggregated/instanceGroups",
-            aggregated_list_of(Kind::InstanceGroup),
+/// The methods of instance groups.
+pub fn methods() -> Vec<Method> {
+    vec![
+        method::get(
+            "compute.instanceGroups.aggregatedList",
+            "compute/v1/projects/{project}/aggregated/instanceGroups",
         )
-        .route(
-            "/zones/{zone}/instanceGroups",
-            list_of(Kind::InstanceGroup).merge(post(insert)),
+        .needs("compute.instanceGroups.list", aggregated_list(Kind::InstanceGroup)),
+        method::get(
+            "compute.instanceGroups.list",
+            "compute/v1/projects/{project}/zones/{zone}/instanceGroups",
         )
-        .route(
-            &path(""),
-            get_of(Kind::InstanceGroup).merge(http_delete(delete)),
+        .needs("compute.instanceGroups.list", list(Kind::InstanceGroup)),
+        method::post(
+            "compute.instanceGroups.insert",
+            "compute/v1/projects/{project}/zones/{zone}/instanceGroups",
         )
-        .route(&path("/listInstances"), post(list_instances))
-        .route(&path("/setNamedPorts"), post(set_named_ports))
-        .route(&path("/addInstances"), post(add))
-        .route(&path("/removeInstances"), post(remove))
+        .needs("compute.instanceGroups.create", mutate("insert", Kind::InstanceGroup, create)),
+        method::get(
+            "compute.instanceGroups.get",
+            "compute/v1/projects/{project}/zones/{zone}/instanceGroups/{instanceGroup}",
+        )
+        .needs("compute.instanceGroups.get", get(Kind::InstanceGroup)),
+        method::delete(
+            "compute.instanceGroups.delete",
+            "compute/v1/projects/{project}/zones/{zone}/instanceGroups/{instanceGroup}",
+        )
+        .needs("compute.instanceGroups.delete", mutate("delete", Kind::InstanceGroup, delete)),
+        method::post(
+            "compute.instanceGroups.listInstances",
+            "compute/v1/projects/{project}/zones/{zone}/instanceGroups/{instanceGroup}/listInstances",
+        )
+        .needs("compute.instanceGroups.list", handler::json(list_instances)),
+        method::post(
+            "compute.instanceGroups.setNamedPorts",
+            "compute/v1/projects/{project}/zones/{zone}/instanceGroups/{instanceGroup}/setNamedPorts",
+        )
+        .needs(
+            "compute.instanceGroups.update",
+            mutate("setNamedPorts", Kind::InstanceGroup, set_named_ports),
+        ),
+        method::post(
+            "compute.instanceGroups.addInstances",
+            "compute/v1/projects/{project}/zones/{zone}/instanceGroups/{instanceGroup}/addInstances",
+        )
+        .needs("compute.instanceGroups.update", mutate("addInstances", Kind::InstanceGroup, add)),
+        method::post(
+            "compute.instanceGroups.removeInstances",
+            "compute/v1/projects/{project}/zones/{zone}/instanceGroups/{instanceGroup}/removeInstances",
+        )
+        .needs(
+            "compute.instanceGroups.update",
+            mutate("removeInstances", Kind::InstanceGroup, remove),
+        ),
+    ]
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct InstanceGroup {
-    #[serde(default)]
-    name: String,
+    #[serde(default, rename = "name")]
+    _name: String,
     description: Option<String>,
     named_ports: Option<Vec<NamedPort>>,
 }
 
-async fn insert(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(request_id): Query<RequestId>,
-    Body(group): Body<InstanceGroup>,
-) -> Answer {
-    let key = place.new_key(Kind::InstanceGroup, &group.name)?;
+fn create(_: &Call, tx: &Connection, key: &Key, group: InstanceGroup) -> Result<Work, Error> {
     let (description, ports) = (group.description.as_deref(), group.named_ports.as_deref());
-    engine
-        .mutate(&request_id.mutation("insert", &key), |tx| {
-            groups::create(tx, &key, description, ports)?;
-            nothing()
-        })
-        .map(Json)
+    groups::create(tx, key, description, ports)?;
+    nothing()
 }
 
-async fn delete(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(request_id): Query<RequestId>,
-) -> Answer {
-    let key = place.key(Kind::InstanceGroup)?;
-    engine
-        .mutate(&request_id.mutation("delete", &key), |tx| {
-            groups::delete(tx, &key)?;
-            nothing()
-        })
-        .map(Json)
+fn delete(_: &Call, tx: &Connection, key: &Key, _: Nothing) -> Result<Work, Error> {
+    groups::delete(tx, key)?;
+    nothing()
 }
 
 #[derive(Deserialize)]
@@ -83,14 +98,10 @@ struct ListRequest {
     instance_state: Option<String>,
 }
 
-async fn list_instances(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(query): Query<ListQuery>,
-    Body(request): Body<ListRequest>,
-) -> Answer {
-    let key = place.key(Kind::InstanceGroup)?;
-    let members = engine.store.transaction(|tx| groups::bodies(tx, &key))?;
+fn list_instances(call: &Call, tx: &Connection, request: ListRequest) -> Result<Value, Error> {
+    let query: ListQuery = call.query()?;
+    let key = call.key(Kind::InstanceGroup)?;
+    let members = groups::bodies(tx, &key)?;
     let running_alone = request.instance_state.as_deref() == Some("RUNNING");
     let items = members
         .iter()
@@ -109,20 +120,15 @@ struct SetNamedPortsRequest {
     fingerprint: Option<String>,
 }
 
-async fn set_named_ports(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(request_id): Query<RequestId>,
-    Body(request): Body<SetNamedPortsRequest>,
-) -> Answer {
-    let key = place.key(Kind::InstanceGroup)?;
+fn set_named_ports(
+    _: &Call,
+    tx: &Connection,
+    key: &Key,
+    request: SetNamedPortsRequest,
+) -> Result<Work, Error> {
     let seen = request.fingerprint.as_deref();
-    engine
-        .mutate(&request_id.mutation("setNamedPorts", &key), |tx| {
-            groups::set_named_ports(tx, &key, &request.named_ports, seen)?;
-            nothing()
-        })
-        .map(Json)
+    groups::set_named_ports(tx, key, &request.named_ports, seen)?;
+    nothing()
 }
 
 #[derive(Deserialize)]
@@ -145,32 +151,12 @@ impl Members {
     }
 }
 
-async fn add(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(request_id): Query<RequestId>,
-    Body(request): Body<Members>,
-) -> Answer {
-    let key = place.key(Kind::InstanceGroup)?;
-    engine
-        .mutate(&request_id.mutation("addInstances", &key), |tx| {
-            groups::add(tx, &key, &request.references())?;
-            nothing()
-        })
-        .map(Json)
+fn add(_: &Call, tx: &Connection, key: &Key, request: Members) -> Result<Work, Error> {
+    groups::add(tx, key, &request.references())?;
+    nothing()
 }
 
-async fn remove(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(request_id): Query<RequestId>,
-    Body(request): Body<Members>,
-) -> Answer {
-    let key = place.key(Kind::InstanceGroup)?;
-    engine
-        .mutate(&request_id.mutation("removeInstances", &key), |tx| {
-            groups::remove(tx, &key, &request.references())?;
-            nothing()
-        })
-        .map(Json)
+fn remove(_: &Call, tx: &Connection, key: &Key, request: Members) -> Result<Work, Error> {
+    groups::remove(tx, key, &request.references())?;
+    nothing()
 }

@@ -1,25 +1,27 @@
 //! Guest attributes of instances.
 
-use std::sync::Arc;
-
-use axum::extract::{Path, Query, State};
-use axum::routing::get;
-use axum::{Json, Router};
+use rusqlite::Connection;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::place::{Answer, Place};
-use crate::engine::Engine;
+use crate::api::call::Call;
+use crate::api::handler::plain;
+use crate::api::method::{self, Method};
 use crate::engine::records;
 use crate::error::Error;
+use crate::json::text;
 use crate::key::Kind;
 use crate::store::guest_attributes as attributes;
 
-pub fn router() -> Router<Arc<Engine>> {
-    Router::new().route(
-        "/zones/{zone}/instances/{name}/getGuestAttributes",
-        get(get_attributes),
-    )
+/// The method of guest attributes.
+pub fn methods() -> Vec<Method> {
+    vec![
+        method::get(
+            "compute.instances.getGuestAttributes",
+            "compute/v1/projects/{project}/zones/{zone}/instances/{instance}/getGuestAttributes",
+        )
+        .needs("compute.instances.getGuestAttributes", plain(attributes_of)),
+    ]
 }
 
 #[derive(Deserialize)]
@@ -29,22 +31,16 @@ struct GuestAttributesQuery {
     variable_key: Option<String>,
 }
 
-async fn get_attributes(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(query): Query<GuestAttributesQuery>,
-) -> Answer {
-    let key = place.key(Kind::Instance)?;
-    let all = engine.store.transaction(|tx| {
-        let instance = records::get(tx, &key)?;
-        if !enabled(&instance) {
-            return Err(Error::forbidden(
-                "Guest attributes endpoint access is disabled.",
-            ));
-        }
-        let id = instance["id"].as_str().unwrap_or_default();
-        Ok(attributes::list(tx, id)?)
-    })?;
+fn attributes_of(call: &Call, tx: &Connection) -> Result<Value, Error> {
+    let query: GuestAttributesQuery = call.query()?;
+    let key = call.key(Kind::Instance)?;
+    let instance = records::get(tx, &key)?;
+    if !enabled(&instance) {
+        return Err(Error::forbidden(
+            "Guest attributes endpoint access is disabled.",
+        ));
+    }
+    let all = attributes::list(tx, text(&instance, "id"))?;
     let mut answer = json!({
         "kind": "compute#guestAttributes",
         "selfLink": format!("{}/getGuestAttributes", key.link()),
@@ -60,7 +56,7 @@ async fn get_attributes(
             .clone()
             .into();
         answer["variableKey"] = variable.into();
-        return Ok(Json(answer));
+        return Ok(answer);
     }
     let path = query.query_path.unwrap_or_default();
     let (namespace, name) = path.split_once('/').unwrap_or((&path, ""));
@@ -75,7 +71,7 @@ async fn get_attributes(
     }
     answer["queryValue"] = json!({"items": items});
     answer["queryPath"] = path.into();
-    Ok(Json(answer))
+    Ok(answer)
 }
 
 fn enabled(instance: &Value) -> bool {

@@ -1,5 +1,4 @@
 //! What the methods of many kinds of resources do.
-#![allow(dead_code)] // until all resources are in the table
 
 use rusqlite::Connection;
 use serde::Deserialize;
@@ -75,7 +74,7 @@ pub fn list(kind: Kind) -> Handler {
         let items = resources::list(tx, project, &scope, kind)?;
         let list_kind = format!("{}List", kind.kind());
         let path = parent(project, &scope, kind);
-        Ok(listing(&list_kind, &path, query.page(items)?).0)
+        Ok(listing(&list_kind, &path, query.page(items)?))
     })
 }
 
@@ -88,7 +87,13 @@ pub fn aggregated_list(kind: Kind) -> Handler {
         let own = all.into_iter().filter(|(key, _)| key.project == project);
         let page = query.page(own.map(|(_, body)| body).collect())?;
         let places = scopes(kind);
-        Ok(aggregate(kind.kind(), kind.collection(), project, &places, page).0)
+        Ok(aggregate(
+            kind.kind(),
+            kind.collection(),
+            project,
+            &places,
+            page,
+        ))
     })
 }
 

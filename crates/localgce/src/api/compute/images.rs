@@ -1,111 +1,115 @@
 //! Images and their families.
 
-mod public;
+use rusqlite::Connection;
+use serde_json::{Value, json};
 
-use std::sync::Arc;
-
-use axum::extract::{Path, Query, State};
-use axum::middleware::from_fn;
-use axum::routing::{get as http_get, post};
-use axum::{Json, Router};
-use serde_json::json;
-
-use super::collections::list_of;
-use super::labels::set_labels_of;
-use super::one::get_of;
-use super::place::{Answer, Place, RequestId};
-use crate::api::body::Body;
-use crate::engine::Engine;
-use crate::engine::images::{self, DeprecationStatus, Image, Patch};
+use super::handlers::{get, list, mutate, set_labels};
+use super::needs::Needs;
+use crate::api::call::{Call, Nothing};
+use crate::api::handler::plain;
+use crate::api::method::{self, Method, Need};
+use crate::engine::Work;
+use crate::engine::images::{self, DeprecationStatus, Image, Patch, bucket_and_object};
+use crate::error::Error;
 use crate::key::{Key, Kind, Scope};
 
-pub fn router() -> Router<Arc<Engine>> {
-    let images = list_of(Kind::Image).merge(post(insert));
-    let images = images.layer(from_fn(public::empty));
-    let image = get_of(Kind::Image).patch(patch).delete(delete);
-    Router::new()
-        .route("/global/images", images)
-        .route("/global/images/{name}", image)
-        .route("/global/images/family/{name}", http_get(get_from_family))
-        .route("/global/images/{name}/deprecate", post(deprecate))
-        .route(
-            "/global/images/{name}/setLabels",
-            set_labels_of(Kind::Image),
+pub fn methods() -> Vec<Method> {
+    vec![
+        method::get(
+            "compute.images.list",
+            "compute/v1/projects/{project}/global/images",
         )
-        .route(
-            "/zones/{zone}/imageFamilyViews/{name}",
-            http_get(family_view),
+        .needs("compute.images.list", list(Kind::Image)),
+        method::post(
+            "compute.images.insert",
+            "compute/v1/projects/{project}/global/images",
         )
+        .needs(
+            "compute.images.create",
+            mutate("insert", Kind::Image, insert),
+        )
+        .refers(refers),
+        method::get(
+            "compute.images.get",
+            "compute/v1/projects/{project}/global/images/{image}",
+        )
+        .needs("compute.images.get", get(Kind::Image)),
+        method::patch(
+            "compute.images.patch",
+            "compute/v1/projects/{project}/global/images/{image}",
+        )
+        .needs("compute.images.update", mutate("patch", Kind::Image, patch)),
+        method::delete(
+            "compute.images.delete",
+            "compute/v1/projects/{project}/global/images/{image}",
+        )
+        .needs(
+            "compute.images.delete",
+            mutate("delete", Kind::Image, delete),
+        ),
+        method::post(
+            "compute.images.deprecate",
+            "compute/v1/projects/{project}/global/images/{image}/deprecate",
+        )
+        .needs(
+            "compute.images.deprecate",
+            mutate(
+                "deprecate",
+                Kind::Image,
+                |_, tx, key, status: DeprecationStatus| images::deprecate(tx, key, &status),
+            ),
+        ),
+        method::post(
+            "compute.images.setLabels",
+            "compute/v1/projects/{project}/global/images/{resource}/setLabels",
+        )
+        .needs("compute.images.setLabels", set_labels(Kind::Image)),
+        method::get(
+            "compute.images.getFromFamily",
+            "compute/v1/projects/{project}/global/images/family/{family}",
+        )
+        .needs("compute.images.getFromFamily", plain(newest)),
+        method::get(
+            "compute.imageFamilyViews.get",
+            "compute/v1/projects/{project}/zones/{zone}/imageFamilyViews/{family}",
+        )
+        .needs("compute.images.getFromFamily", plain(family_view)),
+    ]
 }
 
-async fn insert(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(request_id): Query<RequestId>,
-    Body(image): Body<Image>,
-) -> Answer {
-    let key = place.new_key(Kind::Image, &image.name)?;
-    engine
-        .mutate(&request_id.mutation("insert", &key), |tx| {
-            images::insert(&engine, tx, &key, image)
-        })
-        .map(Json)
+fn insert(call: &Call, tx: &Connection, key: &Key, image: Image) -> Result<Work, Error> {
+    images::insert(&call.engine, tx, key, image)
 }
 
-async fn get_from_family(State(engine): State<Arc<Engine>>, Path(place): Path<Place>) -> Answer {
-    let key = place.key(Kind::Image)?;
-    engine
-        .store
-        .transaction(|tx| images::newest(tx, &key))
-        .map(Json)
+fn refers(call: &Call, own: &str, body: &Value) -> Vec<Need> {
+    let mut needs = Needs::new(call.project());
+    needs.sources(body);
+    let archive = body["rawDisk"]["source"].as_str();
+    if let Some((bucket, name)) = archive.and_then(bucket_and_object) {
+        let object = format!("projects/_/buckets/{bucket}/objects/{name}");
+        needs.need("storage.objects.get", object);
+    }
+    needs.given("compute.images.setLabels", own, &body["labels"]);
+    needs.all
 }
 
-async fn family_view(State(engine): State<Arc<Engine>>, Path(place): Path<Place>) -> Answer {
-    let key = Key {
+fn patch(_: &Call, tx: &Connection, key: &Key, request: Patch) -> Result<Work, Error> {
+    images::patch(tx, key, request)
+}
+
+fn delete(call: &Call, tx: &Connection, key: &Key, _: Nothing) -> Result<Work, Error> {
+    images::delete(&call.engine, tx, key)
+}
+
+fn newest(call: &Call, tx: &Connection) -> Result<Value, Error> {
+    images::newest(tx, &call.key(Kind::Image)?)
+}
+
+/// The newest image of a family, for those who ask from a zone.
+fn family_view(call: &Call, tx: &Connection) -> Result<Value, Error> {
+    let family = Key {
         scope: Scope::Global,
-        ..place.key(Kind::Image)?
+        ..call.key(Kind::Image)?
     };
-    let image = engine.store.transaction(|tx| images::newest(tx, &key))?;
-    Ok(Json(json!({"image": image})))
-}
-
-async fn patch(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(request_id): Query<RequestId>,
-    Body(request): Body<Patch>,
-) -> Answer {
-    let key = place.key(Kind::Image)?;
-    engine
-        .mutate(&request_id.mutation("patch", &key), |tx| {
-            images::patch(tx, &key, request)
-        })
-        .map(Json)
-}
-
-async fn deprecate(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(request_id): Query<RequestId>,
-    Body(status): Body<DeprecationStatus>,
-) -> Answer {
-    let key = place.key(Kind::Image)?;
-    engine
-        .mutate(&request_id.mutation("deprecate", &key), |tx| {
-            images::deprecate(tx, &key, &status)
-        })
-        .map(Json)
-}
-
-async fn delete(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(request_id): Query<RequestId>,
-) -> Answer {
-    let key = place.key(Kind::Image)?;
-    engine
-        .mutate(&request_id.mutation("delete", &key), |tx| {
-            images::delete(&engine, tx, &key)
-        })
-        .map(Json)
+    Ok(json!({"image": images::newest(tx, &family)?}))
 }

@@ -1,72 +1,109 @@
 //! Templates of instances, global and regional.
 
-use std::sync::Arc;
-
-use axum::extract::{Path, Query, State};
-use axum::routing::post;
-use axum::{Json, Router};
+use rusqlite::Connection;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::collections::{aggregated_list_of, list_of};
-use super::one::{delete_of, get_of};
-use super::place::{Answer, Place, RequestId};
-use crate::api::body::Body;
-use crate::engine::records::{check_new, new_body};
-use crate::engine::templates::{check, refuse_while_used, written};
-use crate::engine::{Engine, nothing};
-use crate::key::Kind;
-use crate::store::resources;
+use super::handlers::{aggregated_list, delete, get, list, mutate};
+use super::instances::accounts;
+use crate::api::call::Call;
+use crate::api::method::{self, Method, Need};
+use crate::engine::templates::{self, refuse_while_used};
+use crate::engine::{Work, nothing};
+use crate::error::Error;
+use crate::key::{Key, Kind};
 
-pub fn router() -> Router<Arc<Engine>> {
-    ["/global", "/regions/{region}"]
-        .into_iter()
-        .fold(Router::new(), |router, scope| {
-            let path = format!("{scope}/instanceTemplates");
-            let all = list_of(Kind::InstanceTemplate).merge(post(insert));
-            let delete = delete_of(Kind::InstanceTemplate, refuse_while_used);
-            let one = get_of(Kind::InstanceTemplate).merge(delete);
-            router
-                .route(&path, all)
-                .route(&format!("{path}/{{name}}"), one)
-        })
-        .route(
-            "/aggregated/instanceTemplates",
-            aggregated_list_of(Kind::InstanceTemplate),
+/// The methods of templates.
+pub fn methods() -> Vec<Method> {
+    vec![
+        method::get(
+            "compute.instanceTemplates.aggregatedList",
+            "compute/v1/projects/{project}/aggregated/instanceTemplates",
         )
+        .needs(
+            "compute.instanceTemplates.list",
+            aggregated_list(Kind::InstanceTemplate),
+        ),
+        method::get(
+            "compute.instanceTemplates.list",
+            "compute/v1/projects/{project}/global/instanceTemplates",
+        )
+        .needs(
+            "compute.instanceTemplates.list",
+            list(Kind::InstanceTemplate),
+        ),
+        method::post(
+            "compute.instanceTemplates.insert",
+            "compute/v1/projects/{project}/global/instanceTemplates",
+        )
+        .needs(
+            "compute.instanceTemplates.create",
+            mutate("insert", Kind::InstanceTemplate, create),
+        )
+        .refers(refers),
+        method::get(
+            "compute.instanceTemplates.get",
+            "compute/v1/projects/{project}/global/instanceTemplates/{instanceTemplate}",
+        )
+        .needs("compute.instanceTemplates.get", get(Kind::InstanceTemplate)),
+        method::delete(
+            "compute.instanceTemplates.delete",
+            "compute/v1/projects/{project}/global/instanceTemplates/{instanceTemplate}",
+        )
+        .needs(
+            "compute.instanceTemplates.delete",
+            delete(Kind::InstanceTemplate, refuse_while_used),
+        ),
+        method::get(
+            "compute.regionInstanceTemplates.list",
+            "compute/v1/projects/{project}/regions/{region}/instanceTemplates",
+        )
+        .needs(
+            "compute.instanceTemplates.list",
+            list(Kind::InstanceTemplate),
+        ),
+        method::post(
+            "compute.regionInstanceTemplates.insert",
+            "compute/v1/projects/{project}/regions/{region}/instanceTemplates",
+        )
+        .needs(
+            "compute.instanceTemplates.create",
+            mutate("insert", Kind::InstanceTemplate, create),
+        )
+        .refers(refers),
+        method::get(
+            "compute.regionInstanceTemplates.get",
+            "compute/v1/projects/{project}/regions/{region}/instanceTemplates/{instanceTemplate}",
+        )
+        .needs("compute.instanceTemplates.get", get(Kind::InstanceTemplate)),
+        method::delete(
+            "compute.regionInstanceTemplates.delete",
+            "compute/v1/projects/{project}/regions/{region}/instanceTemplates/{instanceTemplate}",
+        )
+        .needs(
+            "compute.instanceTemplates.delete",
+            delete(Kind::InstanceTemplate, refuse_while_used),
+        ),
+    ]
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct InstanceTemplate {
-    #[serde(default)]
-    name: String,
+    #[serde(default, rename = "name")]
+    _name: String,
     description: Option<String>,
     #[serde(rename = "region")]
     _region: Option<String>,
     properties: Map<String, Value>,
 }
 
-async fn insert(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(request_id): Query<RequestId>,
-    Body(template): Body<InstanceTemplate>,
-) -> Answer {
-    let key = place.new_key(Kind::InstanceTemplate, &template.name)?;
-    check(&template.properties)?;
-    let body = new_body(
-        &key,
-        json!({
-            "description": template.description,
-            "properties": written(template.properties),
-        }),
-    );
-    engine
-        .mutate(&request_id.mutation("insert", &key), |tx| {
-            check_new(tx, &key)?;
-            resources::insert(tx, &key, &body)?;
-            nothing()
-        })
-        .map(Json)
+fn create(_: &Call, tx: &Connection, key: &Key, request: InstanceTemplate) -> Result<Work, Error> {
+    templates::create(tx, key, request.description.as_deref(), request.properties)?;
+    nothing()
+}
+
+/// The accounts that the template's instances run as.
+fn refers(call: &Call, _: &str, body: &Value) -> Vec<Need> {
+    accounts(call, &body["properties"])
 }

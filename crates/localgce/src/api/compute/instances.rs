@@ -2,42 +2,101 @@
 
 mod change;
 mod disks;
+mod refers;
 
-use std::sync::Arc;
+pub use refers::accounts;
 
-use axum::extract::{Path, Query, State};
-use axum::routing::{delete as http_delete, post};
-use axum::{Json, Router};
+use rusqlite::Connection;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::collections::{aggregated_list_of, list_of};
-use super::labels::set_labels_of;
-use super::one::get_of;
-use super::place::{Answer, Place, RequestId};
-use crate::api::body::{Body, flag};
-use crate::engine::records::get;
-use crate::engine::{Engine, Stop, instances, templates, work};
+use super::handlers::{aggregated_list, get, list, mutate, set_labels};
+use crate::api::body::flag;
+use crate::api::call::{Call, Nothing};
+use crate::api::handler::plain;
+use crate::api::method::{self, Method};
+use crate::engine::{Stop, Work, instances, records, templates, work};
 use crate::error::Error;
-use crate::key::Kind;
+use crate::key::{Key, Kind};
 
-pub fn router() -> Router<Arc<Engine>> {
-    let path = |verb: &str| format!("/zones/{{zone}}/instances/{{name}}{verb}");
-    Router::new()
-        .route("/aggregated/instances", aggregated_list_of(Kind::Instance))
-        .route(
-            "/zones/{zone}/instances",
-            list_of(Kind::Instance).merge(post(insert)),
+/// The methods of instances.
+pub fn methods() -> Vec<Method> {
+    let mut methods = vec![
+        method::get(
+            "compute.instances.aggregatedList",
+            "compute/v1/projects/{project}/aggregated/instances",
         )
-        .route(&path(""), get_of(Kind::Instance).merge(http_delete(delete)))
-        .route(&path("/start"), post(start))
-        .route(&path("/stop"), post(stop))
-        .route(&path("/reset"), post(reset))
-        .route(&path("/setLabels"), set_labels_of(Kind::Instance))
-        .route(&path("/suspend"), post(refuse_suspend))
-        .route(&path("/resume"), post(refuse_suspend))
-        .merge(change::router())
-        .merge(disks::router())
+        .needs("compute.instances.list", aggregated_list(Kind::Instance)),
+        method::get(
+            "compute.instances.list",
+            "compute/v1/projects/{project}/zones/{zone}/instances",
+        )
+        .needs("compute.instances.list", list(Kind::Instance)),
+        method::post(
+            "compute.instances.insert",
+            "compute/v1/projects/{project}/zones/{zone}/instances",
+        )
+        .needs(
+            "compute.instances.create",
+            mutate("insert", Kind::Instance, create),
+        )
+        .refers(refers::new_instance),
+        method::get(
+            "compute.instances.get",
+            "compute/v1/projects/{project}/zones/{zone}/instances/{instance}",
+        )
+        .needs("compute.instances.get", get(Kind::Instance)),
+        method::delete(
+            "compute.instances.delete",
+            "compute/v1/projects/{project}/zones/{zone}/instances/{instance}",
+        )
+        .needs(
+            "compute.instances.delete",
+            mutate("delete", Kind::Instance, delete),
+        ),
+        method::post(
+            "compute.instances.start",
+            "compute/v1/projects/{project}/zones/{zone}/instances/{instance}/start",
+        )
+        .needs(
+            "compute.instances.start",
+            mutate("start", Kind::Instance, start),
+        ),
+        method::post(
+            "compute.instances.stop",
+            "compute/v1/projects/{project}/zones/{zone}/instances/{instance}/stop",
+        )
+        .needs(
+            "compute.instances.stop",
+            mutate("stop", Kind::Instance, stop),
+        ),
+        method::post(
+            "compute.instances.reset",
+            "compute/v1/projects/{project}/zones/{zone}/instances/{instance}/reset",
+        )
+        .needs(
+            "compute.instances.reset",
+            mutate("reset", Kind::Instance, reset),
+        ),
+        method::post(
+            "compute.instances.suspend",
+            "compute/v1/projects/{project}/zones/{zone}/instances/{instance}/suspend",
+        )
+        .needs("compute.instances.suspend", plain(refuse_suspend)),
+        method::post(
+            "compute.instances.resume",
+            "compute/v1/projects/{project}/zones/{zone}/instances/{instance}/resume",
+        )
+        .needs("compute.instances.resume", plain(refuse_suspend)),
+        method::post(
+            "compute.instances.setLabels",
+            "compute/v1/projects/{project}/zones/{zone}/instances/{instance}/setLabels",
+        )
+        .needs("compute.instances.setLabels", set_labels(Kind::Instance)),
+    ];
+    methods.extend(change::methods());
+    methods.extend(disks::methods());
+    methods
 }
 
 #[derive(Deserialize)]
@@ -46,24 +105,18 @@ struct InsertQuery {
     source_instance_template: Option<String>,
 }
 
-async fn insert(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(request_id): Query<RequestId>,
-    Query(query): Query<InsertQuery>,
-    Body(request): Body<Map<String, Value>>,
-) -> Answer {
-    let name = request.get("name").and_then(Value::as_str);
-    let key = place.new_key(Kind::Instance, name.unwrap_or_default())?;
-    engine
-        .mutate(&request_id.mutation("insert", &key), |tx| {
-            let template = query.source_instance_template.as_deref();
-            let request = templates::apply(tx, &key, template, request)?;
-            let disks = instances::create(tx, &key, request)?;
-            let (engine, key) = (Arc::clone(&engine), key.clone());
-            work(async move { engine.build(&key, &disks).await })
-        })
-        .map(Json)
+fn create(
+    call: &Call,
+    tx: &Connection,
+    key: &Key,
+    request: Map<String, Value>,
+) -> Result<Work, Error> {
+    let query: InsertQuery = call.query()?;
+    let template = query.source_instance_template.as_deref();
+    let request = templates::apply(tx, key, template, request)?;
+    let disks = instances::create(tx, key, request)?;
+    let (engine, key) = (call.engine.clone(), key.clone());
+    work(async move { engine.build(&key, &disks).await })
 }
 
 #[derive(Deserialize)]
@@ -83,66 +136,27 @@ impl StopQuery {
     }
 }
 
-async fn start(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(request_id): Query<RequestId>,
-) -> Answer {
-    let key = place.key(Kind::Instance)?;
-    engine
-        .mutate(&request_id.mutation("start", &key), |tx| {
-            engine.start_instance(tx, &key)
-        })
-        .map(Json)
+fn start(call: &Call, tx: &Connection, key: &Key, _: Nothing) -> Result<Work, Error> {
+    call.engine.start_instance(tx, key)
 }
 
-async fn stop(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(request_id): Query<RequestId>,
-    Query(query): Query<StopQuery>,
-) -> Answer {
-    let key = place.key(Kind::Instance)?;
-    engine
-        .mutate(&request_id.mutation("stop", &key), |tx| {
-            engine.stop_instance(tx, &key, query.how())
-        })
-        .map(Json)
+fn stop(call: &Call, tx: &Connection, key: &Key, _: Nothing) -> Result<Work, Error> {
+    let query: StopQuery = call.query()?;
+    call.engine.stop_instance(tx, key, query.how())
 }
 
-async fn reset(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(request_id): Query<RequestId>,
-) -> Answer {
-    let key = place.key(Kind::Instance)?;
-    engine
-        .mutate(&request_id.mutation("reset", &key), |tx| {
-            engine.reset_instance(tx, &key)
-        })
-        .map(Json)
+fn reset(call: &Call, tx: &Connection, key: &Key, _: Nothing) -> Result<Work, Error> {
+    call.engine.reset_instance(tx, key)
 }
 
-async fn delete(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(request_id): Query<RequestId>,
-    Query(query): Query<StopQuery>,
-) -> Answer {
-    let key = place.key(Kind::Instance)?;
-    engine
-        .mutate(&request_id.mutation("delete", &key), |tx| {
-            engine.discard_instance(tx, &key, query.how())
-        })
-        .map(Json)
+fn delete(call: &Call, tx: &Connection, key: &Key, _: Nothing) -> Result<Work, Error> {
+    let query: StopQuery = call.query()?;
+    call.engine.discard_instance(tx, key, query.how())
 }
 
-async fn refuse_suspend(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-) -> Result<(), Error> {
-    let key = place.key(Kind::Instance)?;
-    engine.store.transaction(|tx| get(tx, &key))?;
+fn refuse_suspend(call: &Call, tx: &Connection) -> Result<Value, Error> {
+    let key = call.key(Kind::Instance)?;
+    records::get(tx, &key)?;
     Err(Error::invalid(format!(
         "The instance '{}' cannot be suspended or resumed: this engine does neither; stop it instead.",
         key.name

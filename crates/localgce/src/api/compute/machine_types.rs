@@ -1,27 +1,40 @@
 //! Machine types.
 
-use std::sync::Arc;
-
-use axum::extract::{Path, Query};
-use axum::routing::get;
-use axum::{Json, Router};
 use serde_json::{Value, json};
 
 use super::collections::{aggregate, listing, zones};
-use super::place::{Answer, Place};
+use crate::api::call::Call;
+use crate::api::handler::now;
 use crate::api::list::ListQuery;
+use crate::api::method::{self, Method};
 use crate::catalog::{MACHINE_TYPES, MachineType, ZONES};
-use crate::engine::{Engine, machine_types};
+use crate::engine::machine_types;
+use crate::error::Error;
 
-pub fn router() -> Router<Arc<Engine>> {
-    Router::new()
-        .route("/aggregated/machineTypes", get(aggregated_list))
-        .route("/zones/{zone}/machineTypes", get(list))
-        .route("/zones/{zone}/machineTypes/{name}", get(get_one))
+/// The methods of machine types.
+pub fn methods() -> Vec<Method> {
+    vec![
+        method::get(
+            "compute.machineTypes.aggregatedList",
+            "compute/v1/projects/{project}/aggregated/machineTypes",
+        )
+        .needs("compute.machineTypes.list", now(aggregated_list)),
+        method::get(
+            "compute.machineTypes.list",
+            "compute/v1/projects/{project}/zones/{zone}/machineTypes",
+        )
+        .needs("compute.machineTypes.list", now(list)),
+        method::get(
+            "compute.machineTypes.get",
+            "compute/v1/projects/{project}/zones/{zone}/machineTypes/{machineType}",
+        )
+        .needs("compute.machineTypes.get", now(get)),
+    ]
 }
 
-async fn list(Path(place): Path<Place>, Query(query): Query<ListQuery>) -> Answer {
-    let (project, zone) = (place.project()?.id, place.zone()?.unwrap_or_default());
+fn list(call: &Call) -> Result<Value, Error> {
+    let query: ListQuery = call.query()?;
+    let (project, zone) = (call.known_project()?.id, call.zone()?);
     let all = MACHINE_TYPES
         .iter()
         .map(|machine_type| body(project, zone, machine_type));
@@ -30,8 +43,9 @@ async fn list(Path(place): Path<Place>, Query(query): Query<ListQuery>) -> Answe
     Ok(listing("compute#machineTypeList", &parent, page))
 }
 
-async fn aggregated_list(Path(place): Path<Place>, Query(query): Query<ListQuery>) -> Answer {
-    let project = place.project()?.id;
+fn aggregated_list(call: &Call) -> Result<Value, Error> {
+    let query: ListQuery = call.query()?;
+    let project = call.known_project()?.id;
     let all = ZONES.iter().flat_map(|zone| {
         MACHINE_TYPES
             .iter()
@@ -47,11 +61,10 @@ async fn aggregated_list(Path(place): Path<Place>, Query(query): Query<ListQuery
     ))
 }
 
-async fn get_one(Path(place): Path<Place>) -> Answer {
-    let (project, zone) = (place.project()?.id, place.zone()?.unwrap_or_default());
-    let name = place.name.as_deref().unwrap_or_default();
-    let machine_type = machine_types::find(project, zone, name)?;
-    Ok(Json(body(project, zone, machine_type)))
+fn get(call: &Call) -> Result<Value, Error> {
+    let (project, zone) = (call.known_project()?.id, call.zone()?);
+    let machine_type = machine_types::find(project, zone, call.name())?;
+    Ok(body(project, zone, machine_type))
 }
 
 fn body(project: &str, zone: &str, machine_type: &MachineType) -> Value {

@@ -1,39 +1,45 @@
 //! Networks: the default one.
 
-use std::sync::Arc;
-
-use axum::extract::{Path, Query};
-use axum::routing::get;
-use axum::{Json, Router};
 use serde_json::{Value, json};
 
 use super::collections::listing;
-use super::place::{Answer, Place};
+use crate::api::call::Call;
+use crate::api::handler::now;
 use crate::api::list::ListQuery;
-use crate::engine::{Engine, networks};
+use crate::api::method::{self, Method};
+use crate::engine::networks;
 use crate::error::Error;
 
-pub fn router() -> Router<Arc<Engine>> {
-    Router::new()
-        .route("/global/networks", get(list))
-        .route("/global/networks/{name}", get(get_one))
+pub fn methods() -> Vec<Method> {
+    vec![
+        method::get(
+            "compute.networks.list",
+            "compute/v1/projects/{project}/global/networks",
+        )
+        .needs("compute.networks.list", now(list)),
+        method::get(
+            "compute.networks.get",
+            "compute/v1/projects/{project}/global/networks/{network}",
+        )
+        .needs("compute.networks.get", now(get)),
+    ]
 }
 
-async fn list(Path(place): Path<Place>, Query(query): Query<ListQuery>) -> Answer {
-    let path = format!("projects/{}/global/networks", place.project()?.id);
-    Ok(listing(
-        "compute#networkList",
-        &path,
-        query.page(vec![body(&place)?])?,
-    ))
+fn list(call: &Call) -> Result<Value, Error> {
+    let query: ListQuery = call.query()?;
+    let project = call.known_project()?.id;
+    let page = query.page(vec![body(project)?])?;
+    let path = format!("projects/{project}/global/networks");
+    Ok(listing("compute#networkList", &path, page))
 }
 
-async fn get_one(Path(place): Path<Place>) -> Answer {
-    networks::find(place.project()?.id, place.name.as_deref())?;
-    body(&place).map(Json)
+fn get(call: &Call) -> Result<Value, Error> {
+    let project = call.known_project()?.id;
+    networks::find(project, call.resource())?;
+    body(project)
 }
 
-fn body(place: &Place) -> Result<Value, Error> {
+fn body(project: &str) -> Result<Value, Error> {
     Ok(json!({
         "kind": "compute#network",
         "id": "3000",
@@ -44,6 +50,6 @@ fn body(place: &Place) -> Result<Value, Error> {
         "mtu": 1460,
         "routingConfig": {"routingMode": "REGIONAL"},
         "networkFirewallPolicyEnforcementOrder": "AFTER_CLASSIC_FIREWALL",
-        "selfLink": networks::find(place.project()?.id, None)?,
+        "selfLink": networks::find(project, None)?,
     }))
 }

@@ -1,35 +1,47 @@
 //! Projects, regions and zones.
 
-use std::sync::Arc;
-
-use axum::extract::{Path, Query};
-use axum::routing::get;
-use axum::{Json, Router};
 use serde_json::{Value, json};
 
 use super::collections::listing;
-use super::place::{Answer, Place};
+use crate::api::call::Call;
+use crate::api::handler::now;
 use crate::api::list::ListQuery;
+use crate::api::method::{self, Method};
 use crate::catalog::{Project, REGION, ZONES};
-use crate::engine::Engine;
 use crate::engine::records::fingerprint;
 use crate::error::Error;
 use crate::key::{link, zone_link};
 
 const CREATED: &str = "2026-01-01T00:00:00.000Z";
 
-pub fn router() -> Router<Arc<Engine>> {
-    Router::new()
-        .route("/", get(project))
-        .route("/regions", get(regions))
-        .route("/regions/{name}", get(region))
-        .route("/zones", get(zones))
-        .route("/zones/{zone}", get(zone))
+/// The methods of projects, regions and zones.
+pub fn methods() -> Vec<Method> {
+    vec![
+        method::get("compute.projects.get", "compute/v1/projects/{project}")
+            .needs("compute.projects.get", now(project)),
+        method::get(
+            "compute.regions.list",
+            "compute/v1/projects/{project}/regions",
+        )
+        .needs("compute.regions.list", now(regions)),
+        method::get(
+            "compute.regions.get",
+            "compute/v1/projects/{project}/regions/{region}",
+        )
+        .needs("compute.regions.get", now(region)),
+        method::get("compute.zones.list", "compute/v1/projects/{project}/zones")
+            .needs("compute.zones.list", now(zones)),
+        method::get(
+            "compute.zones.get",
+            "compute/v1/projects/{project}/zones/{zone}",
+        )
+        .needs("compute.zones.get", now(zone)),
+    ]
 }
 
-async fn project(Path(place): Path<Place>) -> Answer {
-    let project = place.project()?;
-    Ok(Json(json!({
+fn project(call: &Call) -> Result<Value, Error> {
+    let project = call.known_project()?;
+    Ok(json!({
         "kind": "compute#project",
         "id": project.number.to_string(),
         "creationTimestamp": CREATED,
@@ -41,46 +53,32 @@ async fn project(Path(place): Path<Place>) -> Answer {
         "defaultNetworkTier": "PREMIUM",
         "vmDnsSetting": "ZONAL_ONLY",
         "xpnProjectStatus": "UNSPECIFIED_XPN_PROJECT_STATUS",
-    })))
+    }))
 }
 
-async fn regions(Path(place): Path<Place>, Query(query): Query<ListQuery>) -> Answer {
-    let project = place.project()?;
+fn regions(call: &Call) -> Result<Value, Error> {
+    let query: ListQuery = call.query()?;
+    let project = call.known_project()?;
     let path = format!("projects/{}/regions", project.id);
-    Ok(listing(
-        "compute#regionList",
-        &path,
-        query.page(vec![region_body(project)])?,
-    ))
+    let page = query.page(vec![region_body(project)])?;
+    Ok(listing("compute#regionList", &path, page))
 }
 
-async fn region(Path(place): Path<Place>) -> Answer {
-    let project = place.project()?;
-    match place.name.as_deref() {
-        Some(REGION) => Ok(Json(region_body(project))),
-        name => {
-            let name = name.unwrap_or_default();
-            Err(Error::not_found(&format!(
-                "projects/{}/regions/{name}",
-                project.id
-            )))
-        }
-    }
+fn region(call: &Call) -> Result<Value, Error> {
+    call.scope()?;
+    Ok(region_body(call.known_project()?))
 }
 
-async fn zones(Path(place): Path<Place>, Query(query): Query<ListQuery>) -> Answer {
-    let project = place.project()?;
+fn zones(call: &Call) -> Result<Value, Error> {
+    let query: ListQuery = call.query()?;
+    let project = call.known_project()?;
     let zones = ZONES.map(|zone| zone_body(project, zone)).to_vec();
-    Ok(listing(
-        "compute#zoneList",
-        &format!("projects/{}/zones", project.id),
-        query.page(zones)?,
-    ))
+    let path = format!("projects/{}/zones", project.id);
+    Ok(listing("compute#zoneList", &path, query.page(zones)?))
 }
 
-async fn zone(Path(place): Path<Place>) -> Answer {
-    let zone = place.zone()?.unwrap_or_default();
-    Ok(Json(zone_body(place.project()?, zone)))
+fn zone(call: &Call) -> Result<Value, Error> {
+    Ok(zone_body(call.known_project()?, call.zone()?))
 }
 
 fn region_body(project: Project) -> Value {

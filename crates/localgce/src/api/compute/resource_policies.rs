@@ -1,87 +1,54 @@
 //! Resource policies: schedules of snapshots.
 
-use std::sync::Arc;
+use rusqlite::Connection;
 
-use axum::extract::{Path, Query, State};
-use axum::routing::post;
-use axum::{Json, Router};
-use serde::Deserialize;
-
-use super::collections::{aggregated_list_of, list_of};
-use super::one::{delete_of, get_of};
-use super::place::{Answer, Place, RequestId};
-use crate::api::body::Body;
-use crate::engine::Engine;
+use super::handlers::{aggregated_list, delete, get, list, mutate};
+use crate::api::call::Call;
+use crate::api::method::{self, Method};
+use crate::engine::Work;
 use crate::engine::resource_policies::{self, ResourcePolicy, check_unused};
-use crate::key::Kind;
+use crate::error::Error;
+use crate::key::{Key, Kind};
 
-pub fn router() -> Router<Arc<Engine>> {
-    let policy = get_of(Kind::ResourcePolicy).merge(delete_of(Kind::ResourcePolicy, check_unused));
-    Router::new()
-        .route(
-            "/aggregated/resourcePolicies",
-            aggregated_list_of(Kind::ResourcePolicy),
+pub fn methods() -> Vec<Method> {
+    vec![
+        method::get(
+            "compute.resourcePolicies.aggregatedList",
+            "compute/v1/projects/{project}/aggregated/resourcePolicies",
         )
-        .route(
-            "/regions/{region}/resourcePolicies",
-            list_of(Kind::ResourcePolicy).merge(post(insert)),
+        .needs(
+            "compute.resourcePolicies.list",
+            aggregated_list(Kind::ResourcePolicy),
+        ),
+        method::get(
+            "compute.resourcePolicies.list",
+            "compute/v1/projects/{project}/regions/{region}/resourcePolicies",
         )
-        .route("/regions/{region}/resourcePolicies/{name}", policy)
-        .route(
-            "/zones/{zone}/disks/{name}/addResourcePolicies",
-            post(add_to_disk),
+        .needs("compute.resourcePolicies.list", list(Kind::ResourcePolicy)),
+        method::post(
+            "compute.resourcePolicies.insert",
+            "compute/v1/projects/{project}/regions/{region}/resourcePolicies",
         )
-        .route(
-            "/zones/{zone}/disks/{name}/removeResourcePolicies",
-            post(remove_from_disk),
+        .needs(
+            "compute.resourcePolicies.create",
+            mutate("insert", Kind::ResourcePolicy, insert),
+        ),
+        method::get(
+            "compute.resourcePolicies.get",
+            "compute/v1/projects/{project}/regions/{region}/resourcePolicies/{resourcePolicy}",
         )
+        .needs("compute.resourcePolicies.get", get(Kind::ResourcePolicy)),
+        method::delete(
+            "compute.resourcePolicies.delete",
+            "compute/v1/projects/{project}/regions/{region}/resourcePolicies/{resourcePolicy}",
+        )
+        .needs(
+            "compute.resourcePolicies.delete",
+            delete(Kind::ResourcePolicy, check_unused),
+        ),
+    ]
 }
 
-async fn insert(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(request_id): Query<RequestId>,
-    Body(policy): Body<ResourcePolicy>,
-) -> Answer {
-    let key = place.new_key(Kind::ResourcePolicy, &policy.name)?;
-    engine
-        .mutate(&request_id.mutation("insert", &key), |tx| {
-            resource_policies::insert(tx, &key, policy)
-        })
-        .map(Json)
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Policies {
-    #[serde(default)]
-    resource_policies: Vec<String>,
-}
-
-async fn add_to_disk(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(request_id): Query<RequestId>,
-    Body(request): Body<Policies>,
-) -> Answer {
-    let key = place.key(Kind::Disk)?;
-    engine
-        .mutate(&request_id.mutation("addResourcePolicies", &key), |tx| {
-            resource_policies::add(tx, &key, &request.resource_policies)
-        })
-        .map(Json)
-}
-
-async fn remove_from_disk(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(request_id): Query<RequestId>,
-    Body(request): Body<Policies>,
-) -> Answer {
-    let key = place.key(Kind::Disk)?;
-    engine
-        .mutate(&request_id.mutation("removeResourcePolicies", &key), |tx| {
-            resource_policies::remove(tx, &key, &request.resource_policies)
-        })
-        .map(Json)
+fn insert(_: &Call, tx: &Connection, key: &Key, policy: ResourcePolicy) -> Result<Work, Error> {
+    resource_policies::insert(tx, key, policy)
 }

@@ -1,21 +1,25 @@
 //! Serial output of instances.
 
-use std::sync::Arc;
-
-use axum::extract::{Path, Query, State};
-use axum::routing::get;
-use axum::{Json, Router};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::place::{Answer, Place};
-use crate::engine::records;
-use crate::engine::{Engine, Serial};
+use crate::api::call::Call;
+use crate::api::handler::now;
+use crate::api::method::{self, Method};
+use crate::engine::{Serial, records};
 use crate::error::Error;
+use crate::json::text;
 use crate::key::Kind;
 
-pub fn router() -> Router<Arc<Engine>> {
-    Router::new().route("/zones/{zone}/instances/{name}/serialPort", get(get_output))
+/// The method of serial output.
+pub fn methods() -> Vec<Method> {
+    vec![
+        method::get(
+            "compute.instances.getSerialPortOutput",
+            "compute/v1/projects/{project}/zones/{zone}/instances/{instance}/serialPort",
+        )
+        .needs("compute.instances.getSerialPortOutput", now(output)),
+    ]
 }
 
 #[derive(Deserialize)]
@@ -25,16 +29,12 @@ struct SerialQuery {
     start: i64,
 }
 
-async fn get_output(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(query): Query<SerialQuery>,
-) -> Answer {
-    let key = place.key(Kind::Instance)?;
-    let instance = engine.store.transaction(|tx| records::get(tx, &key))?;
-    let id = instance["id"].as_str().unwrap_or_default();
+fn output(call: &Call) -> Result<Value, Error> {
+    let query: SerialQuery = call.query()?;
+    let key = call.key(Kind::Instance)?;
+    let instance = call.engine.store.transaction(|tx| records::get(tx, &key))?;
     let serial = match query.port.unwrap_or(1) {
-        1 => engine.serial(id, query.start)?,
+        1 => call.engine.serial(text(&instance, "id"), query.start)?,
         // The machines have one port; on Google the others say nothing either, unless written to.
         2..=4 => Serial {
             contents: String::new(),
@@ -49,11 +49,11 @@ async fn get_output(
             ));
         }
     };
-    Ok(Json(json!({
+    Ok(json!({
         "kind": "compute#serialPortOutput",
         "selfLink": format!("{}/serialPort", key.link()),
         "contents": serial.contents,
         "start": serial.start.to_string(),
         "next": serial.next.to_string(),
-    })))
+    }))
 }

@@ -1,85 +1,70 @@
 //! Snapshots of disks.
 
-use std::sync::Arc;
+use rusqlite::Connection;
+use serde_json::Value;
 
-use axum::extract::{Path, Query, State};
-use axum::routing::{delete as http_delete, post};
-use axum::{Json, Router};
-
-use super::collections::list_of;
-use super::labels::set_labels_of;
-use super::one::get_of;
-use super::place::{Answer, Place, RequestId};
-use crate::api::body::Body;
-use crate::engine::Engine;
+use super::handlers::{get, list, mutate, set_labels};
+use super::needs::Needs;
+use crate::api::call::{Call, Nothing};
+use crate::api::method::{self, Method, Need};
+use crate::engine::Work;
 use crate::engine::snapshots::{self, Snapshot};
 use crate::error::Error;
-use crate::key::{Kind, Scope};
+use crate::key::{Key, Kind};
 
-pub fn router() -> Router<Arc<Engine>> {
-    Router::new()
-        .route(
-            "/global/snapshots",
-            list_of(Kind::Snapshot).merge(post(insert)),
+pub fn methods() -> Vec<Method> {
+    vec![
+        method::get(
+            "compute.snapshots.list",
+            "compute/v1/projects/{project}/global/snapshots",
         )
-        .route(
-            "/global/snapshots/{name}",
-            get_of(Kind::Snapshot).merge(http_delete(delete)),
+        .needs("compute.snapshots.list", list(Kind::Snapshot)),
+        method::post(
+            "compute.snapshots.insert",
+            "compute/v1/projects/{project}/global/snapshots",
         )
-        .route(
-            "/global/snapshots/{name}/setLabels",
-            set_labels_of(Kind::Snapshot),
+        .needs(
+            "compute.snapshots.create",
+            mutate("insert", Kind::Snapshot, insert),
         )
-        .route(
-            "/zones/{zone}/disks/{name}/createSnapshot",
-            post(create_snapshot),
+        .refers(refers),
+        method::get(
+            "compute.snapshots.get",
+            "compute/v1/projects/{project}/global/snapshots/{snapshot}",
         )
+        .needs("compute.snapshots.get", get(Kind::Snapshot)),
+        method::delete(
+            "compute.snapshots.delete",
+            "compute/v1/projects/{project}/global/snapshots/{snapshot}",
+        )
+        .needs(
+            "compute.snapshots.delete",
+            mutate("delete", Kind::Snapshot, delete),
+        ),
+        method::post(
+            "compute.snapshots.setLabels",
+            "compute/v1/projects/{project}/global/snapshots/{resource}/setLabels",
+        )
+        .needs("compute.snapshots.setLabels", set_labels(Kind::Snapshot)),
+    ]
 }
 
-async fn insert(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(request_id): Query<RequestId>,
-    Body(snapshot): Body<Snapshot>,
-) -> Answer {
-    let key = place.new_key(Kind::Snapshot, &snapshot.name)?;
+fn insert(call: &Call, tx: &Connection, key: &Key, snapshot: Snapshot) -> Result<Work, Error> {
     let reference = snapshot.source_disk.as_deref().unwrap_or_default();
     let disk = key
         .resolve(Kind::Disk, reference)
         .filter(|disk| disk.zone().is_some())
         .ok_or_else(|| Error::field("resource.sourceDisk", reference, "The URL is malformed."))?;
-    engine
-        .mutate(&request_id.mutation("insert", &key), |tx| {
-            snapshots::insert(&engine, tx, &key, &disk, snapshot)
-        })
-        .map(Json)
+    snapshots::insert(&call.engine, tx, key, &disk, snapshot)
 }
 
-/// The operation is the disk's, in its zone.
-async fn create_snapshot(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(request_id): Query<RequestId>,
-    Body(snapshot): Body<Snapshot>,
-) -> Answer {
-    let disk = place.key(Kind::Disk)?;
-    let key = disk.cousin(Scope::Global, Kind::Snapshot, &snapshot.name);
-    engine
-        .mutate(&request_id.mutation("createSnapshot", &disk), |tx| {
-            snapshots::insert(&engine, tx, &key, &disk, snapshot)
-        })
-        .map(Json)
+fn refers(call: &Call, own: &str, body: &Value) -> Vec<Need> {
+    let mut needs = Needs::new(call.project());
+    needs.field("compute.disks.createSnapshot", &body["sourceDisk"]);
+    needs.given("compute.snapshots.setLabels", own, &body["labels"]);
+    needs.all
 }
 
-async fn delete(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(request_id): Query<RequestId>,
-) -> Answer {
-    let key = place.key(Kind::Snapshot)?;
-    engine
-        .mutate(&request_id.mutation("delete", &key), |tx| {
-            snapshots::delete(&engine, tx, &key)
-        })
-        .map(Json)
+fn delete(call: &Call, tx: &Connection, key: &Key, _: Nothing) -> Result<Work, Error> {
+    snapshots::delete(&call.engine, tx, key)
 }

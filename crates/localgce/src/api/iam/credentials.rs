@@ -1,12 +1,28 @@
 //! IAM Service Account Credentials, version 1: acting as a service account.
 
+use rusqlite::Connection;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::body::typed;
+use super::super::call::Call;
+use super::super::handler::json;
+use super::super::method::{self, Method};
+use super::guard::account;
 use crate::clock;
-use crate::engine::Engine;
 use crate::error::Error;
+
+pub fn methods() -> Vec<Method> {
+    vec![
+        method::post(
+            "iamcredentials.projects.serviceAccounts.generateAccessToken",
+            "v1/projects/{projectsId}/serviceAccounts/{serviceAccountsId}:generateAccessToken",
+        )
+        .needs(
+            "iam.serviceAccounts.getAccessToken",
+            json(generate_access_token),
+        ),
+    ]
+}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -19,8 +35,11 @@ struct GenerateAccessTokenRequest {
 }
 
 /// A token of the account, for a caller who may have one. It lives as long as all tokens do.
-pub fn generate_access_token(engine: &Engine, email: &str, body: Value) -> Result<Value, Error> {
-    let request: GenerateAccessTokenRequest = typed(body)?;
+fn generate_access_token(
+    call: &Call,
+    tx: &Connection,
+    request: GenerateAccessTokenRequest,
+) -> Result<Value, Error> {
     if request.scope.is_empty() {
         return Err(Error::invalid("scope is required: at least one"));
     }
@@ -36,7 +55,12 @@ pub fn generate_access_token(engine: &Engine, email: &str, body: Value) -> Resul
             "lifetime {lifetime:?} is not a time of up to 3600s"
         )));
     }
-    let token = engine.tokens.issue(email);
+    let account = account(tx, call)?;
+    if account["disabled"] == true {
+        return Err(Error::precondition("Service account is disabled."));
+    }
+    let email = account["email"].as_str().unwrap_or_default();
+    let token = call.engine.tokens.issue(email);
     let end = clock::unix_millis() / 1000 + token.expires_in;
     Ok(json!({"accessToken": token.access_token, "expireTime": clock::rfc3339_seconds(end)}))
 }

@@ -2,17 +2,29 @@
 
 use std::collections::BTreeSet;
 
-use axum::Json;
+use rusqlite::Connection;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::super::body::Body;
-use super::Answer;
+use super::super::call::Call;
+use super::super::handler::json;
+use super::super::method::{self, Method};
 use crate::catalog::roles::ROLES;
+use crate::error::Error;
+
+pub fn methods() -> Vec<Method> {
+    vec![
+        method::post(
+            "iam.permissions.queryTestablePermissions",
+            "v1/permissions:queryTestablePermissions",
+        )
+        .open(json(query_testable)),
+    ]
+}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct QueryTestablePermissionsRequest {
+struct QueryTestablePermissionsRequest {
     #[serde(rename = "fullResourceName")]
     _full_resource_name: String,
     #[serde(rename = "pageSize")]
@@ -22,7 +34,11 @@ pub struct QueryTestablePermissionsRequest {
 }
 
 /// Those that this engine knows of predefined roles. A custom role may have others as well.
-pub async fn query_testable(Body(_): Body<QueryTestablePermissionsRequest>) -> Answer {
+fn query_testable(
+    _: &Call,
+    _: &Connection,
+    _: QueryTestablePermissionsRequest,
+) -> Result<Value, Error> {
     let known: BTreeSet<_> = ROLES
         .iter()
         .flat_map(|role| role.permissions)
@@ -32,5 +48,5 @@ pub async fn query_testable(Body(_): Body<QueryTestablePermissionsRequest>) -> A
         .into_iter()
         .map(|name| json!({"name": name, "stage": "GA"}))
         .collect();
-    Ok(Json(json!({"permissions": permissions})))
+    Ok(json!({"permissions": permissions}))
 }

@@ -1,31 +1,31 @@
 //! Google's own roles.
 
-use axum::Json;
-use axum::extract::{Path, Query};
-use serde::Deserialize;
+use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use super::super::list::ListQuery;
-use super::Answer;
-use super::roles::{View, listing};
+use super::super::call::Call;
+use super::super::handler::plain;
+use super::super::method::{self, Method};
+use super::roles::listing;
 use crate::catalog::roles::{ROLES, Role, role};
 use crate::error::Error;
 
-#[derive(Deserialize)]
-pub struct Place {
-    role: String,
+pub fn methods() -> Vec<Method> {
+    vec![
+        method::get("iam.roles.list", "v1/roles").open(plain(list)),
+        method::get("iam.roles.get", "v1/roles/{rolesId}").open(plain(get)),
+    ]
 }
 
-pub async fn list(Query(view): Query<View>, Query(query): Query<ListQuery>) -> Answer {
-    let roles = ROLES.iter().map(body).collect();
-    listing(roles, &view, &query)
+fn list(call: &Call, _: &Connection) -> Result<Value, Error> {
+    listing(call, ROLES.iter().map(body).collect())
 }
 
-pub async fn get(Path(place): Path<Place>) -> Answer {
-    let name = format!("roles/{}", place.role);
+fn get(call: &Call, _: &Connection) -> Result<Value, Error> {
+    let name = format!("roles/{}", call.name());
     let role = role(&name)
         .ok_or_else(|| Error::missing(format!("The role named {name} was not found.")))?;
-    Ok(Json(body(role)))
+    Ok(body(role))
 }
 
 fn body(role: &Role) -> Value {

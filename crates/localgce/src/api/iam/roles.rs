@@ -1,56 +1,53 @@
 //! Custom roles of projects.
 
-use std::sync::Arc;
-
-use axum::extract::{Path, Query, State};
-use axum::{Extension, Json};
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::super::body::{Body, prune};
+use super::super::body::prune;
+use super::super::call::Call;
+use super::super::handler::{json, plain};
 use super::super::list::{ListQuery, truth};
-use super::{Answer, require};
-use crate::engine::Caller;
-use crate::engine::Engine;
+use super::super::method::{self, Method};
+use super::guard::project;
 use crate::error::Error;
-use crate::store::{projects, roles as store};
+use crate::store::roles as store;
 
-/// The variable parts of a URL.
-#[derive(Deserialize)]
-pub struct Place {
-    project: String,
-    role: Option<String>,
-}
-
-impl Place {
-    /// The project's id, if the caller has the permission `roles.{verb}` in it.
-    fn project(&self, tx: &Connection, caller: &Caller, verb: &str) -> Result<String, Error> {
-        let project = projects::get(tx, &self.project)?
-            .map(|project| project.id)
-            .unwrap_or_default();
-        require(tx, caller, &project, "iam.roles", verb)?;
-        Ok(project)
-    }
-
-    /// The role and its name, if the caller has the permission `roles.{verb}`.
-    fn role(&self, tx: &Connection, caller: &Caller, verb: &str) -> Result<(String, Value), Error> {
-        let project = self.project(tx, caller, verb)?;
-        let role = self.role.as_deref().unwrap_or_default();
-        let (id, _) = role.split_once(':').unwrap_or((role, ""));
-        let name = format!("projects/{project}/roles/{id}");
-        match store::get(tx, &name)? {
-            Some(role) => Ok((name, role)),
-            None => Err(Error::missing(format!(
-                "The role named {name} was not found."
-            ))),
-        }
-    }
+pub fn methods() -> Vec<Method> {
+    vec![
+        method::get("iam.projects.roles.list", "v1/projects/{projectsId}/roles")
+            .needs("iam.roles.list", plain(list)),
+        method::post(
+            "iam.projects.roles.create",
+            "v1/projects/{projectsId}/roles",
+        )
+        .needs("iam.roles.create", json(create)),
+        method::get(
+            "iam.projects.roles.get",
+            "v1/projects/{projectsId}/roles/{rolesId}",
+        )
+        .needs("iam.roles.get", plain(get)),
+        method::patch(
+            "iam.projects.roles.patch",
+            "v1/projects/{projectsId}/roles/{rolesId}",
+        )
+        .needs("iam.roles.update", json(patch)),
+        method::delete(
+            "iam.projects.roles.delete",
+            "v1/projects/{projectsId}/roles/{rolesId}",
+        )
+        .needs("iam.roles.delete", plain(delete)),
+        method::post(
+            "iam.projects.roles.undelete",
+            "v1/projects/{projectsId}/roles/{rolesId}:undelete",
+        )
+        .needs("iam.roles.undelete", json(undelete)),
+    ]
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct CreateRoleRequest {
+struct CreateRoleRequest {
     role_id: String,
     #[serde(default)]
     role: Role,
@@ -59,7 +56,7 @@ pub struct CreateRoleRequest {
 /// A role as a client sends it.
 #[derive(Default, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Role {
+struct Role {
     title: Option<String>,
     description: Option<String>,
     included_permissions: Option<Vec<String>>,
@@ -74,7 +71,7 @@ pub struct Role {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct View {
+struct View {
     view: Option<String>,
     #[serde(default, deserialize_with = "truth")]
     show_deleted: bool,
@@ -82,60 +79,53 @@ pub struct View {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ChangeQuery {
+struct ChangeQuery {
     update_mask: Option<String>,
     etag: Option<String>,
 }
 
-pub async fn create(
-    State(engine): State<Arc<Engine>>,
-    Extension(caller): Extension<Caller>,
-    Path(place): Path<Place>,
-    Body(request): Body<CreateRoleRequest>,
-) -> Answer {
+/// The name of the role in the path, and the role.
+fn find(tx: &Connection, call: &Call) -> Result<(String, Value), Error> {
+    let name = format!("projects/{}/roles/{}", project(tx, call)?, call.name());
+    match store::get(tx, &name)? {
+        Some(role) => Ok((name, role)),
+        None => Err(Error::missing(format!(
+            "The role named {name} was not found."
+        ))),
+    }
+}
+
+fn create(call: &Call, tx: &Connection, request: CreateRoleRequest) -> Result<Value, Error> {
     let id = request.role_id;
     let good = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
     if !(3..=64).contains(&id.len()) || !id.chars().all(good) {
         return Err(Error::invalid(format!(
             "The role_id {id} must be 3 to 64 letters, digits, underscores and periods."
-        ))
-        .into());
+        )));
     }
     check(&request.role)?;
-    let body = engine.store.transaction(|tx| {
-        let project = place.project(tx, &caller, "create")?;
-        let name = format!("projects/{project}/roles/{id}");
-        if store::get(tx, &name)?.is_some() {
-            return Err(Error::conflict(
-                "alreadyExists",
-                format!("A role named {id} in projects/{project} already exists."),
-            ));
-        }
-        let mut body = json!({"name": name});
-        set(&mut body, prune(json!(request.role)));
-        store::put(tx, &name, &body)?;
-        Ok(with_etag(body))
-    })?;
-    Ok(Json(body))
+    let project = project(tx, call)?;
+    let name = format!("projects/{project}/roles/{id}");
+    if store::get(tx, &name)?.is_some() {
+        return Err(Error::conflict(
+            "alreadyExists",
+            format!("A role named {id} in projects/{project} already exists."),
+        ));
+    }
+    let mut body = json!({"name": name});
+    set(&mut body, prune(json!(request.role)));
+    store::put(tx, &name, &body)?;
+    Ok(with_etag(body))
 }
 
-pub async fn list(
-    State(engine): State<Arc<Engine>>,
-    Extension(caller): Extension<Caller>,
-    Path(place): Path<Place>,
-    Query(view): Query<View>,
-    Query(query): Query<ListQuery>,
-) -> Answer {
-    let roles = engine.store.transaction(|tx| {
-        let project = place.project(tx, &caller, "list")?;
-        Ok::<_, Error>(store::list(tx, &project)?)
-    })?;
-    let roles = roles.into_iter().map(with_etag).collect();
-    listing(roles, &view, &query)
+fn list(call: &Call, tx: &Connection) -> Result<Value, Error> {
+    let roles = store::list(tx, &project(tx, call)?)?;
+    listing(call, roles.into_iter().map(with_etag).collect())
 }
 
 /// A page of roles; only the full view has their permissions.
-pub fn listing(mut roles: Vec<Value>, view: &View, query: &ListQuery) -> Answer {
+pub fn listing(call: &Call, mut roles: Vec<Value>) -> Result<Value, Error> {
+    let (view, query): (View, ListQuery) = (call.query()?, call.query()?);
     // Numbers are how Google's own libraries write enums.
     let full = matches!(view.view.as_deref(), Some("FULL" | "1"));
     roles.retain(|role| view.show_deleted || role["deleted"] != true);
@@ -144,78 +134,47 @@ pub fn listing(mut roles: Vec<Value>, view: &View, query: &ListQuery) -> Answer 
             role.shift_remove("includedPermissions");
         }
     }
-    let page = query.page(roles)?;
-    Ok(Json(page.body("roles")))
+    Ok(query.page(roles)?.body("roles"))
 }
 
-pub async fn get(
-    State(engine): State<Arc<Engine>>,
-    Extension(caller): Extension<Caller>,
-    Path(place): Path<Place>,
-) -> Answer {
-    let (_, role) = engine
-        .store
-        .transaction(|tx| place.role(tx, &caller, "get"))?;
-    Ok(Json(with_etag(role)))
+fn get(call: &Call, tx: &Connection) -> Result<Value, Error> {
+    let (_, role) = find(tx, call)?;
+    Ok(with_etag(role))
 }
 
-pub async fn patch(
-    State(engine): State<Arc<Engine>>,
-    Extension(caller): Extension<Caller>,
-    Path(place): Path<Place>,
-    Query(query): Query<ChangeQuery>,
-    Body(request): Body<Role>,
-) -> Answer {
+fn patch(call: &Call, tx: &Connection, request: Role) -> Result<Value, Error> {
+    let query: ChangeQuery = call.query()?;
     check(&request)?;
-    let body = engine.store.transaction(|tx| {
-        let (name, mut role) = place.role(tx, &caller, "update")?;
-        seen(&role, request.etag.as_deref())?;
-        let mut changes = prune(json!(request));
-        if let (Some(mask), Some(fields)) = (&query.update_mask, changes.as_object_mut()) {
-            let masked = |field: &str| mask.split(',').any(|name| same_field(name, field));
-            fields.retain(|field, _| masked(field));
-        }
-        set(&mut role, changes);
-        store::put(tx, &name, &role)?;
-        Ok::<_, Error>(with_etag(role))
-    })?;
-    Ok(Json(body))
+    let (name, mut role) = find(tx, call)?;
+    seen(&role, request.etag.as_deref())?;
+    let mut changes = prune(json!(request));
+    if let (Some(mask), Some(fields)) = (&query.update_mask, changes.as_object_mut()) {
+        let masked = |field: &str| mask.split(',').any(|name| same_field(name, field));
+        fields.retain(|field, _| masked(field));
+    }
+    set(&mut role, changes);
+    store::put(tx, &name, &role)?;
+    Ok(with_etag(role))
 }
 
 /// A deleted role is kept, and grants nothing.
-pub async fn delete(
-    State(engine): State<Arc<Engine>>,
-    Extension(caller): Extension<Caller>,
-    Path(place): Path<Place>,
-    Query(query): Query<ChangeQuery>,
-) -> Answer {
-    let body = engine.store.transaction(|tx| {
-        let (name, mut role) = place.role(tx, &caller, "delete")?;
-        seen(&role, query.etag.as_deref())?;
-        role["deleted"] = true.into();
-        store::put(tx, &name, &role)?;
-        Ok::<_, Error>(with_etag(role))
-    })?;
-    Ok(Json(body))
+fn delete(call: &Call, tx: &Connection) -> Result<Value, Error> {
+    let query: ChangeQuery = call.query()?;
+    let (name, mut role) = find(tx, call)?;
+    seen(&role, query.etag.as_deref())?;
+    role["deleted"] = true.into();
+    store::put(tx, &name, &role)?;
+    Ok(with_etag(role))
 }
 
-/// `:undelete`.
-pub async fn undelete(
-    State(engine): State<Arc<Engine>>,
-    Extension(caller): Extension<Caller>,
-    Path(place): Path<Place>,
-    Body(request): Body<Role>,
-) -> Answer {
-    let body = engine.store.transaction(|tx| {
-        let (name, mut role) = place.role(tx, &caller, "undelete")?;
-        seen(&role, request.etag.as_deref())?;
-        if let Some(fields) = role.as_object_mut() {
-            fields.shift_remove("deleted");
-        }
-        store::put(tx, &name, &role)?;
-        Ok::<_, Error>(with_etag(role))
-    })?;
-    Ok(Json(body))
+fn undelete(call: &Call, tx: &Connection, request: Role) -> Result<Value, Error> {
+    let (name, mut role) = find(tx, call)?;
+    seen(&role, request.etag.as_deref())?;
+    if let Some(fields) = role.as_object_mut() {
+        fields.shift_remove("deleted");
+    }
+    store::put(tx, &name, &role)?;
+    Ok(with_etag(role))
 }
 
 fn check(role: &Role) -> Result<(), Error> {

@@ -1,24 +1,82 @@
 //! Projects, version 3.
 
-use std::sync::Arc;
-
-use axum::extract::{Path, Query, State};
-use axum::{Extension, Json};
 use rusqlite::Connection;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::body::{Body, StringMap};
+use super::super::body::StringMap;
+use super::super::call::Call;
+use super::super::handler::{json, plain};
 use super::super::list::{ListQuery, truth};
 use super::super::long_operations;
-use super::{Answer, Place, store};
+use super::super::method::{self, Method};
+use super::super::policy::{self, Guarded};
+use super::guard::{guarded, project};
 use crate::catalog;
 use crate::clock;
-use crate::engine::Caller;
-use crate::engine::{Engine, projects as engine};
+use crate::engine::{Caller, projects as engine};
 use crate::error::Error;
+use crate::store::{policies, projects as store};
 
 const PACKAGE: &str = "type.googleapis.com/google.cloud.resourcemanager.v3.";
+
+pub fn methods() -> Vec<Method> {
+    vec![
+        method::get(
+            "cloudresourcemanager.operations.get",
+            "v3/operations/{operationsId}",
+        )
+        .open(plain(long_operations::get)),
+        method::get("cloudresourcemanager.projects.list", "v3/projects").open(plain(list)),
+        method::get("cloudresourcemanager.projects.search", "v3/projects:search")
+            .open(plain(search)),
+        method::post("cloudresourcemanager.projects.create", "v3/projects").open(json(create)),
+        method::get(
+            "cloudresourcemanager.projects.get",
+            "v3/projects/{projectsId}",
+        )
+        .needs("resourcemanager.projects.get", plain(get)),
+        method::patch(
+            "cloudresourcemanager.projects.patch",
+            "v3/projects/{projectsId}",
+        )
+        .needs("resourcemanager.projects.update", json(patch)),
+        method::delete(
+            "cloudresourcemanager.projects.delete",
+            "v3/projects/{projectsId}",
+        )
+        .needs("resourcemanager.projects.delete", plain(delete)),
+        method::post(
+            "cloudresourcemanager.projects.undelete",
+            "v3/projects/{projectsId}:undelete",
+        )
+        .needs(
+            "resourcemanager.projects.undelete",
+            json(|call, tx, _: Value| undelete(tx, project(tx, call)?)),
+        ),
+        method::post(
+            "cloudresourcemanager.projects.getIamPolicy",
+            "v3/projects/{projectsId}:getIamPolicy",
+        )
+        .needs(
+            "resourcemanager.projects.getIamPolicy",
+            policy::get(guarded),
+        ),
+        method::post(
+            "cloudresourcemanager.projects.setIamPolicy",
+            "v3/projects/{projectsId}:setIamPolicy",
+        )
+        .needs(
+            "resourcemanager.projects.setIamPolicy",
+            policy::set(guarded, policies::set),
+        ),
+        method::post(
+            "cloudresourcemanager.projects.testIamPermissions",
+            "v3/projects/{projectsId}:testIamPermissions",
+        )
+        .open(policy::test(guarded)),
+    ]
+}
 
 /// A project that is to be, or changes of one.
 #[derive(Default, Deserialize)]
@@ -34,14 +92,14 @@ pub struct Project {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct SearchQuery {
+struct SearchQuery {
     #[serde(default)]
     query: String,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ParentQuery {
+struct ParentQuery {
     parent: Option<String>,
     #[serde(default, deserialize_with = "truth")]
     show_deleted: bool,
@@ -49,24 +107,17 @@ pub struct ParentQuery {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct MaskQuery {
+struct MaskQuery {
     update_mask: Option<String>,
 }
 
-pub async fn create(
-    State(engine): State<Arc<Engine>>,
-    Extension(caller): Extension<Caller>,
-    Body(request): Body<Project>,
-) -> Answer {
-    let operation = engine.store.transaction(|tx| {
-        let body = insert(tx, &caller, &request)?;
-        let metadata = json!({
-            "@type": format!("{PACKAGE}CreateProjectMetadata"),
-            "createTime": body["createTime"], "gettable": true, "ready": true,
-        });
-        operation("cp", tx, &metadata, &body)
-    })?;
-    Ok(Json(operation))
+fn create(call: &Call, tx: &Connection, request: Project) -> Result<Value, Error> {
+    let body = insert(tx, &call.caller, &request)?;
+    let metadata = json!({
+        "@type": format!("{PACKAGE}CreateProjectMetadata"),
+        "createTime": body["createTime"], "gettable": true, "ready": true,
+    });
+    operation("cp", tx, &metadata, &body)
 }
 
 /// Creates a project, and returns it.
@@ -114,41 +165,29 @@ pub fn insert(tx: &Connection, caller: &Caller, request: &Project) -> Result<Val
     Ok(with_etag(body))
 }
 
-pub async fn get(
-    State(engine): State<Arc<Engine>>,
-    Extension(caller): Extension<Caller>,
-    Path(place): Path<Place>,
-) -> Answer {
-    let project = engine
-        .store
-        .transaction(|tx| place.project(tx, &caller, "get"))?;
-    Ok(Json(with_etag(project.body)))
+fn get(call: &Call, tx: &Connection) -> Result<Value, Error> {
+    Ok(with_etag(project(tx, call)?.body))
 }
 
 /// The projects of an organization or a folder: this engine has neither.
-pub async fn list(
-    State(engine): State<Arc<Engine>>,
-    Extension(caller): Extension<Caller>,
-    Query(parent): Query<ParentQuery>,
-    Query(query): Query<ListQuery>,
-) -> Answer {
-    let parent_name = parent
-        .parent
-        .ok_or_else(|| Error::invalid("parent is required: organizations/N or folders/N"))?;
-    let projects = visible(&engine, &caller)?.into_iter().filter(|project| {
-        project["parent"] == *parent_name && (parent.show_deleted || project["state"] == "ACTIVE")
+fn list(call: &Call, tx: &Connection) -> Result<Value, Error> {
+    let ParentQuery {
+        parent,
+        show_deleted,
+    } = call.query()?;
+    let parent =
+        parent.ok_or_else(|| Error::invalid("parent is required: organizations/N or folders/N"))?;
+    let projects = visible(tx, &call.caller)?.into_iter().filter(|project| {
+        project["parent"] == *parent && (show_deleted || project["state"] == "ACTIVE")
     });
-    answer(projects.collect(), &query)
+    let page = call.query::<ListQuery>()?.page(projects.collect())?;
+    Ok(page.body("projects"))
 }
 
-pub async fn search(
-    State(engine): State<Arc<Engine>>,
-    Extension(caller): Extension<Caller>,
-    Query(SearchQuery { query }): Query<SearchQuery>,
-    Query(page): Query<ListQuery>,
-) -> Answer {
-    let projects = visible(&engine, &caller)?;
-    answer(projects, &page.filtered_by(&terms(&query)))
+fn search(call: &Call, tx: &Connection) -> Result<Value, Error> {
+    let SearchQuery { query } = call.query()?;
+    let page = call.query::<ListQuery>()?.filtered_by(&terms(&query));
+    Ok(page.page(visible(tx, &call.caller)?)?.body("projects"))
 }
 
 /// What is searched for, in the notation of filters: blanks stand for AND there, and `id` for the
@@ -165,56 +204,40 @@ pub fn terms(query: &str) -> String {
 }
 
 /// The projects that the caller may know of.
-pub fn visible(engine: &Engine, caller: &Caller) -> Result<Vec<Value>, Error> {
-    engine.store.transaction(|tx| {
-        let mut found = Vec::new();
-        for project in store::list(tx)? {
-            let name = format!("projects/{}", project.id);
-            let resource = super::resource_of(&name, &project.id);
-            if resource.require(tx, caller, "get").is_ok() {
-                found.push(with_etag(project.body));
-            }
+pub fn visible(tx: &Connection, caller: &Caller) -> Result<Vec<Value>, Error> {
+    let mut found = Vec::new();
+    for project in store::list(tx)? {
+        let guarded = Guarded::new(tx, &project.id, format!("projects/{}", project.id))?;
+        if guarded.permits(tx, caller, "resourcemanager.projects.get", &guarded.name)? {
+            found.push(with_etag(project.body));
         }
-        Ok(found)
-    })
+    }
+    Ok(found)
 }
 
-fn answer(projects: Vec<Value>, query: &ListQuery) -> Answer {
-    let page = query.page(projects)?;
-    Ok(Json(page.body("projects")))
-}
-
-pub async fn patch(
-    State(engine): State<Arc<Engine>>,
-    Extension(caller): Extension<Caller>,
-    Path(place): Path<Place>,
-    Query(MaskQuery { update_mask }): Query<MaskQuery>,
-    Body(request): Body<Project>,
-) -> Answer {
-    let operation = engine.store.transaction(|tx| {
-        let project = place.project(tx, &caller, "update")?;
-        let present = with_etag(project.body.clone());
-        if request
-            .etag
-            .as_ref()
-            .is_some_and(|etag| present["etag"] != **etag)
-        {
-            return Err(Error::aborted(
-                "The project has changed meanwhile; read it again.",
-            ));
-        }
-        let mask = update_mask.unwrap_or_else(|| "displayName,labels".into());
-        let masked = |field: &str| {
-            mask.split(',')
-                .any(|name| name.replace('_', "").eq_ignore_ascii_case(field))
-        };
-        let display_name = request.display_name.filter(|_| masked("displayName"));
-        let labels = request.labels.filter(|_| masked("labels"));
-        let body = change(tx, project, display_name, labels)?;
-        let kind = format!("{PACKAGE}UpdateProjectMetadata");
-        operation("up", tx, &json!({"@type": kind}), &body)
-    })?;
-    Ok(Json(operation))
+fn patch(call: &Call, tx: &Connection, request: Project) -> Result<Value, Error> {
+    let MaskQuery { update_mask } = call.query()?;
+    let project = project(tx, call)?;
+    let present = with_etag(project.body.clone());
+    if request
+        .etag
+        .as_ref()
+        .is_some_and(|etag| present["etag"] != **etag)
+    {
+        return Err(Error::aborted(
+            "The project has changed meanwhile; read it again.",
+        ));
+    }
+    let mask = update_mask.unwrap_or_else(|| "displayName,labels".into());
+    let masked = |field: &str| {
+        mask.split(',')
+            .any(|name| name.replace('_', "").eq_ignore_ascii_case(field))
+    };
+    let display_name = request.display_name.filter(|_| masked("displayName"));
+    let labels = request.labels.filter(|_| masked("labels"));
+    let body = change(tx, project, display_name, labels)?;
+    let kind = format!("{PACKAGE}UpdateProjectMetadata");
+    operation("up", tx, &json!({"@type": kind}), &body)
 }
 
 /// Gives a project another name for people, other labels.
@@ -236,18 +259,10 @@ pub fn change(
     Ok(with_etag(body))
 }
 
-pub async fn delete(
-    State(engine): State<Arc<Engine>>,
-    Extension(caller): Extension<Caller>,
-    Path(place): Path<Place>,
-) -> Answer {
-    let operation = engine.store.transaction(|tx| {
-        let project = place.project(tx, &caller, "delete")?;
-        let body = remove(tx, project)?;
-        let kind = format!("{PACKAGE}DeleteProjectMetadata");
-        operation("dp", tx, &json!({"@type": kind}), &body)
-    })?;
-    Ok(Json(operation))
+fn delete(call: &Call, tx: &Connection) -> Result<Value, Error> {
+    let body = remove(tx, project(tx, call)?)?;
+    let kind = format!("{PACKAGE}DeleteProjectMetadata");
+    operation("dp", tx, &json!({"@type": kind}), &body)
 }
 
 /// Marks a project as deleted. What is in it stays, as on Google for 30 days.

@@ -1,26 +1,81 @@
 //! Projects, version 1: other names for the same things.
 
-use std::sync::Arc;
-
-use axum::extract::{Path, Query, State};
-use axum::{Extension, Json};
+use rusqlite::Connection;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::body::{Body, StringMap};
+use super::super::body::StringMap;
+use super::super::call::Call;
+use super::super::handler::{json, plain};
 use super::super::list::ListQuery;
 use super::super::long_operations;
-use super::{Answer, Place, projects};
-use crate::engine::Caller;
-use crate::engine::Engine;
+use super::super::method::{self, Method};
+use super::super::policy;
+use super::guard::{guarded, project};
+use super::projects;
+use crate::error::Error;
 use crate::key::last;
+use crate::store::policies;
 
 const PACKAGE: &str = "type.googleapis.com/google.cloudresourcemanager.v1.";
+
+pub fn methods() -> Vec<Method> {
+    vec![
+        method::get("cloudresourcemanager.projects.list", "v1/projects").open(plain(list)),
+        method::post("cloudresourcemanager.projects.create", "v1/projects").open(json(create)),
+        method::get(
+            "cloudresourcemanager.projects.get",
+            "v1/projects/{projectsId}",
+        )
+        .needs("resourcemanager.projects.get", plain(get)),
+        method::put(
+            "cloudresourcemanager.projects.update",
+            "v1/projects/{projectsId}",
+        )
+        .needs("resourcemanager.projects.update", json(update)),
+        method::delete(
+            "cloudresourcemanager.projects.delete",
+            "v1/projects/{projectsId}",
+        )
+        .needs("resourcemanager.projects.delete", plain(delete)),
+        method::post(
+            "cloudresourcemanager.projects.undelete",
+            "v1/projects/{projectsId}:undelete",
+        )
+        .needs("resourcemanager.projects.undelete", json(undelete)),
+        method::post(
+            "cloudresourcemanager.projects.getAncestry",
+            "v1/projects/{projectsId}:getAncestry",
+        )
+        .needs("resourcemanager.projects.get", json(ancestry)),
+        method::post(
+            "cloudresourcemanager.projects.getIamPolicy",
+            "v1/projects/{projectsId}:getIamPolicy",
+        )
+        .needs(
+            "resourcemanager.projects.getIamPolicy",
+            policy::get(guarded),
+        ),
+        method::post(
+            "cloudresourcemanager.projects.setIamPolicy",
+            "v1/projects/{projectsId}:setIamPolicy",
+        )
+        .needs(
+            "resourcemanager.projects.setIamPolicy",
+            policy::set(guarded, policies::set),
+        ),
+        method::post(
+            "cloudresourcemanager.projects.testIamPermissions",
+            "v1/projects/{projectsId}:testIamPermissions",
+        )
+        .open(policy::test(guarded)),
+    ]
+}
 
 /// A project that is to be, or changes of one.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Project {
+struct Project {
     #[serde(default)]
     project_id: String,
     name: Option<String>,
@@ -44,16 +99,12 @@ struct ResourceId {
 }
 
 #[derive(Deserialize)]
-pub struct FilterQuery {
+struct FilterQuery {
     #[serde(default)]
     filter: String,
 }
 
-pub async fn create(
-    State(engine): State<Arc<Engine>>,
-    Extension(caller): Extension<Caller>,
-    Body(request): Body<Project>,
-) -> Answer {
+fn create(call: &Call, tx: &Connection, request: Project) -> Result<Value, Error> {
     let request = projects::Project {
         project_id: request.project_id,
         display_name: request.name,
@@ -63,69 +114,50 @@ pub async fn create(
             .map(|parent| format!("{}s/{}", parent.kind, parent.id)),
         ..projects::Project::default()
     };
-    let operation = engine.store.transaction(|tx| {
-        let body = projects::insert(tx, &caller, &request)?;
-        let metadata = json!({
-            "@type": format!("{PACKAGE}ProjectCreationStatus"),
-            "createTime": body["createTime"], "gettable": true, "ready": true,
-        });
-        let mut response = old(&body);
-        response["@type"] = format!("{PACKAGE}Project").into();
-        long_operations::start(tx, "cp", &metadata, &response)
-    })?;
-    Ok(Json(operation))
+    let body = projects::insert(tx, &call.caller, &request)?;
+    let metadata = json!({
+        "@type": format!("{PACKAGE}ProjectCreationStatus"),
+        "createTime": body["createTime"], "gettable": true, "ready": true,
+    });
+    let mut response = old(&body);
+    response["@type"] = format!("{PACKAGE}Project").into();
+    long_operations::start(tx, "cp", &metadata, &response)
 }
 
-pub async fn get(
-    State(engine): State<Arc<Engine>>,
-    Extension(caller): Extension<Caller>,
-    Path(place): Path<Place>,
-) -> Answer {
-    let project = engine
-        .store
-        .transaction(|tx| place.project(tx, &caller, "get"))?;
-    Ok(Json(old(&project.body)))
+fn get(call: &Call, tx: &Connection) -> Result<Value, Error> {
+    Ok(old(&project(tx, call)?.body))
 }
 
-pub async fn list(
-    State(engine): State<Arc<Engine>>,
-    Extension(caller): Extension<Caller>,
-    Query(FilterQuery { filter }): Query<FilterQuery>,
-    Query(query): Query<ListQuery>,
-) -> Answer {
-    let projects = projects::visible(&engine, &caller)?;
-    let projects = projects.iter().map(old).collect();
+fn list(call: &Call, tx: &Connection) -> Result<Value, Error> {
+    let FilterQuery { filter } = call.query()?;
+    let query = call.query::<ListQuery>()?;
+    let projects = projects::visible(tx, &call.caller)?;
     let page = query
         .filtered_by(&projects::terms(&filter))
-        .page(projects)?;
-    Ok(Json(page.body("projects")))
+        .page(projects.iter().map(old).collect())?;
+    Ok(page.body("projects"))
 }
 
-pub async fn update(
-    State(engine): State<Arc<Engine>>,
-    Extension(caller): Extension<Caller>,
-    Path(place): Path<Place>,
-    Body(request): Body<Project>,
-) -> Answer {
-    let body = engine.store.transaction(|tx| {
-        let project = place.project(tx, &caller, "update")?;
-        // A PUT: labels that it does not have are gone.
-        let labels = request.labels.unwrap_or_default();
-        projects::change(tx, project, request.name, Some(labels))
-    })?;
-    Ok(Json(old(&body)))
+fn update(call: &Call, tx: &Connection, request: Project) -> Result<Value, Error> {
+    // A PUT: labels that it does not have are gone.
+    let labels = request.labels.unwrap_or_default();
+    let body = projects::change(tx, project(tx, call)?, request.name, Some(labels))?;
+    Ok(old(&body))
 }
 
-pub async fn delete(
-    State(engine): State<Arc<Engine>>,
-    Extension(caller): Extension<Caller>,
-    Path(place): Path<Place>,
-) -> Answer {
-    engine.store.transaction(|tx| {
-        let project = place.project(tx, &caller, "delete")?;
-        projects::remove(tx, project)
-    })?;
-    Ok(Json(json!({})))
+fn delete(call: &Call, tx: &Connection) -> Result<Value, Error> {
+    projects::remove(tx, project(tx, call)?)?;
+    Ok(json!({}))
+}
+
+fn undelete(call: &Call, tx: &Connection, _: Value) -> Result<Value, Error> {
+    projects::undelete(tx, project(tx, call)?)?;
+    Ok(json!({}))
+}
+
+fn ancestry(call: &Call, tx: &Connection, _: Value) -> Result<Value, Error> {
+    let id = json!({"type": "project", "id": project(tx, call)?.id});
+    Ok(json!({"ancestor": [{"resourceId": id}]}))
 }
 
 /// A project of version 3 in the words of version 1.

@@ -1,134 +1,16 @@
 //! Secret Manager, version 1.
 
+mod guard;
+mod records;
 mod secrets;
 mod versions;
 
-use axum::response::IntoResponse;
-use rusqlite::Connection;
-use serde_json::{Value, json};
-
-use super::call::Call;
-use super::list::Page;
-use super::method::Need;
-use super::policy::{Guarded, of_project};
-use super::table::{Api, Table, project_in_path};
-use crate::catalog;
-use crate::catalog::services::SECRET_MANAGER;
-use crate::engine::Caller;
-use crate::error::{Error, Status};
-use crate::store::{projects, secrets as store};
-
-static API: Api = Api {
-    service: Some(SECRET_MANAGER),
-    project: project_in_path,
-    resource,
-    permit,
-    refuse: |error| Status(error).into_response(),
-};
+use super::table::Table;
 
 /// Its methods.
 pub fn tables() -> [Table; 2] {
-    [secrets::methods(), versions::methods()].map(|methods| Table { api: &API, methods })
-}
-
-/// `projects/N`, by the project's number as Google answers.
-fn project(call: &Call) -> Result<String, Error> {
-    let project = call.project();
-    if project.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Ok(format!("projects/{project}"));
-    }
-    match catalog::project(project) {
-        Some(project) => Ok(format!("projects/{}", project.number)),
-        None => Err(denied(
-            "resourcemanager.projects.get",
-            &format!("projects/{project}"),
-        )),
-    }
-}
-
-/// The name of the secret that a call is about.
-fn secret(call: &Call) -> Result<String, Error> {
-    Ok(format!(
-        "{}/secrets/{}",
-        project(call)?,
-        call.variable("secretsId")
-    ))
-}
-
-/// The project, secret or version that a call is about.
-fn resource(_: &Connection, call: &Call) -> Result<String, Error> {
-    let [secret, version] = ["secretsId", "versionsId"].map(|name| call.variable(name));
-    let project = project(call)?;
-    Ok(match (secret, version) {
-        ("", _) => project,
-        (secret, "") => format!("{project}/secrets/{secret}"),
-        (secret, version) => format!("{project}/secrets/{secret}/versions/{version}"),
+    [secrets::methods(), versions::methods()].map(|methods| Table {
+        api: &guard::API,
+        methods,
     })
-}
-
-/// Refuses whom neither the secret's policy nor its project's gives the permission. What does not exist
-/// is nobody's but the owner's to know.
-fn permit(tx: &Connection, caller: &Caller, need: &Need) -> Result<(), Error> {
-    let Need {
-        permission,
-        resource,
-    } = need;
-    let secret = resource.split("/versions/").next().unwrap_or_default();
-    let guarded = guarded(tx, secret.to_owned())?;
-    if guarded.permits(tx, caller, permission, resource)? {
-        return Ok(());
-    }
-    Err(denied(permission, resource))
-}
-
-/// A secret, there or not, with the policies that count for it. Its name begins with `projects/N`.
-fn guarded(tx: &Connection, name: String) -> Result<Guarded, Error> {
-    let number = name.split('/').nth(1).unwrap_or_default();
-    let above = match projects::get(tx, number)? {
-        Some(project) => of_project(tx, &project.id)?,
-        None => json!({}),
-    };
-    let own = store::get(tx, &name)?.map(|secret| secret.policy);
-    Ok(Guarded {
-        name,
-        own: own.unwrap_or_default(),
-        above,
-    })
-}
-
-fn denied(permission: &str, resource: &str) -> Error {
-    Error::forbidden(format!(
-        "Permission '{permission}' denied for resource '{resource}' (or it may not exist)."
-    ))
-}
-
-/// Refuses a change of what the client has not seen.
-fn seen(body: &Value, etag: Option<&str>) -> Result<(), Error> {
-    match etag.filter(|etag| !etag.is_empty()) {
-        Some(etag) if body["etag"] != etag => Err(Error::precondition(
-            "The etag provided in the request does not match the resource's current etag.",
-        )),
-        _ => Ok(()),
-    }
-}
-
-/// The secret, for one who may know.
-fn find(tx: &Connection, name: &str) -> Result<store::Secret, Error> {
-    store::get(tx, name)?.ok_or_else(|| Error::missing(format!("Secret [{name}] not found.")))
-}
-
-fn listing(name: &str, total: usize, page: Page) -> Value {
-    let mut list = page.body(name);
-    list["totalSize"] = total.into();
-    list
-}
-
-/// The body with an etag that changes with everything else in it.
-fn with_etag(mut body: Value) -> Value {
-    if let Some(fields) = body.as_object_mut() {
-        fields.shift_remove("etag");
-    }
-    let hash = crc32c::crc32c(body.to_string().as_bytes());
-    body["etag"] = format!("\"{hash:08x}\"").into();
-    body
 }

@@ -12,9 +12,11 @@ use super::super::handler::{json, plain};
 use super::super::list::ListQuery;
 use super::super::method::{self, Method};
 use super::super::policy::{self, Guarded};
-use super::{find, guarded, listing, project, secret, seen, store, with_etag};
+use super::guard::{guarded, project, secret};
+use super::records::{find, listing, seen, with_etag};
 use crate::clock;
 use crate::error::Error;
+use crate::store::secrets as store;
 
 pub fn methods() -> Vec<Method> {
     vec![

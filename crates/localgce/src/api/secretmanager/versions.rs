@@ -11,9 +11,11 @@ use super::super::call::Call;
 use super::super::handler::{Handler, json, plain};
 use super::super::list::ListQuery;
 use super::super::method::{self, Method};
-use super::{find as find_secret, listing, secret, seen, store, with_etag};
+use super::guard::secret;
+use super::records::{find as find_secret, listing, seen, with_etag};
 use crate::clock;
 use crate::error::Error;
+use crate::store::secrets as store;
 
 pub fn methods() -> Vec<Method> {
     vec![

@@ -1,68 +1,89 @@
 //! The services of a project.
 
-use std::sync::Arc;
-
-use axum::extract::{Path, Query, RawQuery, State};
-use axum::{Extension, Json};
+use axum::response::IntoResponse;
 use rusqlite::Connection;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::body::{Body, typed};
+use super::super::call::Call;
+use super::super::handler::{json, plain};
 use super::super::list::ListQuery;
-use super::super::{long_operations, policy};
+use super::super::long_operations;
+use super::super::method;
+use super::super::policy::require;
+use super::super::table::{Api, Table, project_in_path};
 use crate::catalog::services::{SERVICES, Service, service};
-use crate::engine::Caller;
-use crate::engine::{Engine, projects};
+use crate::engine::projects;
 use crate::error::{Error, Status};
 use crate::store::projects as store;
-
-type Answer = Result<Json<Value>, Status>;
 
 /// As many services one request may enable.
 const BATCH: usize = 20;
 
-/// The variable parts of a URL.
-#[derive(Deserialize)]
-pub struct Place {
-    project: String,
-    service: Option<String>,
+/// Service Usage, whose refusals have gRPC's status.
+static API: Api = Api {
+    service: None,
+    project: project_in_path,
+    resource: |tx, call| Ok(format!("projects/{}", project(tx, call)?.id)),
+    permit: require,
+    refuse: |error| Status(error).into_response(),
+};
+
+pub fn table() -> Table {
+    let methods = vec![
+        method::get(
+            "serviceusage.operations.get",
+            "v1/operations/{operationsId}",
+        )
+        .open(plain(long_operations::get)),
+        method::get(
+            "serviceusage.services.list",
+            "v1/projects/{projectsId}/services",
+        )
+        .needs("serviceusage.services.list", plain(list)),
+        method::get(
+            "serviceusage.services.get",
+            "v1/projects/{projectsId}/services/{servicesId}",
+        )
+        .needs("serviceusage.services.get", plain(get)),
+        method::get(
+            "serviceusage.services.batchGet",
+            "v1/projects/{projectsId}/services:batchGet",
+        )
+        .needs("serviceusage.services.get", plain(batch_get)),
+        method::post(
+            "serviceusage.services.enable",
+            "v1/projects/{projectsId}/services/{servicesId}:enable",
+        )
+        .needs("serviceusage.services.enable", json(enable_one)),
+        method::post(
+            "serviceusage.services.disable",
+            "v1/projects/{projectsId}/services/{servicesId}:disable",
+        )
+        .needs("serviceusage.services.disable", json(disable)),
+        method::post(
+            "serviceusage.services.batchEnable",
+            "v1/projects/{projectsId}/services:batchEnable",
+        )
+        .needs("serviceusage.services.enable", json(batch_enable)),
+    ];
+    Table { api: &API, methods }
 }
 
-impl Place {
-    /// The project, if the caller has the permission `services.{verb}` in it.
-    fn project(
-        &self,
-        tx: &Connection,
-        caller: &Caller,
-        verb: &str,
-    ) -> Result<store::Project, Error> {
-        let found = store::get(tx, &self.project)?.filter(store::Project::active);
-        let project = found.ok_or_else(|| {
-            Error::forbidden(format!(
-                "Permission denied on resource project {}.",
-                self.project
-            ))
-            .because(
-                "CONSUMER_INVALID",
-                "googleapis.com",
-                &json!({"consumer": format!("projects/{}", self.project)}),
-            )
-        })?;
-        let resource = policy::Resource {
-            name: &format!("projects/{}", project.id),
-            project: &project.id,
-            kind: "serviceusage.services",
-        };
-        resource.require(tx, caller, verb)?;
-        Ok(project)
-    }
-
-    /// The service's name, and the custom method.
-    fn service(&self) -> (&str, &str) {
-        let service = self.service.as_deref().unwrap_or_default();
-        service.split_once(':').unwrap_or((service, ""))
-    }
+/// The project in the path.
+fn project(tx: &Connection, call: &Call) -> Result<store::Project, Error> {
+    let reference = call.project();
+    let found = store::get(tx, reference)?.filter(store::Project::active);
+    found.ok_or_else(|| {
+        Error::forbidden(format!(
+            "Permission denied on resource project {reference}."
+        ))
+        .because(
+            "CONSUMER_INVALID",
+            "googleapis.com",
+            &json!({"consumer": format!("projects/{reference}")}),
+        )
+    })
 }
 
 #[derive(Deserialize)]
@@ -81,145 +102,80 @@ struct DisableServiceRequest {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct BatchEnableServicesRequest {
+struct BatchEnableServicesRequest {
     #[serde(default)]
     service_ids: Vec<String>,
 }
 
-pub async fn list(
-    State(engine): State<Arc<Engine>>,
-    Extension(caller): Extension<Caller>,
-    Path(place): Path<Place>,
-    Query(query): Query<ListQuery>,
-) -> Answer {
-    let services = engine.store.transaction(|tx| {
-        let project = place.project(tx, &caller, "list")?;
-        SERVICES
-            .iter()
-            .map(|service| body(tx, &project, service))
-            .collect()
-    })?;
-    let page = query.page(services)?;
-    Ok(Json(page.body("services")))
+fn list(call: &Call, tx: &Connection) -> Result<Value, Error> {
+    let query: ListQuery = call.query()?;
+    let project = project(tx, call)?;
+    let services = SERVICES.iter().map(|service| body(tx, &project, service));
+    let page = query.page(services.collect::<Result<_, _>>()?)?;
+    Ok(page.body("services"))
 }
 
-pub async fn get(
-    State(engine): State<Arc<Engine>>,
-    Extension(caller): Extension<Caller>,
-    Path(place): Path<Place>,
-) -> Answer {
-    let body = engine.store.transaction(|tx| {
-        let project = place.project(tx, &caller, "get")?;
-        body(tx, &project, find(place.service().0)?)
-    })?;
-    Ok(Json(body))
+fn get(call: &Call, tx: &Connection) -> Result<Value, Error> {
+    body(tx, &project(tx, call)?, find(call.name())?)
 }
 
 /// `names` says for each which it is, with its project.
-pub async fn batch_get(
-    State(engine): State<Arc<Engine>>,
-    Extension(caller): Extension<Caller>,
-    Path(place): Path<Place>,
-    RawQuery(query): RawQuery,
-) -> Answer {
-    let query = query.unwrap_or_default().replace("%2F", "/");
+fn batch_get(call: &Call, tx: &Connection) -> Result<Value, Error> {
+    let query = call.uri.query().unwrap_or_default().replace("%2F", "/");
     let names = query
         .split('&')
         .filter_map(|term| term.strip_prefix("names="));
-    let services: Vec<_> = engine.store.transaction(|tx| {
-        let project = place.project(tx, &caller, "get")?;
-        names
-            .map(|name| body(tx, &project, find(crate::key::last(name))?))
-            .collect::<Result<_, Error>>()
-    })?;
-    Ok(Json(json!({"services": services})))
+    let project = project(tx, call)?;
+    let services = names
+        .map(|name| body(tx, &project, find(crate::key::last(name))?))
+        .collect::<Result<Vec<_>, Error>>()?;
+    Ok(json!({"services": services}))
 }
 
-/// `:enable` and `:disable`.
-pub async fn change(
-    State(engine): State<Arc<Engine>>,
-    Extension(caller): Extension<Caller>,
-    Path(place): Path<Place>,
-    Body(request): Body<Value>,
-) -> Answer {
-    let (name, method) = place.service();
-    let operation = engine.store.transaction(|tx| match method {
-        "enable" => {
-            let EnableServiceRequest {} = typed(request)?;
-            let project = place.project(tx, &caller, "enable")?;
-            let service = find(name)?;
-            let enabled = enable(tx, &project, &[service])?;
-            let response = json!({"service": body(tx, &project, service)?});
-            finish(
-                tx,
-                &project,
-                &[service],
-                "EnableServiceResponse",
-                response,
-                enabled,
-            )
-        }
-        "disable" => {
-            let _: DisableServiceRequest = typed(request)?;
-            let project = place.project(tx, &caller, "disable")?;
-            let service = find(name)?;
-            if !store::enabled(tx, &project.id, service.name)? {
-                return Err(Error::precondition(format!(
-                    "The operation is attempting to disable a service '{name}' that is not enabled."
-                )));
-            }
-            store::disable(tx, &project.id, service.name)?;
-            let response = json!({"service": body(tx, &project, service)?});
-            finish(
-                tx,
-                &project,
-                &[service],
-                "DisableServiceResponse",
-                response,
-                true,
-            )
-        }
-        method => Err(policy::no_such_method(method)),
-    })?;
-    Ok(Json(operation))
+fn enable_one(call: &Call, tx: &Connection, _: EnableServiceRequest) -> Result<Value, Error> {
+    let project = project(tx, call)?;
+    let service = find(call.name())?;
+    let enabled = enable(tx, &project, &[service])?;
+    let response = json!({"service": body(tx, &project, service)?});
+    let kind = "EnableServiceResponse";
+    finish(tx, &project, &[service], kind, response, enabled)
 }
 
-pub async fn batch_enable(
-    State(engine): State<Arc<Engine>>,
-    Extension(caller): Extension<Caller>,
-    Path(place): Path<Place>,
-    Body(request): Body<BatchEnableServicesRequest>,
-) -> Answer {
-    if request.service_ids.len() > BATCH {
+fn disable(call: &Call, tx: &Connection, _: DisableServiceRequest) -> Result<Value, Error> {
+    let project = project(tx, call)?;
+    let service = find(call.name())?;
+    let name = service.name;
+    if !store::enabled(tx, &project.id, name)? {
+        return Err(Error::precondition(format!(
+            "The operation is attempting to disable a service '{name}' that is not enabled."
+        )));
+    }
+    store::disable(tx, &project.id, name)?;
+    let response = json!({"service": body(tx, &project, service)?});
+    let kind = "DisableServiceResponse";
+    finish(tx, &project, &[service], kind, response, true)
+}
+
+fn batch_enable(
+    call: &Call,
+    tx: &Connection,
+    request: BatchEnableServicesRequest,
+) -> Result<Value, Error> {
+    let names = request.service_ids;
+    if names.len() > BATCH {
         return Err(Error::invalid(format!(
             "A batch may enable at most {BATCH} services, and this one has {}.",
-            request.service_ids.len()
-        ))
-        .into());
+            names.len()
+        )));
     }
-    let operation = engine.store.transaction(|tx| {
-        let project = place.project(tx, &caller, "enable")?;
-        let services: Vec<_> = request
-            .service_ids
-            .iter()
-            .map(|name| find(name))
-            .collect::<Result<_, _>>()?;
-        let enabled = enable(tx, &project, &services)?;
-        let bodies: Vec<_> = services
-            .iter()
-            .map(|service| body(tx, &project, service))
-            .collect::<Result<_, _>>()?;
-        let response = json!({"services": bodies});
-        finish(
-            tx,
-            &project,
-            &services,
-            "BatchEnableServicesResponse",
-            response,
-            enabled,
-        )
-    })?;
-    Ok(Json(operation))
+    let project = project(tx, call)?;
+    let services = names.iter().map(|name| find(name));
+    let services = services.collect::<Result<Vec<_>, _>>()?;
+    let enabled = enable(tx, &project, &services)?;
+    let bodies = services.iter().map(|service| body(tx, &project, service));
+    let response = json!({"services": bodies.collect::<Result<Vec<_>, _>>()?});
+    let kind = "BatchEnableServicesResponse";
+    finish(tx, &project, &services, kind, response, enabled)
 }
 
 /// Enables all or none. Whether one of them was not enabled before.

@@ -1,4 +1,4 @@
-//! What becomes of disks: they are made, grown, deleted.
+//! Creating, growing and deleting disks.
 
 // The fields have Google's names.
 #![allow(clippy::struct_field_names)]
@@ -20,18 +20,19 @@ use crate::json::{EncryptionKey, Int64};
 use crate::key::{Key, last, zone_link};
 use crate::store::resources;
 
-/// Google's default of an empty disk, in GB.
+/// Google's default size of an empty disk, in GB.
 const DEFAULT_SIZE: u64 = 500;
 
-/// Google's limit, in GB.
+/// Google's largest disk, in GB.
 const LARGEST: u64 = 65536;
 
-/// A disk that is to be.
+/// A request for a new disk.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Disk {
-    #[serde(default)]
-    pub name: String,
+    // Already read, as part of the key.
+    #[serde(default, rename = "name")]
+    pub _name: String,
     pub description: Option<String>,
     pub size_gb: Option<Int64>,
     #[serde(rename = "type")]
@@ -44,7 +45,7 @@ pub struct Disk {
     pub resource_policies: Option<Vec<String>>,
 }
 
-/// Writes down a disk, and makes its file. A disk that cannot be made is gone again.
+/// Records a disk and makes its file. If that fails, the record is removed.
 pub fn insert(
     engine: &Arc<Engine>,
     tx: &Connection,
@@ -62,7 +63,7 @@ pub fn insert(
     })
 }
 
-/// Writes down a disk, whose file is still to be made.
+/// Records a disk whose file has yet to be made.
 pub fn create(
     tx: &Connection,
     key: &Key,

@@ -1,4 +1,4 @@
-//! The files of disks, images and snapshots.
+//! The files of disks.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use crate::store::resources;
 use crate::vm::{Vm, disk};
 
 impl Engine {
-    /// Makes the file of a disk that is in the store, and says that the disk is ready.
+    /// Makes the file of a recorded disk and marks the disk READY.
     pub async fn make_disk(&self, key: &Key) -> Result<()> {
         let body = self
             .store
@@ -43,8 +43,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Copies a disk's content to a file of its own. Of a disk that a machine writes to, it is what
-    /// a power cut would leave.
+    /// Copies a disk to a file. The copy of a disk in use is crash-consistent: what a power cut would
+    /// leave.
     pub async fn copy_disk(&self, key: &Key, target: &Path) -> Result<()> {
         match self.holder(key)? {
             (_, Some((vm, drive))) => vm.copy(drive, target).await,
@@ -52,7 +52,7 @@ impl Engine {
         }
     }
 
-    /// Grows a disk, also under a machine.
+    /// Grows a disk, even while a machine runs on it.
     pub async fn grow_disk(&self, key: &Key, size_gb: u64) -> Result<()> {
         match self.holder(key)? {
             (_, Some((vm, drive))) => vm.grow(drive, size_gb).await?,
@@ -64,7 +64,7 @@ impl Engine {
         Ok(())
     }
 
-    /// A disk's file, and the machine that runs on it, with the number of the drive.
+    /// A disk's file, and the machine that runs on it with the drive's number there.
     fn holder(&self, key: &Key) -> Result<(PathBuf, Option<(Vm, usize)>)> {
         let (disk, instance) = self.store.transaction(|tx| {
             let disk = resources::get(tx, key)?.ok_or_else(|| anyhow!("{} is gone", key.path()))?;

@@ -1,4 +1,4 @@
-//! Who uses a disk.
+//! Which instances use a disk.
 
 use rusqlite::Connection;
 use serde_json::Value;
@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::key::{Key, Kind, relative};
 use crate::store::resources;
 
-/// A disk that no instance uses.
+/// A disk, if no instance uses it.
 pub fn free(tx: &Connection, key: &Key) -> Result<Value, Error> {
     let disk = get(tx, key)?;
     match disk["users"].get(0).and_then(Value::as_str) {
@@ -18,7 +18,7 @@ pub fn free(tx: &Connection, key: &Key) -> Result<Value, Error> {
     }
 }
 
-/// Refuses a disk that a running machine writes to, as Google does when an image is made of one.
+/// Refuses a disk in use by a running machine, as Google does when making an image.
 pub fn check_idle(tx: &Connection, key: &Key, disk: &Value) -> Result<(), Error> {
     if disk["status"] != "READY" {
         return Err(Error::not_ready(&key.path(), "it is not READY"));

@@ -17,9 +17,9 @@ use crate::store::resources;
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Manager {
-    /// Its name, and its group's.
-    #[serde(default)]
-    pub name: String,
+    // It is in the key.
+    #[serde(default, rename = "name")]
+    _name: String,
     description: Option<String>,
     base_instance_name: Option<String>,
     instance_template: Option<String>,

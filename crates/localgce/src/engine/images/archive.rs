@@ -1,11 +1,11 @@
-//! The archive that an image is made from: an object in a bucket, by its URL.
+//! The archive that an image is made from: a Cloud Storage object, given by URL.
 
 use rusqlite::Connection;
 
 use crate::error::Error;
 use crate::store::objects::{self, Object};
 
-/// The object that an image's request names.
+/// The object at a URL.
 pub fn find(tx: &Connection, url: &str) -> Result<Object, Error> {
     let (bucket, name) = bucket_and_object(url).ok_or_else(|| {
         Error::field(
@@ -21,7 +21,7 @@ pub fn find(tx: &Connection, url: &str) -> Result<Object, Error> {
     })
 }
 
-/// Bucket and object of a Cloud Storage URL, in any of the forms that Google takes.
+/// Bucket and object of a Cloud Storage URL, in any form that Google accepts.
 pub fn bucket_and_object(url: &str) -> Option<(&str, String)> {
     let path = url
         .strip_prefix("https://")
@@ -34,7 +34,7 @@ pub fn bucket_and_object(url: &str) -> Option<(&str, String)> {
             | "commondatastorage.googleapis.com",
             rest,
         ) => rest,
-        // gcloud names the server that it was told to ask.
+        // gcloud uses the endpoint that it was configured with.
         (_, rest) if rest.starts_with("storage/v1/b/") => rest,
         _ if url.starts_with("gs://") => path,
         _ => return None,

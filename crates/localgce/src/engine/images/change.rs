@@ -1,4 +1,4 @@
-//! What becomes of images: they are made, changed, deleted.
+//! Creating, changing and deleting images.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::json::prune;
 use crate::key::Key;
 use crate::store::resources;
 
-/// Writes down an image, and makes its file.
+/// Records an image and makes its file.
 pub fn insert(
     engine: &Arc<Engine>,
     tx: &Connection,
@@ -48,7 +48,7 @@ pub fn insert(
     Ok(source::make(engine, key, &body, source))
 }
 
-/// Changes the fields that are given.
+/// Changes the given fields.
 pub fn patch(tx: &Connection, key: &Key, request: Patch) -> Result<Work, Error> {
     check_family(request.family.as_deref())?;
     labels::check(request.labels.as_ref())?;
@@ -75,7 +75,7 @@ pub fn patch(tx: &Connection, key: &Key, request: Patch) -> Result<Work, Error> 
     nothing()
 }
 
-/// Says how a newer image is to be used in an image's place.
+/// Sets or clears an image's deprecation status.
 pub fn deprecate(tx: &Connection, key: &Key, status: &DeprecationStatus) -> Result<Work, Error> {
     get(tx, key)?;
     resources::update(tx, key, |image| set_deprecated(image, status))?;
@@ -106,7 +106,7 @@ pub fn delete(engine: &Arc<Engine>, tx: &Connection, key: &Key) -> Result<Work, 
 }
 
 fn check_family(family: Option<&str>) -> Result<(), Error> {
-    // An empty one takes the image out of its family.
+    // An empty name removes the image from its family.
     family
         .filter(|family| !family.is_empty())
         .map_or(Ok(()), |family| check_name("resource.family", family))

@@ -1,4 +1,4 @@
-//! Files of images, those included that are made when they are first needed.
+//! The files of images. Those of public images are made on first use.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use crate::store::resources;
 use crate::vm::disk;
 
 impl Engine {
-    /// The file of the image with this id. That of a public image is made if it is not there yet.
+    /// The file of the image with this id. A public image's file is made on first use.
     ///
     /// # Errors
     /// When a public image cannot be made on this machine.
@@ -29,7 +29,7 @@ impl Engine {
             .store
             .transaction(|tx| resources::list(tx, PROJECT, &Scope::Global, Kind::Image))?;
         let image = images.iter().find(|image| text(image, "id") == id);
-        // Any other image's file has been there since the image was made.
+        // The files of all other images are made along with the image.
         if let Some(name) = image.map(|image| text(image, "name"))
             && let Some(release) = Release::of(name)
         {

@@ -1,4 +1,4 @@
-//! Images by what others call them: name, link or family.
+//! Finding images by name, link or family.
 
 use rusqlite::Connection;
 use serde_json::Value;
@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::key::{Key, Kind, Scope, relative};
 use crate::store::resources;
 
-/// The newest image of the family that `key` names which is ready and not deprecated.
+/// The newest image of the family named by `key` that is ready and not deprecated.
 pub fn newest(tx: &Connection, key: &Key) -> Result<Value, Error> {
     let active = |image: &Value| matches!(state(image), None | Some("ACTIVE"));
     resources::newest_first(tx, &key.project, &Scope::Global, Kind::Image)?
@@ -27,7 +27,7 @@ fn state(image: &Value) -> Option<&str> {
     image["deprecated"]["state"].as_str()
 }
 
-/// The image that a disk asks for by name, link or family, if a disk may be made of it.
+/// The image at `reference`, a name, link or family, if a disk may be made from it.
 pub fn usable_image(tx: &Connection, disk: &Key, reference: &str) -> Result<Value, Error> {
     let place = disk.cousin(Scope::Global, Kind::Image, "");
     let path = relative(reference);

@@ -1,4 +1,4 @@
-//! The images of the project `debian-cloud`, as Google describes its own.
+//! The public images in `debian-cloud`, described as Google's own are.
 
 use rusqlite::{Connection, Result};
 use serde_json::json;
@@ -10,7 +10,7 @@ use crate::engine::{Engine, labels};
 use crate::key::{Key, Kind, Scope, link};
 use crate::store::resources;
 
-/// What a Debian kernel can do on Compute Engine, as Google's images declare it.
+/// The features of a Debian kernel, as Google's images declare them.
 const FEATURES: [&str; 5] = [
     "UEFI_COMPATIBLE",
     "VIRTIO_SCSI_MULTIQUEUE",
@@ -19,12 +19,11 @@ const FEATURES: [&str; 5] = [
     "SEV_LIVE_MIGRATABLE_V2",
 ];
 
-/// About what such a disk takes compressed; Google charges by this.
+/// Roughly the disk's compressed size, by which Google charges.
 const ARCHIVE_BYTES: u64 = 300 << 20;
 
 impl Engine {
-    /// Publishes this month's images, unless they are published already. A file is made when a disk
-    /// first needs it.
+    /// Publishes this month's images unless they are there. Their files are made on first use.
     pub fn publish_images(&self) -> Result<()> {
         self.store.transaction(publish)
     }

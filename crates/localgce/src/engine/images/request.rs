@@ -1,4 +1,4 @@
-//! What requests say about images.
+//! Requests about images.
 
 // The fields have Google's names.
 #![allow(clippy::struct_field_names)]
@@ -11,8 +11,9 @@ use crate::json::EncryptionKey;
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Image {
-    #[serde(default)]
-    pub name: String,
+    // Already read, as part of the key.
+    #[serde(default, rename = "name")]
+    pub _name: String,
     pub description: Option<String>,
     pub family: Option<String>,
     pub labels: Option<Labels>,
@@ -42,7 +43,7 @@ pub struct GuestOsFeature {
     pub feature: String,
 }
 
-/// What can be changed of an image.
+/// The fields of an image that a client can change.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Patch {

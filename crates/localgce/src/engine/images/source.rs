@@ -29,7 +29,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// The size, where it is known before the image is made.
+    /// The size, if it is known before the image is made.
     pub fn size_gb(&self) -> Option<Int64> {
         match self {
             Self::Archive { .. } => None,
@@ -38,7 +38,7 @@ impl Source {
         }
     }
 
-    /// What Google charges for, where it is known before the image is made.
+    /// The size that Google charges for, if it is known before the image is made.
     pub fn archive_size(&self) -> Option<Int64> {
         match self {
             Self::Archive { bytes, .. } => Some(Int64(*bytes)),
@@ -47,7 +47,7 @@ impl Source {
         }
     }
 
-    /// The features that the request gives, or else those of the source.
+    /// The request's features, or else the source's.
     pub fn features(&self, given: Option<&[GuestOsFeature]>) -> Value {
         match self {
             _ if given.is_some() => json!(given),
@@ -56,7 +56,7 @@ impl Source {
         }
     }
 
-    /// Says in an image where it is from.
+    /// Records the source in the image.
     pub fn describe(&self, image: &mut Value) {
         let (link, id, body) = match self {
             Self::Archive { .. } => return,
@@ -68,12 +68,12 @@ impl Source {
     }
 }
 
-/// A number as a body holds it.
+/// A number, which bodies hold as a string.
 fn int64(value: &Value) -> Option<Int64> {
     value.as_str()?.parse().ok().map(Int64)
 }
 
-/// The one source that a request names.
+/// The source that a request names; exactly one is required.
 pub fn find(engine: &Engine, tx: &Connection, key: &Key, request: &Image) -> Result<Source, Error> {
     if let Some(source_type) = request
         .source_type
@@ -123,7 +123,7 @@ pub fn find(engine: &Engine, tx: &Connection, key: &Key, request: &Image) -> Res
     }
 }
 
-/// Makes the image's file. An image that cannot be made is FAILED.
+/// Makes the image's file. If that fails, the image is marked FAILED.
 pub fn make(engine: &Arc<Engine>, key: &Key, image: &Value, source: Source) -> Work {
     let file = engine.image_file(image["id"].as_str().unwrap_or_default());
     let (engine, key) = (Arc::clone(engine), key.clone());

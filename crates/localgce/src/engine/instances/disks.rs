@@ -106,7 +106,6 @@ pub fn place(
             });
             let key = instance.sibling(Kind::Disk, &name);
             let disk = Disk {
-                name,
                 description: params.description,
                 size_gb: params.disk_size_gb.or(attached.disk_size_gb),
                 disk_type: params.disk_type,

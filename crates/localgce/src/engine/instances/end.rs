@@ -1,4 +1,4 @@
-//! The end of instances, and the time that is set for it.
+//! Deletes instances, and ends them when their time is up.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,13 +16,13 @@ use crate::key::Key;
 use crate::store::{group_members, guest_attributes, resources, unix_seconds};
 
 impl Engine {
-    /// Stops an instance's machine, and removes the instance and those of its disks that go with it.
+    /// Stops an instance's machine, and removes the instance with its auto-delete disks.
     pub async fn delete_instance(&self, key: &Key, how: Stop) -> Result<()> {
         self.stop(key, how).await?;
         self.remove_instance(key)
     }
 
-    /// Removes a stopped instance, and those of its disks that go with it.
+    /// Removes a stopped instance with its auto-delete disks.
     pub fn remove_instance(&self, key: &Key) -> Result<()> {
         let mut doomed = Vec::new();
         self.store.transaction(|tx| {
@@ -48,7 +48,7 @@ impl Engine {
     }
 
     /// Stops or deletes a running instance when its time is up, as its scheduling says, unless its machine
-    /// is `gone` before.
+    /// is `gone` first.
     pub fn end_in_time(self: &Arc<Self>, key: &Key, mut gone: watch::Receiver<bool>) -> Result<()> {
         let Some((body, left)) = self.store.transaction(|tx| time_left(tx, key))? else {
             return Ok(());
@@ -68,7 +68,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Ends an instance, if it is the one that `before` shows, and has not been started anew.
+    /// Ends an instance, unless it has been restarted or replaced since `before`.
     async fn end(&self, key: &Key, before: &Value) -> Result<()> {
         let same = |body: &Value| {
             body["status"] == "RUNNING"
@@ -93,8 +93,8 @@ impl Engine {
     }
 }
 
-/// Sets the time at which an instance that starts now is to end. An engine that boots again what
-/// another one has started finds it set.
+/// Sets the time at which a starting instance is to end. It is already set when an engine boots what
+/// an earlier one started.
 pub fn set_deadline(body: &mut Value) {
     if body["resourceStatus"]["scheduling"]["terminationTimestamp"].is_string() {
         return;

@@ -1,81 +1,91 @@
 //! Changes of an instance's tags, metadata, service account, machine type, scheduling and the like.
 
-use std::sync::Arc;
-
-use axum::extract::{Path, Query, State};
-use axum::routing::{patch, post};
-use axum::{Json, Router};
 use rusqlite::Connection;
 use serde::Deserialize;
 
-use crate::api::body::Body;
-use crate::api::compute::place::{Answer, Place, RequestId};
+use super::refers;
+use crate::api::call::Call;
+use crate::api::compute::handlers::mutate;
+use crate::api::method::{self, Method};
+use crate::engine::Work;
 use crate::engine::instances::{
     Metadata, Scheduling, ServiceAccount, ShieldedInstanceConfig, Tags,
 };
-use crate::engine::{Engine, Work};
 use crate::error::Error;
 use crate::key::{Key, Kind};
 
-pub fn router() -> Router<Arc<Engine>> {
-    let path = |verb: &str| format!("/zones/{{zone}}/instances/{{name}}/{verb}");
-    Router::new()
-        .route(&path("setMetadata"), post(set_metadata))
-        .route(&path("setTags"), post(set_tags))
-        .route(&path("setServiceAccount"), post(set_service_account))
-        .route(&path("setMachineType"), post(set_machine_type))
-        .route(&path("setScheduling"), post(set_scheduling))
-        .route(
-            &path("updateShieldedInstanceConfig"),
-            patch(update_shielded_config),
+/// The methods by which an instance changes.
+pub fn methods() -> Vec<Method> {
+    vec![
+        method::post(
+            "compute.instances.setMetadata",
+            "compute/v1/projects/{project}/zones/{zone}/instances/{instance}/setMetadata",
         )
+        .needs(
+            "compute.instances.setMetadata",
+            mutate("setMetadata", Kind::Instance, set_metadata),
+        ),
+        method::post(
+            "compute.instances.setTags",
+            "compute/v1/projects/{project}/zones/{zone}/instances/{instance}/setTags",
+        )
+        .needs("compute.instances.setTags", mutate("setTags", Kind::Instance, set_tags)),
+        method::post(
+            "compute.instances.setServiceAccount",
+            "compute/v1/projects/{project}/zones/{zone}/instances/{instance}/setServiceAccount",
+        )
+        .needs(
+            "compute.instances.setServiceAccount",
+            mutate("setServiceAccount", Kind::Instance, set_service_account),
+        )
+        .refers(refers::service_account),
+        method::post(
+            "compute.instances.setMachineType",
+            "compute/v1/projects/{project}/zones/{zone}/instances/{instance}/setMachineType",
+        )
+        .needs(
+            "compute.instances.setMachineType",
+            mutate("setMachineType", Kind::Instance, set_machine_type),
+        ),
+        method::post(
+            "compute.instances.setScheduling",
+            "compute/v1/projects/{project}/zones/{zone}/instances/{instance}/setScheduling",
+        )
+        .needs(
+            "compute.instances.setScheduling",
+            mutate("setScheduling", Kind::Instance, set_scheduling),
+        ),
+        method::patch(
+            "compute.instances.updateShieldedInstanceConfig",
+            "compute/v1/projects/{project}/zones/{zone}/instances/{instance}/updateShieldedInstanceConfig",
+        )
+        .needs(
+            "compute.instances.updateShieldedInstanceConfig",
+            mutate("updateShieldedInstanceConfig", Kind::Instance, update_shielded_config),
+        ),
+    ]
 }
 
-fn change(
-    engine: &Arc<Engine>,
-    place: &Place,
-    request_id: RequestId,
-    verb: &'static str,
-    change: impl FnOnce(&Connection, &Key) -> Result<Work, Error>,
-) -> Answer {
-    let key = place.key(Kind::Instance)?;
-    engine
-        .mutate(&request_id.mutation(verb, &key), |tx| change(tx, &key))
-        .map(Json)
+fn set_metadata(
+    call: &Call,
+    tx: &Connection,
+    key: &Key,
+    metadata: Metadata,
+) -> Result<Work, Error> {
+    call.engine.set_metadata(tx, key, &metadata)
 }
 
-async fn set_metadata(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(request_id): Query<RequestId>,
-    Body(metadata): Body<Metadata>,
-) -> Answer {
-    change(&engine, &place, request_id, "setMetadata", |tx, key| {
-        engine.set_metadata(tx, key, &metadata)
-    })
+fn set_tags(call: &Call, tx: &Connection, key: &Key, tags: Tags) -> Result<Work, Error> {
+    call.engine.set_tags(tx, key, &tags)
 }
 
-async fn set_tags(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(request_id): Query<RequestId>,
-    Body(tags): Body<Tags>,
-) -> Answer {
-    change(&engine, &place, request_id, "setTags", |tx, key| {
-        engine.set_tags(tx, key, &tags)
-    })
-}
-
-async fn set_service_account(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(request_id): Query<RequestId>,
-    Body(account): Body<ServiceAccount>,
-) -> Answer {
-    let verb = "setServiceAccount";
-    change(&engine, &place, request_id, verb, |tx, key| {
-        engine.set_service_account(tx, key, account)
-    })
+fn set_service_account(
+    call: &Call,
+    tx: &Connection,
+    key: &Key,
+    account: ServiceAccount,
+) -> Result<Work, Error> {
+    call.engine.set_service_account(tx, key, account)
 }
 
 #[derive(Deserialize)]
@@ -84,36 +94,29 @@ struct SetMachineTypeRequest {
     machine_type: String,
 }
 
-async fn set_machine_type(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(request_id): Query<RequestId>,
-    Body(request): Body<SetMachineTypeRequest>,
-) -> Answer {
-    change(&engine, &place, request_id, "setMachineType", |tx, key| {
-        engine.set_machine_type(tx, key, &request.machine_type)
-    })
+fn set_machine_type(
+    call: &Call,
+    tx: &Connection,
+    key: &Key,
+    request: SetMachineTypeRequest,
+) -> Result<Work, Error> {
+    call.engine.set_machine_type(tx, key, &request.machine_type)
 }
 
-async fn set_scheduling(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(request_id): Query<RequestId>,
-    Body(scheduling): Body<Scheduling>,
-) -> Answer {
-    change(&engine, &place, request_id, "setScheduling", |tx, key| {
-        engine.set_scheduling(tx, key, &scheduling)
-    })
+fn set_scheduling(
+    call: &Call,
+    tx: &Connection,
+    key: &Key,
+    scheduling: Scheduling,
+) -> Result<Work, Error> {
+    call.engine.set_scheduling(tx, key, &scheduling)
 }
 
-async fn update_shielded_config(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(request_id): Query<RequestId>,
-    Body(config): Body<ShieldedInstanceConfig>,
-) -> Answer {
-    let verb = "updateShieldedInstanceConfig";
-    change(&engine, &place, request_id, verb, |tx, key| {
-        engine.update_shielded_config(tx, key, &config)
-    })
+fn update_shielded_config(
+    call: &Call,
+    tx: &Connection,
+    key: &Key,
+    config: ShieldedInstanceConfig,
+) -> Result<Work, Error> {
+    call.engine.update_shielded_config(tx, key, &config)
 }

@@ -1,39 +1,52 @@
 //! Disks of instances.
 
-use std::sync::Arc;
-
-use axum::extract::{Path, Query, State};
-use axum::routing::post;
-use axum::{Json, Router};
+use rusqlite::Connection;
 use serde::Deserialize;
 
-use crate::api::body::{Body, flag};
-use crate::api::compute::place::{Answer, Place, RequestId};
+use super::refers;
+use crate::api::body::flag;
+use crate::api::call::{Call, Nothing};
+use crate::api::compute::handlers::mutate;
+use crate::api::method::{self, Method};
 use crate::engine::instances::{self, AttachedDisk};
-use crate::engine::{Engine, nothing};
-use crate::key::Kind;
+use crate::engine::{Work, nothing};
+use crate::error::Error;
+use crate::key::{Key, Kind};
 
-pub fn router() -> Router<Arc<Engine>> {
-    let path = |verb: &str| format!("/zones/{{zone}}/instances/{{name}}/{verb}");
-    Router::new()
-        .route(&path("attachDisk"), post(attach_disk))
-        .route(&path("detachDisk"), post(detach_disk))
-        .route(&path("setDiskAutoDelete"), post(set_auto_delete))
+/// The methods of an instance's disks.
+pub fn methods() -> Vec<Method> {
+    vec![
+        method::post(
+            "compute.instances.attachDisk",
+            "compute/v1/projects/{project}/zones/{zone}/instances/{instance}/attachDisk",
+        )
+        .needs(
+            "compute.instances.attachDisk",
+            mutate("attachDisk", Kind::Instance, attach),
+        )
+        .refers(refers::attached_disk),
+        method::post(
+            "compute.instances.detachDisk",
+            "compute/v1/projects/{project}/zones/{zone}/instances/{instance}/detachDisk",
+        )
+        .needs(
+            "compute.instances.detachDisk",
+            mutate("detachDisk", Kind::Instance, detach),
+        ),
+        method::post(
+            "compute.instances.setDiskAutoDelete",
+            "compute/v1/projects/{project}/zones/{zone}/instances/{instance}/setDiskAutoDelete",
+        )
+        .needs(
+            "compute.instances.setDiskAutoDelete",
+            mutate("setDiskAutoDelete", Kind::Instance, set_auto_delete),
+        ),
+    ]
 }
 
-async fn attach_disk(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(request_id): Query<RequestId>,
-    Body(attached): Body<AttachedDisk>,
-) -> Answer {
-    let key = place.key(Kind::Instance)?;
-    engine
-        .mutate(&request_id.mutation("attachDisk", &key), |tx| {
-            instances::attach(tx, &key, attached)?;
-            nothing()
-        })
-        .map(Json)
+fn attach(_: &Call, tx: &Connection, key: &Key, attached: AttachedDisk) -> Result<Work, Error> {
+    instances::attach(tx, key, attached)?;
+    nothing()
 }
 
 #[derive(Deserialize)]
@@ -42,19 +55,10 @@ struct DetachQuery {
     device_name: String,
 }
 
-async fn detach_disk(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(request_id): Query<RequestId>,
-    Query(DetachQuery { device_name }): Query<DetachQuery>,
-) -> Answer {
-    let key = place.key(Kind::Instance)?;
-    engine
-        .mutate(&request_id.mutation("detachDisk", &key), |tx| {
-            instances::detach(tx, &key, &device_name)?;
-            nothing()
-        })
-        .map(Json)
+fn detach(call: &Call, tx: &Connection, key: &Key, _: Nothing) -> Result<Work, Error> {
+    let query: DetachQuery = call.query()?;
+    instances::detach(tx, key, &query.device_name)?;
+    nothing()
 }
 
 #[derive(Deserialize)]
@@ -65,17 +69,8 @@ struct AutoDeleteQuery {
     device_name: String,
 }
 
-async fn set_auto_delete(
-    State(engine): State<Arc<Engine>>,
-    Path(place): Path<Place>,
-    Query(request_id): Query<RequestId>,
-    Query(query): Query<AutoDeleteQuery>,
-) -> Answer {
-    let key = place.key(Kind::Instance)?;
-    engine
-        .mutate(&request_id.mutation("setDiskAutoDelete", &key), |tx| {
-            instances::set_auto_delete(tx, &key, &query.device_name, query.auto_delete)?;
-            nothing()
-        })
-        .map(Json)
+fn set_auto_delete(call: &Call, tx: &Connection, key: &Key, _: Nothing) -> Result<Work, Error> {
+    let query: AutoDeleteQuery = call.query()?;
+    instances::set_auto_delete(tx, key, &query.device_name, query.auto_delete)?;
+    nothing()
 }

@@ -1,0 +1,9 @@
+#!/bin/sh
+# Prints what the settings of a container assign.
+#
+# usage: settings.sh SETTINGS
+# shellcheck disable=SC2154 # the settings assign them
+set -eu
+# shellcheck source=/dev/null
+. "$1"
+printf '%s\n' "$image" "$suite" "$packages" "$scripts" "$warm" "$health_url" "$token_variable"
