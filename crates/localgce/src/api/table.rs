@@ -62,6 +62,12 @@ pub fn router(tables: impl IntoIterator<Item = Table>) -> Router<Arc<Engine>> {
     for Table { api, methods } in tables {
         for method in methods {
             let rows = routes.entry((method.route(), method.verb)).or_default();
+            let other = rows
+                .iter()
+                .find(|row| row.method.custom() == method.custom());
+            if let Some(Row { method: other, .. }) = other {
+                unreachable!("{} and {} have one address", other.id, method.id);
+            }
             rows.push(Row { api, method });
         }
     }
