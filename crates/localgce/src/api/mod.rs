@@ -22,6 +22,8 @@ mod method;
 mod policy;
 mod resourcemanager;
 mod secretmanager;
+#[cfg(test)]
+mod served;
 mod serviceusage;
 mod storage;
 mod sts;

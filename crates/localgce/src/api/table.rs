@@ -56,17 +56,23 @@ struct Row {
     method: Method,
 }
 
-/// The routes of all methods.
+/// The addresses of all methods.
 pub fn router(tables: impl IntoIterator<Item = Table>) -> Router<Arc<Engine>> {
-    let mut routes: BTreeMap<(String, &str), Vec<Row>> = BTreeMap::new();
+    let mut addresses: BTreeMap<(String, &str), Vec<Row>> = BTreeMap::new();
     for Table { api, methods } in tables {
         for method in methods {
-            let rows = routes.entry((method.route(), method.verb)).or_default();
+            let rows = addresses.entry((method.route(), method.verb)).or_default();
+            let other = rows
+                .iter()
+                .find(|row| row.method.custom() == method.custom());
+            if let Some(Row { method: other, .. }) = other {
+                unreachable!("{} and {} have one address", other.id, method.id);
+            }
             rows.push(Row { api, method });
         }
     }
     let mut router = Router::new();
-    for ((route, _), rows) in routes {
+    for ((route, _), rows) in addresses {
         let filter = rows[0].method.filter();
         let rows = Arc::new(rows);
         let serve = move |State(engine): State<Arc<Engine>>,
