@@ -3,75 +3,28 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
 
-use tempfile::TempDir;
+use world::{Ran, World};
 
 /// Verbs at once.
 const VERBS: usize = 8;
 const ROUNDS: usize = 4;
 
-/// A home directory with its engine, stopped when dropped.
-struct Home(TempDir);
-
-impl Home {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn verb(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_clawbake"));
-        command
-            .args(words)
-            .env("CLAWBAKE_ENGINE", self.path("engine"))
-            .env("CLAWBAKE_JOURNAL", self.path("journal"))
-            .env("CLAWBAKE_FILE", self.path("clawbake.yaml"))
-            .current_dir(&self.0);
-        command
-    }
-
-    fn run(&self, words: &[&str]) -> Output {
-        self.verb(words).output().unwrap()
-    }
-
-    /// The same verb several times at once.
-    fn at_once(&self, words: &[&str]) -> Vec<Output> {
-        let start = |_| {
-            let mut command = self.verb(words);
-            command.stdout(Stdio::piped()).stderr(Stdio::piped());
-            command.spawn().unwrap()
-        };
-        let children: Vec<Child> = (0..VERBS).map(start).collect();
-        let outputs = children.into_iter().map(Child::wait_with_output);
-        outputs.collect::<Result<_, _>>().unwrap()
-    }
-}
-
-impl Drop for Home {
-    fn drop(&mut self) {
-        self.run(&["engine", "stop"]);
-    }
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
+fn home() -> World {
+    World::new(env!("CARGO_BIN_EXE_clawbake"))
 }
 
 #[test]
 fn verbs_at_once_without_an_engine_share_the_one_that_starts() {
-    let home = Home::new();
+    let home = home();
     let mut failures = 0;
     for _ in 0..ROUNDS {
-        let started = home.at_once(&["engine", "start"]);
-        failures += started.iter().filter(|it| !it.status.success()).count();
+        let started = home.at_once(&["engine", "start"], VERBS);
+        failures += started.iter().filter(|it| !it.success()).count();
         for output in &started {
-            assert_eq!(output.stdout, started[0].stdout, "{}", stderr(output));
+            assert_eq!(output.stdout, started[0].stdout, "{}", output.stderr);
         }
-        assert!(home.run(&["engine", "stop"]).status.success());
+        assert!(home.run(&["engine", "stop"]).success());
     }
     println!(
         "engine start at once: {} tries, {failures} failures",
@@ -82,20 +35,17 @@ fn verbs_at_once_without_an_engine_share_the_one_that_starts() {
 
 #[test]
 fn secrets_generated_at_once_are_all_stored() {
-    let home = Home::new();
-    assert!(home.run(&["init"]).status.success());
+    let home = home();
+    assert!(home.run(&["init"]).success());
     let mut failures = 0;
     for round in 0..ROUNDS {
         let name = format!("secret-{round}");
-        let stored = home.at_once(&["secrets", "generate", &name]);
-        for output in stored.iter().filter(|it| !it.status.success()) {
-            eprintln!("{}", stderr(output));
+        let stored = home.at_once(&["secrets", "generate", &name], VERBS);
+        for output in stored.iter().filter(|it| !it.success()) {
+            eprintln!("{}", output.stderr);
             failures += 1;
         }
-        let mut versions: Vec<_> = stored
-            .iter()
-            .map(|it| String::from_utf8_lossy(&it.stdout).into_owned())
-            .collect();
+        let mut versions: Vec<_> = stored.iter().map(|it| it.stdout.clone()).collect();
         versions.sort();
         versions.dedup();
         assert_eq!(versions.len(), VERBS, "{versions:?}");
@@ -123,19 +73,19 @@ fn tree(dir: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn reset_deletes_an_engines_directory_and_no_other() {
-    let home = Home::new();
+    let home = home();
     let precious = home.path("home");
     fs::create_dir_all(precious.join("Documents")).unwrap();
     fs::write(precious.join("Documents/thesis"), "years").unwrap();
     let reset = |dir: &Path| {
         let mut command = home.verb(&["engine", "reset", "--yes"]);
-        command.env("CLAWBAKE_ENGINE", dir).output().unwrap()
+        Ran::from(command.env("CLAWBAKE_ENGINE", dir).output().unwrap())
     };
     let kept = |dir: &Path, why: &str| {
         let before = tree(&precious);
         let output = reset(dir);
-        assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
-        assert!(stderr(&output).contains(why), "{}", stderr(&output));
+        assert_eq!(output.code, Some(1), "{}", output.stderr);
+        assert!(output.stderr.contains(why), "{}", output.stderr);
         assert_eq!(tree(&precious), before);
     };
     kept(&precious, "does not have an engine's mark");
@@ -145,37 +95,41 @@ fn reset_deletes_an_engines_directory_and_no_other() {
     // No engine makes itself at home there either.
     let before = (tree(&precious), precious.metadata().unwrap().mode());
     let mut start = home.verb(&["engine", "start"]);
-    let refused = start.env("CLAWBAKE_ENGINE", &precious).output().unwrap();
+    let refused: Ran = start
+        .env("CLAWBAKE_ENGINE", &precious)
+        .output()
+        .unwrap()
+        .into();
     // Should one have started, it is not left behind.
     let mut stop = home.verb(&["engine", "stop"]);
     stop.env("CLAWBAKE_ENGINE", &precious).output().unwrap();
     let why = "holds files that are no engine's";
-    assert!(stderr(&refused).contains(why), "{}", stderr(&refused));
+    assert!(refused.stderr.contains(why), "{}", refused.stderr);
     let after = (tree(&precious), precious.metadata().unwrap().mode());
     assert_eq!(after, before);
 
     // An engine's own goes, also while it runs, and links in it lead nowhere.
     let engine = home.path("engine");
     for mark in [true, false] {
-        assert!(home.run(&["engine", "start"]).status.success());
+        assert!(home.run(&["engine", "start"]).success());
         if mark {
             symlink(&precious, engine.join("disks/link")).unwrap();
         } else {
             // As versions before the mark left it.
-            assert!(home.run(&["engine", "stop"]).status.success());
+            assert!(home.run(&["engine", "stop"]).success());
             fs::remove_file(engine.join("engine.tag")).unwrap();
         }
         let output = reset(&engine);
-        assert!(output.status.success(), "{}", stderr(&output));
+        assert!(output.success(), "{}", output.stderr);
         assert!(!engine.exists());
     }
     assert!(precious.join("Documents/thesis").exists());
-    assert!(reset(&engine).status.success(), "there is none any more");
+    assert!(reset(&engine).success(), "there is none any more");
 }
 
 #[test]
 fn clean_keeps_journals_that_it_cannot_read_and_goes_on_with_the_rest() {
-    let home = Home::new();
+    let home = home();
     let journals = home.path("journal");
     fs::create_dir(&journals).unwrap();
     let gone = home.path("gone");
@@ -198,12 +152,12 @@ fn clean_keeps_journals_that_it_cannot_read_and_goes_on_with_the_rest() {
     write("c-bytes.jsonl", &[begin.as_bytes(), b"\"\xff\"", b""]);
     write("d-whole.jsonl", &[begin.as_bytes(), disk.as_bytes(), b""]);
     let output = home.run(&["clean"]);
-    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert_eq!(output.code, Some(1), "{}", output.stderr);
     for (file, line) in [("a-kind", 2), ("b-first", 1), ("c-bytes", 2)] {
         let told = format!("{file}.jsonl cannot be read: its line {line} ");
-        assert!(stderr(&output).contains(&told), "{}", stderr(&output));
+        assert!(output.stderr.contains(&told), "{}", output.stderr);
     }
-    assert_eq!(output.stdout, b"disk n in z: not there\n");
+    assert_eq!(output.stdout, "disk n in z: not there\n");
     let names = tree(&journals);
     let names: Vec<_> = names.iter().filter_map(|path| path.file_name()).collect();
     assert_eq!(names, ["a-kind.jsonl", "b-first.jsonl", "c-bytes.jsonl"]);

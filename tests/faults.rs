@@ -25,7 +25,6 @@ mod world;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Command;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -53,7 +52,7 @@ type Table = BTreeMap<(Verb, usize), Row>;
 fn no_fault_leaves_anything_or_is_told_wrong() {
     let began = Instant::now();
     let dir = tempfile::tempdir_in("/tmp").unwrap();
-    let archive = archive(dir.path());
+    let archive = ::world::archive(&dir.path().join("archive"), "");
     let shares = Verb::ALL.into_iter();
     let shares = shares.flat_map(|verb| (0..verb.worlds()).map(move |share| (verb, share)));
     let (shares, table) = (Mutex::new(shares), Mutex::default());
@@ -83,7 +82,7 @@ fn no_fault_leaves_anything_or_is_told_wrong() {
 #[ignore = "a minute and a half; `make faults`"]
 fn the_deployers_role_is_what_its_verbs_ask_for() {
     let dir = tempfile::tempdir_in("/tmp").unwrap();
-    let archive = archive(dir.path());
+    let archive = ::world::archive(&dir.path().join("archive"), "");
     let mut asked = deployer::learn(&archive);
     eprintln!("a deployer's verbs ask for {} permissions", asked.len());
     // The image of a VM that was baked in is made of its disk: tests/e2e/vm_builder.rs does that.
@@ -98,16 +97,6 @@ fn the_deployers_role_is_what_its_verbs_ask_for() {
             "resourcemanager.projects.get",
         ]
     );
-}
-
-/// A blank disk of 1 GiB, as Compute Engine imports it.
-fn archive(dir: &Path) -> std::path::PathBuf {
-    let disk = std::fs::File::create(dir.join("disk.raw")).unwrap();
-    disk.set_len(1 << 30).unwrap();
-    let mut tar = Command::new("tar");
-    tar.args(["--format=oldgnu", "-Sczf", "archive.tar.gz", "disk.raw"]);
-    assert!(tar.current_dir(dir).status().unwrap().success());
-    dir.join("archive.tar.gz")
 }
 
 /// Tries one world's share of a verb's points.

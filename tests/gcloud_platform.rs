@@ -8,8 +8,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::Output;
 
-use platform::{Platform, stdout};
+use platform::Platform;
 use serde_json::{Value, json};
+use world::stdout;
 
 const BILLING: &str = "01C1AB-BA4E00-10CA1E";
 const PROJECT: &str = "clawbake-gcloud";
@@ -46,7 +47,7 @@ impl Gcloud {
     /// Runs gcloud, which must succeed.
     fn gcloud(&mut self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
-        stdout(output, arguments)
+        stdout(output, arguments).trim_end().to_owned()
     }
 
     /// Runs gcloud, and reads what it prints as JSON.
@@ -86,11 +87,11 @@ impl Gcloud {
     }
 
     fn write(&self, name: &str, content: &[u8]) {
-        fs::write(self.platform.path().join(name), content).unwrap();
+        fs::write(self.platform.world.dir().join(name), content).unwrap();
     }
 
     fn read(&self, name: &str) -> Vec<u8> {
-        fs::read(self.platform.path().join(name)).unwrap()
+        fs::read(self.platform.world.dir().join(name)).unwrap()
     }
 }
 

@@ -1,53 +1,14 @@
 //! The journal against a real engine: whose a resource is decides its label, not its name.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use anyhow::anyhow;
 use clawbake::cloud::Place;
 use clawbake::journal::{Fate, Journal, Resource, leftovers};
 use gce::{Client, Disk};
-use tempfile::TempDir;
-use wire::Proxy;
+use world::World;
 
 const ZONE: &str = "us-central1-a";
-
-/// An engine and a directory of journals, until dropped.
-struct Engine {
-    dir: TempDir,
-    proxy: Proxy,
-}
-
-fn engine(dir: &Path, verb: &str) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_clawbake"));
-    let command = command.args(["engine", verb]);
-    let status = command.env("CLAWBAKE_ENGINE", dir).status();
-    assert!(status.unwrap().success());
-}
-
-impl Engine {
-    fn start() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        engine(&dir.path().join("engine"), "start");
-        let proxy = Proxy::start(&dir.path().join("engine"), "journal");
-        Self { dir, proxy }
-    }
-
-    fn dir(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn place(&self) -> Place {
-        let engine = self.proxy.engine_dir();
-        Place::Local { engine }
-    }
-}
-
-impl Drop for Engine {
-    fn drop(&mut self) {
-        engine(&self.dir("engine"), "stop");
-    }
-}
 
 fn resource(name: &str) -> Resource {
     let (zone, name) = (ZONE.into(), name.into());
@@ -78,10 +39,15 @@ async fn clean(journals: &Path, client: &Client) -> Vec<(Resource, Fate)> {
 
 #[tokio::test]
 async fn only_what_carries_the_runs_label_is_its_own() {
-    let engine = Engine::start();
-    let client = engine.place().client().await.unwrap().unwrap();
-    let (dir, disks) = (engine.dir("journal"), client.disks(ZONE));
-    let begin = || Journal::begin(&dir, "test", &engine.place()).unwrap();
+    let world = World::new(env!("CARGO_BIN_EXE_clawbake"))
+        .engine()
+        .wire("journal");
+    let place = Place::Local {
+        engine: world.front(),
+    };
+    let client = place.client().await.unwrap().unwrap();
+    let (dir, disks) = (world.path("journal"), client.disks(ZONE));
+    let begin = || Journal::begin(&dir, "test", &place).unwrap();
 
     // Somebody else's disk has the name: the run fails, and its clean-up leaves that disk alone.
     let foreign = disks.insert(&disk("foreign", None)).await.unwrap();

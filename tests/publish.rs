@@ -3,79 +3,37 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
-use tempfile::TempDir;
-use wire::Proxy;
+use world::{Ran, World};
 
 /// An engine of its own, reached through the contract's proxy.
-struct Cloud {
-    dir: TempDir,
-    proxy: Proxy,
-}
-
-fn engine(dir: &Path, verb: &str) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_clawbake"));
-    let command = command.args(["engine", verb]).stdout(Stdio::null());
-    let status = command.env("CLAWBAKE_ENGINE", dir).status();
-    assert!(status.unwrap().success());
-}
+struct Cloud(World);
 
 impl Cloud {
     fn begin() -> Self {
-        // Short: the path of a unix socket below it may have 107 bytes.
-        let dir = tempfile::Builder::new()
-            .prefix("clawbake-")
-            .tempdir_in("/tmp")
-            .unwrap();
-        let home = dir.path().join("engine");
-        engine(&home, "start");
-        let proxy = Proxy::start(&home, "publish");
-        let cloud = Self { dir, proxy };
-        cloud.done(&["init"]);
-        cloud
+        let world = World::new(env!("CARGO_BIN_EXE_clawbake"));
+        Self(world.engine().wire("publish").init())
     }
 
-    fn run(&self, arguments: &[&str]) -> Output {
-        let dir = self.dir.path();
-        Command::new(env!("CARGO_BIN_EXE_clawbake"))
-            .current_dir(dir)
-            .env("CLAWBAKE_ENGINE", self.proxy.engine_dir())
-            .env("CLAWBAKE_JOURNAL", dir.join("journal"))
-            .env("CLAWBAKE_CACHE", dir.join("cache"))
-            .args(arguments)
-            .stdin(Stdio::null())
-            .output()
-            .unwrap()
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path(name)
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ran {
+        self.0.run(arguments)
     }
 
     fn done(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{arguments:?}: {stderr}");
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+        self.0.done(arguments).trim().to_owned()
     }
 
     fn refused(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {output:?}");
-        String::from_utf8(output.stderr).unwrap()
+        self.0.refused(arguments, 1)
     }
 
-    /// An archive of a disk of 1 GiB that begins with `word`.
     fn archive(&self, word: &str) -> PathBuf {
-        let dir = self.dir.path().join(word);
-        fs::create_dir(&dir).unwrap();
-        let disk = dir.join("disk.raw");
-        fs::write(&disk, word).unwrap();
-        let file = fs::File::options().write(true).open(&disk).unwrap();
-        file.set_len(1 << 30).unwrap();
-        let mut tar = Command::new("tar");
-        tar.current_dir(&dir)
-            .args(["--format=oldgnu", "-Sczf", "disk.tar.gz", "disk.raw"]);
-        assert!(tar.status().unwrap().success());
-        dir.join("disk.tar.gz")
+        self.0.archive(word)
     }
 
     fn bake(&self, archive: &Path) -> String {
@@ -96,13 +54,16 @@ impl Cloud {
     }
 
     fn client(&self) -> (gce::Client, String) {
-        let endpoint = fs::read(self.proxy.engine_dir().join("endpoint.json")).unwrap();
-        let endpoint: Value = serde_json::from_slice(&endpoint).unwrap();
-        let text = |key: &str| endpoint[key].as_str().unwrap().to_owned();
-        let credentials = gce::Credentials::token(text("token"));
-        let endpoints = gce::Endpoints::at(&text("url"));
-        let client = gce::Client::new(endpoints, credentials, &text("project")).unwrap();
-        (client, text("zone"))
+        let world::Endpoint {
+            url,
+            token,
+            project,
+            zone,
+            ..
+        } = self.0.endpoint();
+        let credentials = gce::Credentials::token(token);
+        let client = gce::Client::new(gce::Endpoints::at(&url), credentials, &project);
+        (client.unwrap(), zone)
     }
 
     /// Makes a disk from an image, and returns its name.
@@ -157,12 +118,6 @@ impl Cloud {
     }
 }
 
-impl Drop for Cloud {
-    fn drop(&mut self) {
-        engine(&self.dir.path().join("engine"), "stop");
-    }
-}
-
 #[test]
 fn published_promoted_rolled_back_and_pruned() {
     let cloud = Cloud::begin();
@@ -179,7 +134,7 @@ fn published_promoted_rolled_back_and_pruned() {
     );
     assert_eq!(cloud.place(&a), "outside");
     // Published once; the second time it is there.
-    assert_eq!(cloud.bake(&cloud.dir.path().join("a/disk.tar.gz")), a);
+    assert_eq!(cloud.bake(&cloud.path("a/disk.tar.gz")), a);
 
     assert_eq!(cloud.promote(&a), format!("{a} enters the family"));
     assert_eq!(cloud.place(&a), "front");
@@ -233,12 +188,7 @@ fn published_promoted_rolled_back_and_pruned() {
     assert_eq!(cloud.done(&["images", "prune", "--keep", "1"]), a);
     let left: Vec<_> = cloud.places().into_iter().map(|(name, _)| name).collect();
     assert_eq!(left, [c, b]);
-    assert_eq!(
-        fs::read_dir(cloud.dir.path().join("journal"))
-            .unwrap()
-            .count(),
-        0
-    );
+    assert_eq!(cloud.0.journals(), 0);
 }
 
 #[test]
@@ -257,7 +207,7 @@ fn of_two_at_once_the_newest_ends_in_front() {
             scope.spawn(move || {
                 let image = cloud.publish(word);
                 // The older of the two may be refused, if the newer is there already.
-                cloud.run(&["images", "promote", "--untested", &image]);
+                let _ = cloud.run(&["images", "promote", "--untested", &image]);
             });
         }
     });
@@ -287,35 +237,29 @@ fn an_image_that_cannot_be_made_leaves_the_one_in_front_alone() {
         archive.to_str().unwrap(),
     ];
     let failed = cloud.run(&bake);
-    let words = String::from_utf8_lossy(&failed.stderr);
-    assert_eq!(failed.status.code(), Some(4), "{words}");
+    assert_eq!((failed.code, &*failed.stdout), (Some(4), ""), "{failed:?}");
+    let words = failed.stderr;
     assert!(words.contains("error: inserting image"), "{words}");
     assert_eq!(cloud.places(), [(front.clone(), "front".to_owned())]);
     assert_eq!(cloud.image(&front), before);
     assert_eq!(cloud.newest(), front);
-    let journals = fs::read_dir(cloud.dir.path().join("journal")).unwrap();
-    assert_eq!(journals.count(), 0, "something is left");
+    assert_eq!(cloud.0.journals(), 0, "something is left");
 
     // What is there is not made again, and nobody can ask for it.
-    assert_eq!(
-        cloud.bake(&cloud.dir.path().join("front/disk.tar.gz")),
-        front
-    );
+    assert_eq!(cloud.bake(&cloud.path("front/disk.tar.gz")), front);
     assert_eq!(cloud.image(&front), before);
     for option in ["--force", "--overwrite", "--replace"] {
         let output = cloud.run(&[&bake[..], &[option]].concat());
-        assert_eq!(output.status.code(), Some(2), "{option}: {output:?}");
+        assert_eq!(output.code, Some(2), "{option}: {output:?}");
     }
 }
 
 #[test]
 fn key_and_location_of_a_target_reach_images_and_the_bucket() {
     let cloud = Cloud::begin();
-    let dir = cloud.dir.path();
-    let endpoint = fs::read(cloud.proxy.engine_dir().join("endpoint.json")).unwrap();
-    let endpoint: Value = serde_json::from_slice(&endpoint).unwrap();
-    let text = |key: &str| endpoint[key].as_str().unwrap();
-    fs::write(dir.join("token"), text("token")).unwrap();
+    let dir = cloud.0.dir();
+    let endpoint = cloud.0.endpoint();
+    fs::write(dir.join("token"), &endpoint.token).unwrap();
     let deployment = fs::read_to_string(dir.join("clawbake.yaml")).unwrap();
     // Where the key is, where the bucket is made, and whether it can have the key.
     let places = [
@@ -330,9 +274,7 @@ fn key_and_location_of_a_target_reach_images_and_the_bucket() {
         let target = format!(
             "target: {{gce: {{project: {}, zone: {}, endpoint: \"{}\", credentials: {{token_file: token}}, \
              bucket: {bucket}, storage_locations: [us-central1], kms_key: {key}}}}}",
-            text("project"),
-            text("zone"),
-            text("url"),
+            endpoint.project, endpoint.zone, endpoint.url,
         );
         let deployment = deployment.replace("target: local", &target);
         fs::write(dir.join("clawbake.yaml"), deployment).unwrap();

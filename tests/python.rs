@@ -5,7 +5,8 @@ mod platform;
 
 use std::path::Path;
 
-use platform::{Platform, stdout};
+use platform::Platform;
+use world::stdout;
 
 /// What is run, one after the other.
 const PROGRAMS: [&str; 3] = ["compute.py", "secretmanager.py", "storage.py"];
@@ -32,12 +33,12 @@ fn googles_python_clients_find_all_that_they_ask_for() {
 
 fn run(engine: &Platform, program: &str, arguments: &[&str]) -> String {
     // A path is one below the engine's directory.
-    let path = engine.path().join(program);
+    let path = engine.world.dir().join(program);
     let program = if path.exists() {
         path.to_str().unwrap()
     } else {
         program
     };
     let output = engine.command(program).args(arguments).output().unwrap();
-    stdout(output, arguments)
+    stdout(output, arguments).trim_end().to_owned()
 }

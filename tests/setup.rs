@@ -5,14 +5,13 @@ mod platform;
 
 use std::fs;
 use std::io::Write as _;
-use std::process::{Output, Stdio};
+use std::process::Stdio;
 
-use localgce::Endpoint;
 use platform::Platform;
 use reqwest::Method;
 use serde_json::{Value, json};
+use world::{Endpoint, Ran};
 
-const CLAWBAKE: &str = env!("CARGO_BIN_EXE_clawbake");
 /// The account that the engine's projects may be linked to.
 const BILLING: &str = "01C1AB-BA4E00-10CA1E";
 const TOKEN: &str = "clawdbot-gateway-token";
@@ -27,8 +26,7 @@ struct Lab {
 impl Lab {
     fn begin(project: &'static str) -> Self {
         let platform = Platform::start("setup");
-        let endpoint = Endpoint::read(&platform.proxy.engine_dir());
-        let endpoint = endpoint.unwrap().expect("an engine");
+        let endpoint = platform.world.endpoint();
         let deployment = format!(
             "name: gateway\n\
              target: {{gce: {{project: {project}, zone: {}, endpoint: \"{}\", credentials: {{token_file: token}}}}}}\n\
@@ -38,8 +36,8 @@ impl Lab {
              secrets: {{CLAWDBOT_GATEWAY_TOKEN: {TOKEN}}}\n",
             endpoint.zone, endpoint.url
         );
-        fs::write(platform.path().join("clawbake.yaml"), deployment).unwrap();
-        fs::write(platform.path().join("token"), &endpoint.token).unwrap();
+        fs::write(platform.world.dir().join("clawbake.yaml"), deployment).unwrap();
+        fs::write(platform.world.dir().join("token"), &endpoint.token).unwrap();
         Self {
             platform,
             project,
@@ -47,31 +45,28 @@ impl Lab {
         }
     }
 
-    fn clawbake(&self, arguments: &[&str]) -> Output {
-        let mut command = self.platform.command(CLAWBAKE);
-        command.env("CLAWBAKE_JOURNAL", self.platform.path().join("journal"));
-        command.args(arguments).output().unwrap()
+    fn clawbake(&self, arguments: &[&str]) -> Ran {
+        self.platform.world.run(arguments)
     }
 
     /// What a verb that must succeed says, on stdout and stderr.
     fn done(&self, arguments: &[&str]) -> (String, String) {
-        let output = self.clawbake(arguments);
-        let texts = texts(&output);
-        assert!(output.status.success(), "{arguments:?}: {texts:?}");
-        texts
+        let ran = self.clawbake(arguments);
+        assert!(ran.success(), "{arguments:?}: {ran:?}");
+        (ran.stdout, ran.stderr)
     }
 
     /// The problems that doctor finds, as `message | remedy`.
     fn problems(&self) -> Vec<String> {
         let output = self.clawbake(&["doctor", "--json"]);
-        let findings: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+        let findings: Vec<Value> = serde_json::from_str(&output.stdout).unwrap();
         let problems = findings.iter().filter(|it| it["level"] == "problem");
         let text = |it: &Value, key: &str| it[key].as_str().unwrap_or_default().to_owned();
         let problems: Vec<_> = problems
             .map(|it| format!("{} | {}", text(it, "message"), text(it, "remedy")))
             .collect();
         let expected = i32::from(!problems.is_empty());
-        assert_eq!(output.status.code(), Some(expected), "{findings:?}");
+        assert_eq!(output.code, Some(expected), "{findings:?}");
         problems
     }
 
@@ -104,11 +99,6 @@ impl Lab {
     }
 }
 
-fn texts(output: &Output) -> (String, String) {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (text(&output.stdout), text(&output.stderr))
-}
-
 #[test]
 fn from_no_project_to_nothing_to_do() {
     let lab = Lab::begin("set-up-once");
@@ -116,7 +106,7 @@ fn from_no_project_to_nothing_to_do() {
     assert_eq!(problems.len(), 1, "{problems:?}");
     assert!(problems[0].contains("| clawbake setup --project-create"));
     let refused = lab.clawbake(&["setup"]);
-    assert!(!refused.status.success(), "a project is made only if asked");
+    assert!(!refused.success(), "a project is made only if asked");
 
     let create = ["setup", "--project-create", "--billing-account", BILLING];
     let (script, _) = lab.done(&[&create[..], &["--dry-run"]].concat());
@@ -210,7 +200,7 @@ fn what_breaks_is_named_with_its_remedy_and_mended() {
     );
     assert!(problems[0].contains("| gcloud billing projects link set-up-broken"));
     let refused = lab.clawbake(&["setup"]);
-    assert!(texts(&refused).1.contains("no open billing account"));
+    assert!(refused.stderr.contains("no open billing account"));
     lab.done(&["setup", "--billing-account", BILLING]);
     assert_eq!(lab.problems(), Vec::<String>::new());
 }
@@ -219,7 +209,7 @@ fn what_breaks_is_named_with_its_remedy_and_mended() {
 fn a_deployer_hears_what_it_may_not_do_and_what_that_leaves() {
     let lab = Lab::begin("set-up-deployer");
     lab.set_up();
-    let path = |name: &str| lab.platform.path().join(name);
+    let path = |name: &str| lab.platform.world.dir().join(name);
     let account = format!("clawbake-deployer@{}.iam.gserviceaccount.com", lab.project);
     let federated = wire::federated(&lab.endpoint.url, &path("token"), &account);
     fs::write(path("federated.json"), federated.to_string()).unwrap();
@@ -236,8 +226,8 @@ fn a_deployer_hears_what_it_may_not_do_and_what_that_leaves() {
         "{said}"
     );
     let refused = lab.clawbake(&[&["secrets", "generate", "other"], &deployer[..]].concat());
-    let (_, said) = texts(&refused);
-    assert_eq!(refused.status.code(), Some(4), "{said}");
+    let said = &refused.stderr;
+    assert_eq!(refused.code, Some(4), "{said}");
     for part in [
         "secret other is left without a value: `gcloud secrets delete other ",
         "Permission 'secretmanager.versions.add' denied",

@@ -1,54 +1,20 @@
 //! The proxy itself: the real client and a real engine, with each of the faults between them.
 
-use std::path::PathBuf;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use gce::{Client, Credentials, Disk, Endpoints, Kind, RetryPolicy};
-use tempfile::TempDir;
 use wire::{Asked, Fault, Proxy};
+use world::{Endpoint, World};
 
-const CLAWBAKE: &str = env!("CARGO_BIN_EXE_clawbake");
-
-/// An engine, until it is dropped.
-struct Engine(TempDir);
-
-impl Engine {
-    fn start() -> Self {
-        let engine = Self(tempfile::tempdir().unwrap());
-        engine.run("start");
-        engine
-    }
-
-    fn dir(&self) -> PathBuf {
-        self.0.path().join("engine")
-    }
-
-    fn run(&self, verb: &str) -> String {
-        let mut command = Command::new(CLAWBAKE);
-        command
-            .args(["engine", verb])
-            .env("CLAWBAKE_ENGINE", self.dir());
-        let output = command.output().unwrap();
-        let words = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "engine {verb}: {words}");
-        String::from_utf8(output.stdout).unwrap()
-    }
-}
-
-impl Drop for Engine {
-    fn drop(&mut self) {
-        self.run("stop");
-    }
+fn engine() -> World {
+    World::new(env!("CARGO_BIN_EXE_clawbake")).engine()
 }
 
 /// A client that reads where the engine is as every program does, and gives up soon.
 fn client(proxy: &Proxy) -> (Client, String) {
-    let endpoint = localgce::Endpoint::read(&proxy.engine_dir())
-        .unwrap()
-        .expect("an engine");
+    let endpoint = Endpoint::read(&proxy.engine_dir()).expect("an engine");
     assert_eq!(endpoint.url, proxy.url());
     let credentials = Credentials::token(endpoint.token);
     let client = Client::new(Endpoints::at(&endpoint.url), credentials, &endpoint.project);
@@ -81,8 +47,8 @@ fn first_insert(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_fault_does_what_it_says() {
-    let engine = Engine::start();
-    let proxy = Proxy::start(&engine.dir(), "wire");
+    let engine = self::engine();
+    let proxy = Proxy::start(&engine.engine_dir(), "wire");
     let (client, zone) = client(&proxy);
     let disks = client.disks(&zone);
 
@@ -143,7 +109,7 @@ async fn every_fault_does_what_it_says() {
     assert!(disks.find("hanging").await.unwrap().is_none());
 
     let there = Arc::new(AtomicUsize::new(0));
-    let (counter, direct) = (Arc::clone(&there), engine.dir());
+    let (counter, direct) = (Arc::clone(&there), engine.engine_dir());
     proxy.inject(first_insert(move || {
         let (counter, direct) = (Arc::clone(&counter), direct.clone());
         Fault::Then(Box::new(move || {
@@ -177,11 +143,11 @@ async fn every_fault_does_what_it_says() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_engine_may_be_started_again_behind_it() {
-    let engine = Engine::start();
-    let proxy = Proxy::start(&engine.dir(), "wire");
+    let engine = self::engine();
+    let proxy = Proxy::start(&engine.engine_dir(), "wire");
     let (client, zone) = client(&proxy);
     client.machine_type(&zone, "e2-small").await.unwrap();
-    engine.run("stop");
+    assert!(engine.stop());
     assert_eq!(
         client
             .machine_type(&zone, "e2-small")
@@ -190,19 +156,17 @@ async fn the_engine_may_be_started_again_behind_it() {
             .kind,
         Kind::Unavailable
     );
-    assert!(localgce::Endpoint::read(&engine.dir()).unwrap().is_none());
-    engine.run("start");
+    assert!(Endpoint::read(&engine.engine_dir()).is_none());
+    assert!(engine.start());
     let (client, zone) = self::client(&proxy);
     client.machine_type(&zone, "e2-small").await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_contract_does_not_know_fails_the_test() {
-    let engine = Engine::start();
-    let proxy = Proxy::start(&engine.dir(), "wire-of-strangers");
-    let endpoint = localgce::Endpoint::read(&proxy.engine_dir())
-        .unwrap()
-        .unwrap();
+    let engine = self::engine();
+    let proxy = Proxy::start(&engine.engine_dir(), "wire-of-strangers");
+    let endpoint = Endpoint::read(&proxy.engine_dir()).unwrap();
     let url = format!("{}/compute/v1/projects/p/global/pictures", proxy.url());
     let request = reqwest::Client::new().get(url).bearer_auth(endpoint.token);
     assert_eq!(request.send().await.unwrap().status(), 404);

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::stage::stdout;
+use world::stdout;
 
 /// Chromium, driven over WebDriver. It ends when this is dropped.
 pub struct Browser {

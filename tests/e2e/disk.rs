@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::stage::stdout;
+use world::stdout;
 
 /// First byte of the root partition, as Google's images and ours have it.
 const ROOT_OFFSET: u64 = 128 << 20;

@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Value, json};
+use world::stdout;
 
 use crate::browser::Browser;
 use crate::disk::{Disk, count};
-use crate::stage::{Stage, stdout};
+use crate::stage::Stage;
 
 /// Where the browser's picture stays.
 const SCREENSHOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/control-ui.png");

@@ -3,33 +3,28 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::ops::Deref;
+use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
-use localgce::Endpoint;
 use serde_json::Value;
-use tempfile::TempDir;
-use wire::Proxy;
+use world::{Endpoint, Ran, World, stdout};
 
 use crate::disk::Disk;
 
-const CLAWBAKE: &str = env!("CARGO_BIN_EXE_clawbake");
-
 pub struct Stage {
-    dir: TempDir,
+    world: World,
     /// The test's, before each line that it says.
     name: &'static str,
     started: Instant,
-    /// What all programs reach the engine through.
-    proxy: Proxy,
 }
 
-/// How a run of clawbake ended.
-pub struct Outcome {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+impl Deref for Stage {
+    type Target = World;
+
+    fn deref(&self) -> &World {
+        &self.world
+    }
 }
 
 /// How often a text holds another.
@@ -40,37 +35,12 @@ pub fn hits(text: &str, needle: &str) -> usize {
 
 impl Stage {
     pub fn open(name: &'static str) -> Self {
-        // Short: the path of a unix socket below it may have 107 bytes.
-        let dir = tempfile::Builder::new()
-            .prefix("clawbake-")
-            .tempdir_in("/tmp")
-            .unwrap();
-        let engine = dir.path().join("engine");
-        let mut start = Command::new(CLAWBAKE);
-        start
-            .args(["engine", "start"])
-            .env("CLAWBAKE_ENGINE", &engine);
-        stdout(start.output().unwrap(), &["engine", "start"]);
+        let world = World::new(env!("CARGO_BIN_EXE_clawbake")).caches();
         Self {
-            dir,
+            world: world.engine().wire(name),
             name,
             started: Instant::now(),
-            proxy: Proxy::start(&engine, name),
         }
-    }
-
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    pub fn engine(&self) -> PathBuf {
-        self.path("engine")
-    }
-
-    /// Where programs find it, which is at the proxy.
-    pub fn endpoint(&self) -> Endpoint {
-        let endpoint = Endpoint::read(&self.proxy.engine_dir());
-        endpoint.unwrap().expect("an engine")
     }
 
     pub fn say(&self, line: &str) {
@@ -82,31 +52,10 @@ impl Stage {
         self.say(&format!("== {title}"));
     }
 
-    pub fn command(&self, program: &str) -> Command {
-        self.command_at(&self.proxy.engine_dir(), program)
-    }
-
-    fn command_at(&self, engine: &Path, program: &str) -> Command {
-        let mut command = Command::new(program);
-        command
-            .current_dir(self.dir.path())
-            .env("CLAWBAKE_ENGINE", engine)
-            .env("CLAWBAKE_JOURNAL", self.path("journal"));
-        command
-    }
-
-    /// Starts or stops the engine, past the proxy. Whether that worked.
-    pub fn engine_command(&self, verb: &str) -> bool {
-        let mut command = self.command_at(&self.engine(), CLAWBAKE);
-        let status = command.args(["engine", verb]).status();
-        status.is_ok_and(|status| status.success())
-    }
-
     /// Runs clawbake with `input` on its stdin, and repeats what it says.
-    pub fn run(&self, arguments: &[&str], input: &str) -> Outcome {
-        let mut command = self.command(CLAWBAKE);
+    pub fn run(&self, arguments: &[&str], input: &str) -> Ran {
+        let mut command = self.verb(arguments);
         command
-            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -120,10 +69,9 @@ impl Stage {
             stderr += &(line + "\n");
         }
         let output = child.wait_with_output().unwrap();
-        Outcome {
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
+        Ran {
             stderr,
+            ..Ran::from(output)
         }
     }
 
@@ -156,14 +104,7 @@ impl Stage {
 
     fn try_gcloud(&self, arguments: &[&str]) -> Output {
         let mut command = self.command("gcloud");
-        command
-            .env("CLOUDSDK_CONFIG", self.path("gcloud"))
-            .args(arguments)
-            .stdin(Stdio::null());
-        for line in self.clawbake(&["engine", "env"]).lines() {
-            let (name, value) = line.trim_start_matches("export ").split_once('=').unwrap();
-            command.env(name, value.trim_matches('\''));
-        }
+        command.args(arguments).envs(self.environment());
         command.output().unwrap()
     }
 
@@ -223,7 +164,7 @@ impl Stage {
 
     /// The bytes of one of the engine's disks that no VM holds, or of an image's.
     pub fn disk(&self, collection: &str, id: &str) -> Disk {
-        let file = self.engine().join(format!("{collection}/{id}.qcow2"));
+        let file = self.engine_dir().join(format!("{collection}/{id}.qcow2"));
         let raw = self.path(&format!("{id}.raw"));
         let mut convert = self.command("qemu-img");
         convert.args(["convert", "-O", "raw"]).arg(file).arg(&raw);
@@ -237,30 +178,24 @@ impl Stage {
         stdout(ps.args(["axww", "-o", "args"]).output().unwrap(), &["ps"])
     }
 
-    fn engine_pid(&self) -> u32 {
-        let endpoint = Endpoint::read(&self.engine());
-        endpoint.unwrap().expect("an engine").pid
-    }
-
     /// Ends the engine as a crash would, and sees that nothing outlives it.
     pub fn kill_engine(&self) {
-        let pid = self.engine_pid().to_string();
+        let engine = Endpoint::read(&self.engine_dir()).expect("an engine");
+        let pid = engine.pid.to_string();
         let status = self.command("kill").args(["-9", &pid]).status();
         assert!(status.unwrap().success());
-        let outlived = orphans::outlived(&self.engine(), Duration::from_secs(1));
+        let outlived = orphans::outlived(&self.engine_dir(), Duration::from_secs(1));
         assert_eq!(outlived, [], "outlives the engine");
     }
 
     /// Every file, row and process of the engine has an owner.
     pub fn expect_no_orphans(&self) {
-        let patience = Duration::from_secs(10);
-        let found = orphans::settle(&self.engine(), self.engine_pid(), patience);
-        assert_eq!(found, [], "nobody owns it");
+        assert_eq!(self.orphans(), [], "nobody owns it");
     }
 
     /// Waits until this engine has so many QEMU processes.
     pub fn expect_machines(&self, expected: usize) {
-        let own = self.engine().display().to_string();
+        let own = self.engine_dir().display().to_string();
         let count = || {
             let all = self.processes();
             all.lines()
@@ -280,15 +215,14 @@ impl Stage {
 
     /// No run has left anything to clean up.
     pub fn expect_no_journal(&self) {
-        let journals = fs::read_dir(self.path("journal")).unwrap();
-        assert_eq!(journals.count(), 0, "a journal is left over");
+        assert_eq!(self.journals(), 0, "a journal is left over");
     }
 }
 
 impl Drop for Stage {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let vms = fs::read_dir(self.engine().join("vms"))
+            let vms = fs::read_dir(self.engine_dir().join("vms"))
                 .into_iter()
                 .flatten();
             for vm in vms.flatten() {
@@ -299,16 +233,5 @@ impl Drop for Stage {
                 self.say(&format!("a VM's last words:\n{last}"));
             }
         }
-        // An engine that is left running would be worse than an error here.
-        if !self.engine_command("stop") {
-            let engine = self.engine();
-            self.say(&format!("the engine in {} does not stop", engine.display()));
-        }
     }
-}
-
-pub fn stdout(output: Output, what: &[&str]) -> String {
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{what:?}: {stderr}");
-    String::from_utf8(output.stdout).unwrap()
 }

@@ -202,7 +202,7 @@ fn from_nothing_to_a_gateway_that_answers() {
     story.chapter("kill -9 of the engine takes its VMs along; a new one boots them again");
     story.expect_machines(1);
     story.kill_engine();
-    assert!(story.engine_command("start"));
+    assert!(story.start());
     story.expect_machines(1);
     story.clawbake(&["delete", "--state-disk", "clawdbot-gateway-state"]);
     story.expect_no_journal();

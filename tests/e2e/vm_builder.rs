@@ -7,13 +7,13 @@ use std::path::Path;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use localgce::Endpoint;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+use world::{Endpoint, stdout};
 
 use crate::disk::Disk;
 use crate::neighbour::{ADDRESS, Neighbour};
-use crate::stage::{Stage, stdout};
+use crate::stage::Stage;
 
 const RECIPE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/stand-in");
 const BAKE: [&str; 4] = ["bake", "--builder=vm", "--no-promote", "--json"];
@@ -145,7 +145,7 @@ fn append(file: &Path, text: &str) {
 
 /// Waits for a word on a VM's serial port, and returns when it came.
 fn on_serial(stage: &Stage, word: &'static str) -> JoinHandle<Instant> {
-    let vms = stage.engine().join("vms");
+    let vms = stage.engine_dir().join("vms");
     std::thread::spawn(move || {
         let logs = || {
             let vms = fs::read_dir(&vms).into_iter().flatten().flatten();

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use localgce::Endpoint;
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
+use world::Endpoint;
 
 /// Every resource by its path below the base URL.
 pub type Inventory = BTreeMap<String, Value>;
@@ -23,14 +23,7 @@ pub struct Api {
 
 impl Api {
     pub fn of(engine: &Path) -> Self {
-        let deadline = Instant::now() + PATIENCE;
-        let endpoint = loop {
-            if let Some(endpoint) = Endpoint::read(engine).unwrap() {
-                break endpoint;
-            }
-            assert!(Instant::now() < deadline, "the engine does not listen");
-            std::thread::sleep(Duration::from_millis(50));
-        };
+        let endpoint = Endpoint::read(engine).expect("an engine");
         let runtime = tokio::runtime::Builder::new_current_thread();
         Self {
             endpoint,

@@ -7,6 +7,8 @@ use std::path::Path;
 
 use clawbake::setup::{ROLE, permissions};
 
+use world::Ran;
+
 use crate::verb::Verb;
 use crate::world::World;
 
@@ -61,9 +63,8 @@ fn refused(world: &World, then: &[Command]) -> Option<String> {
     std::iter::once(verb)
         .chain(then.iter().copied())
         .find_map(|(arguments, code)| {
-            let output = world.verb(arguments).output().unwrap();
-            let words = || String::from_utf8_lossy(&output.stderr).into_owned();
-            (output.status.code() != Some(code)).then(words)
+            let ran = Ran::from(world.verb(arguments).output().unwrap());
+            (ran.code != Some(code)).then_some(ran.stderr)
         })
 }
 
@@ -75,9 +76,8 @@ pub fn unmissed(archive: &Path) -> Vec<&'static str> {
         let all = permissions::all().into_iter().map(str::to_owned);
         let granted = all.filter(|name| Some(name.as_str()) != without);
         world.api.permit(ROLE, &granted.collect());
-        let output = world.verb(&["doctor"]).output().unwrap();
-        let words = String::from_utf8_lossy(&output.stdout).into_owned();
-        (output.status.success(), words)
+        let ran = Ran::from(world.verb(&["doctor"]).output().unwrap());
+        (ran.success(), ran.stdout)
     };
     let (healthy, words) = doctor(None);
     assert!(healthy, "{words}");

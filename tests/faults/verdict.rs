@@ -1,8 +1,7 @@
 //! What there is to say against a run with a fault.
 
-use std::process::Output;
-
 use serde_json::Value;
+use world::Ran;
 
 use crate::api::Inventory;
 use crate::point::{Kind, Point};
@@ -22,31 +21,27 @@ pub struct Verdict {
 struct Run<'a> {
     world: &'a World,
     point: &'a Point,
-    output: Output,
-    words: String,
+    ran: Ran,
     before: Inventory,
 }
 
 /// One run with one fault, its clean-up, and what is there afterwards. `None` if the call did not come.
 pub fn at(world: &World, point: &Point) -> Option<Verdict> {
     let before = world.prepare();
-    let output = world.run_with(point)?;
-    let words = text(&output.stderr);
+    let ran = world.run_with(point)?;
     let run = Run {
         world,
         point,
-        output,
-        words,
+        ran,
         before,
     };
     let mut verdict = Verdict {
         lies: run.lies(&world.api.inventory()),
         ..Verdict::default()
     };
-    let mut redo = |what: &str, output: &Output| {
-        if !output.status.success() {
-            let words = text(&output.stderr);
-            verdict.lies.push(format!("{what}: {words}"));
+    let mut redo = |what: &str, ran: &Ran| {
+        if !ran.success() {
+            verdict.lies.push(format!("{what}: {}", ran.stderr));
         }
     };
     redo("clean", &world.clean());
@@ -58,7 +53,7 @@ pub fn at(world: &World, point: &Point) -> Option<Verdict> {
         verdict.leaks.push("a journal is left over".into());
     }
     for found in verdict.leaks.iter_mut().chain(&mut verdict.lies) {
-        *found = format!("{found}\n{}", run.words);
+        *found = format!("{found}\n{}", run.ran.stderr);
     }
     Some(verdict)
 }
@@ -67,7 +62,7 @@ impl Run<'_> {
     /// Whether it came to its own end, in spite of the fault.
     fn done(&self) -> bool {
         let verb = self.world.verb;
-        self.output.status.code() == Some(verb.code()) && !verb.is_refused()
+        self.ran.code == Some(verb.code()) && !verb.is_refused()
     }
 
     fn image(&self) -> String {
@@ -167,7 +162,7 @@ impl Run<'_> {
     fn lies(&self, after: &Inventory) -> Vec<String> {
         let mut lies = Vec::new();
         let interrupted = matches!(self.point.kind, Kind::Interrupt(_));
-        let code = self.output.status.code();
+        let code = self.ran.code;
         match code {
             None if matches!(self.point.kind, Kind::Kill(_)) => return lies,
             None => lies.push("it was killed".into()),
@@ -180,17 +175,17 @@ impl Run<'_> {
             }
             Some(_) => {}
         }
-        if code != Some(0) && !self.words.contains("error: ") {
+        if code != Some(0) && !self.ran.stderr.contains("error: ") {
             lies.push(format!("exit {code:?} without a word"));
         }
         let made = if self.done() { self.made() } else { Vec::new() };
         let left = after
             .keys()
             .any(|path| !self.before.contains_key(path) && !made.contains(path));
-        if left && !self.words.contains("not cleaned up") {
+        if left && !self.ran.stderr.contains("not cleaned up") {
             lies.push("what is left over is not named".into());
         }
-        for line in self.words.lines() {
+        for line in self.ran.stderr.lines() {
             let ends = line.contains(" deleted (") || line.ends_with(": removed");
             if let Some((_, gone)) = line.split_once("instance ").filter(|_| ends)
                 && gone.starts_with(NAME)
@@ -210,7 +205,7 @@ impl Run<'_> {
             Verb::DeleteTaken => NAME.to_owned(),
             _ => return None,
         };
-        let error = self.words.split("error: ").nth(1).unwrap_or_default();
+        let error = self.ran.stderr.split("error: ").nth(1).unwrap_or_default();
         (!error.contains(&taken)).then(|| format!("it does not name {taken}"))
     }
 
@@ -225,7 +220,7 @@ impl Run<'_> {
         };
         match self.world.verb {
             Verb::Bake | Verb::FirstBake | Verb::Promote => {
-                let image = self.world.path(text(&self.output.stdout).trim());
+                let image = self.world.path(self.ran.stdout.trim());
                 promise(image == self.image(), "it names another image");
                 promise(
                     field(&image, "status") == Some("READY".into()),
@@ -234,10 +229,10 @@ impl Run<'_> {
             }
             Verb::BootTest => {
                 let labels = field(&self.image(), "labels").unwrap_or_default();
-                let told = self.words.contains("its label could not be set");
+                let told = self.ran.stderr.contains("its label could not be set");
                 let failed = labels["clawbake-boot-test"] == "failed";
                 promise(failed || told, "its label does not say that it failed");
-                let why = self.words.contains("played by a test");
+                let why = self.ran.stderr.contains("played by a test");
                 promise(why, "it does not say why it failed");
             }
             Verb::Launch | Verb::Relaunch => {
@@ -260,8 +255,4 @@ impl Run<'_> {
         }
         broken
     }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }

@@ -1,17 +1,16 @@
 //! An engine behind a proxy, a deployment, and what others have in the same project.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use clawbake::recipe::Recipe;
 use orphans::Finding;
 use serde_json::{Value, json};
-use tempfile::TempDir;
-use wire::{Asked, Fault, Proxy};
+use wire::{Asked, Fault};
+use world::Ran;
 
 use crate::api::{Api, Inventory};
 use crate::call::{Call, Calls};
@@ -20,18 +19,13 @@ use crate::guest::{self, Guest};
 use crate::point::{Point, Process};
 use crate::verb::Verb;
 
-const CLAWBAKE: &str = env!("CARGO_BIN_EXE_clawbake");
 /// The deployment.
 pub const NAME: &str = "clawdbot-gateway";
 pub const FAMILY: &str = "clawdbot-gateway";
 const STATE: &str = "clawdbot-gateway-state";
-/// What an engine gets to end what a verb has begun.
-const SETTLED: Duration = Duration::from_secs(10);
 
 pub struct World {
-    dir: TempDir,
-    engine: Child,
-    proxy: Proxy,
+    world: world::World,
     guest: Guest,
     pub api: Api,
     pub verb: Verb,
@@ -49,65 +43,35 @@ pub struct World {
 
 impl World {
     pub fn begin(archive: &Path, verb: Verb) -> Self {
-        // Short: the path of a unix socket below it may have 107 bytes.
-        let dir = tempfile::Builder::new()
-            .prefix("clawbake-")
-            .tempdir_in("/tmp")
-            .unwrap();
-        let engine = dir.path().join("engine");
-        fs::create_dir(&engine).unwrap();
-        let child = Command::new(CLAWBAKE)
-            .args(["engine", "serve", "--power-off", "0", "--dir"])
-            .arg(&engine)
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let api = Api::of(&engine);
+        let port = guest::gateway();
+        // A port of its own: VMs of two engines would want the same address.
+        let front = format!("front: {port}");
+        let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/recipes/clawdbot");
+        let world = world::World::new(env!("CARGO_BIN_EXE_clawbake"))
+            .serve()
+            .wire("faults")
+            .recipe(Path::new(shipped), &[("front: 18789", &front)]);
+        let (engine, api) = (world.engine_dir(), Api::of(&world.engine_dir()));
         let recipe = Recipe::shipped("clawdbot").unwrap().unwrap();
         let version = recipe.gateway.release.version.to_string();
         let mut world = Self {
-            proxy: Proxy::start(&engine, "faults"),
+            world,
             guest: Guest::of(&engine, &version, verb.phase()),
-            dir,
-            engine: child,
             api,
             verb,
             image: String::new(),
             family: Vec::new(),
             base: Inventory::new(),
             file: None,
-            port: guest::gateway(),
+            port,
         };
-        fs::hard_link(archive, world.dir.path().join("archive.tar.gz")).unwrap();
-        world.deploy();
+        fs::hard_link(archive, world.world.path("archive.tar.gz")).unwrap();
         if verb == Verb::Promote {
             foreign::shut(&world.api, world.port);
         }
         world.succeed(&["secrets", "generate", "clawdbot-gateway-token"]);
         world.populate();
         world
-    }
-
-    /// Writes the deployment, whose gateway has a port of its own: VMs of two engines would want the
-    /// same address.
-    fn deploy(&self) {
-        self.succeed(&["init"]);
-        let (shipped, own) = (
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("recipes/clawdbot"),
-            self.dir.path().join("recipe"),
-        );
-        fs::create_dir(&own).unwrap();
-        let port = self.port;
-        let change = |from: &Path, to: &Path, what: &str, with: &str| {
-            let text = fs::read_to_string(from).unwrap();
-            assert!(text.contains(what), "{} has no {what}", from.display());
-            fs::write(to, text.replace(what, with)).unwrap();
-        };
-        let file = "recipe.yaml";
-        let front = format!("front: {port}");
-        change(&shipped.join(file), &own.join(file), "front: 18789", &front);
-        let file = self.dir.path().join("clawbake.yaml");
-        change(&file, &file, "recipe: clawdbot ", "recipe: ./recipe ");
     }
 
     /// Makes what is there before the verb.
@@ -134,15 +98,15 @@ impl World {
     /// federation and impersonation; whoever prepares is the project's owner.
     pub fn hand_over(&mut self) {
         let deployer = self.api.account("clawbake-deployer");
-        let url = self.proxy.url();
-        let write = |name: &str, text: &str| fs::write(self.dir.path().join(name), text).unwrap();
+        let url = self.world.proxy().url();
+        let write = |name: &str, text: &str| fs::write(self.world.path(name), text).unwrap();
         write("token", self.api.token());
-        let token = self.dir.path().join("token");
+        let token = self.world.path("token");
         write(
             "federated.json",
             &wire::federated(url, &token, &deployer).to_string(),
         );
-        let deployment = fs::read_to_string(self.dir.path().join("clawbake.yaml")).unwrap();
+        let deployment = fs::read_to_string(self.world.path("clawbake.yaml")).unwrap();
         let (local, place) = ("target: local", self.api.place());
         assert!(deployment.contains(local), "{deployment}");
         for (file, credentials) in [
@@ -171,38 +135,19 @@ impl World {
         format!("{}/{image}", self.api.global("images"))
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(CLAWBAKE);
-        command
-            .args(arguments)
-            .current_dir(self.dir.path())
-            .env("CLAWBAKE_ENGINE", self.proxy.engine_dir())
-            .env("CLAWBAKE_JOURNAL", self.journal())
-            .env("CLAWBAKE_CACHE", self.dir.path().join("cache"))
-            .stdin(Stdio::null());
-        command
-    }
-
-    fn journal(&self) -> PathBuf {
-        self.dir.path().join("journal")
-    }
-
     /// Journals that are left.
     pub fn journals(&self) -> usize {
-        fs::read_dir(self.journal()).map_or(0, Iterator::count)
+        self.world.journals()
     }
 
     fn succeed(&self, arguments: &[&str]) -> String {
-        let output = self.command(arguments).output().unwrap();
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{arguments:?}: {stderr}");
-        String::from_utf8(output.stdout).unwrap()
+        self.world.done(arguments)
     }
 
     /// From now on `decide` says what goes wrong. A VM has reported by the time it is asked for.
     fn inject(&self, decide: impl Fn(&Asked) -> Option<Fault> + Send + Sync + 'static) {
         let guest = self.guest.clone();
-        self.proxy.inject(move |asked| {
+        self.world.proxy().inject(move |asked| {
             if asked.path.ends_with("/getGuestAttributes") {
                 guest.report();
             }
@@ -213,7 +158,7 @@ impl World {
     /// The project as the verb is to find it.
     pub fn prepare(&self) -> Inventory {
         self.inject(|_| None);
-        let _ = fs::remove_dir_all(self.journal());
+        let _ = fs::remove_dir_all(self.world.path("journal"));
         self.api.restore(&self.base);
         self.api.restock(&self.family);
         if self.verb == Verb::FirstBake {
@@ -234,7 +179,7 @@ impl World {
 
     /// A command by whoever the verb's caller is.
     pub fn verb(&self, arguments: &[&str]) -> Command {
-        let mut command = self.command(arguments);
+        let mut command = self.world.verb(arguments);
         if let Some(file) = self.file {
             command.env("CLAWBAKE_FILE", file);
         }
@@ -256,14 +201,13 @@ impl World {
             None
         });
         let output = self.again();
-        let words = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(self.verb.code()), "{words}");
+        assert_eq!(output.code, Some(self.verb.code()), "{output:?}");
         self.inject(|_| None);
         calls.lock().unwrap().clone()
     }
 
     /// Runs the verb with a fault. `None` if the call did not come this time.
-    pub fn run_with(&self, point: &Point) -> Option<Output> {
+    pub fn run_with(&self, point: &Point) -> Option<Ran> {
         let (process, met) = (Process::default(), Arc::new(AtomicBool::new(false)));
         self.inject(point.inject(Arc::clone(&process), Arc::clone(&met)));
         let mut command = self.verb(&self.arguments());
@@ -273,31 +217,21 @@ impl World {
         process.store(i32::try_from(child.id()).unwrap(), Ordering::SeqCst);
         let output = child.wait_with_output().unwrap();
         self.inject(|_| None);
-        met.load(Ordering::SeqCst).then_some(output)
+        met.load(Ordering::SeqCst).then(|| output.into())
     }
 
     /// Runs the verb, and nothing goes wrong.
-    pub fn again(&self) -> Output {
-        self.verb(&self.arguments()).output().unwrap()
+    pub fn again(&self) -> Ran {
+        self.verb(&self.arguments()).output().unwrap().into()
     }
 
     /// What nobody owns in the engine's directory.
     pub fn orphans(&self) -> Vec<Finding> {
-        orphans::settle(&self.dir.path().join("engine"), self.engine.id(), SETTLED)
+        self.world.orphans()
     }
 
     /// Cleans up after it.
-    pub fn clean(&self) -> Output {
-        self.command(&["clean"]).output().unwrap()
-    }
-}
-
-impl Drop for World {
-    fn drop(&mut self) {
-        let pid = i32::try_from(self.engine.id()).ok();
-        if let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) {
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-        }
-        let _ = self.engine.wait();
+    pub fn clean(&self) -> Ran {
+        self.world.run(&["clean"])
     }
 }

@@ -7,13 +7,14 @@ use std::path::Path;
 use crate::circles::{circles, describe};
 use crate::imports::{Imports, Sources, imports, sources};
 
-const CRATES: [&str; 6] = [
+const CRATES: [&str; 7] = [
     "",
     "crates/contract",
     "crates/gce",
     "crates/localgce",
     "crates/orphans",
     "crates/wire",
+    "crates/world",
 ];
 
 /// The rooms from the roof to the ground. A room imports from lower floors alone, and not from its

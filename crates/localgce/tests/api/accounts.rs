@@ -9,7 +9,7 @@ const PROJECT: &str = "/v1/projects/clawbake-local";
 
 #[tokio::test]
 async fn an_account_is_made_used_and_deleted() {
-    let engine = Engine::start().await;
+    let engine = Engine::start();
     let accounts = format!("{PROJECT}/serviceAccounts");
     let request = json!({"accountId": "my-account", "serviceAccount": {"displayName": "Mine"}});
     let account = engine.post(&accounts, &request).await;
@@ -80,7 +80,7 @@ async fn an_account_is_made_used_and_deleted() {
 
 #[tokio::test]
 async fn a_custom_role_grants_a_machine_what_it_includes_and_no_more() {
-    let engine = Engine::start().await;
+    let engine = Engine::start();
     let roles = format!("{PROJECT}/roles");
     let permissions = json!([
         "resourcemanager.projects.get",

@@ -43,7 +43,7 @@ fn raise_descriptors() {
 #[tokio::test]
 async fn half_open_connections_lock_nobody_out() {
     raise_descriptors();
-    let engine = Engine::start().await;
+    let engine = Engine::start();
     let host = engine.direct.strip_prefix("http://").unwrap().to_owned();
     // One who waits for an operation has a token, and is not to go.
     let disk = json!({"name": "d", "sizeGb": "1"});
@@ -80,7 +80,7 @@ async fn half_open_connections_lock_nobody_out() {
 #[tokio::test]
 async fn a_vm_has_connections_of_its_own_and_its_waiting_goes_on() {
     raise_descriptors();
-    let engine = Engine::start().await;
+    let engine = Engine::start();
     let attributes = json!({"metadata": {"items": [
         {"key": "enable-guest-attributes", "value": "TRUE"},
     ]}});
@@ -125,7 +125,7 @@ async fn a_vm_has_connections_of_its_own_and_its_waiting_goes_on() {
 
 #[tokio::test]
 async fn a_batch_is_taken_whole_or_not_at_all_and_costs_little() {
-    let engine = Engine::start().await;
+    let engine = Engine::start();
     let url = format!("{}/batch/compute/v1", engine.direct);
     let host = engine.direct.strip_prefix("http://").unwrap();
     let send = |body: String| {
@@ -177,7 +177,7 @@ async fn a_batch_is_taken_whole_or_not_at_all_and_costs_little() {
 
 #[tokio::test]
 async fn filters_and_conditions_are_refused_before_they_cost() {
-    let engine = Engine::start().await;
+    let engine = Engine::start();
     let disks = format!("{ZONE}/disks");
     let [before, _] = memory(&engine);
     for filter in [
@@ -210,7 +210,7 @@ async fn filters_and_conditions_are_refused_before_they_cost() {
 
 #[tokio::test]
 async fn guest_attributes_have_an_end() {
-    let engine = Engine::start().await;
+    let engine = Engine::start();
     let enabled = json!({"metadata": {"items": [
         {"key": "enable-guest-attributes", "value": "TRUE"},
     ]}});

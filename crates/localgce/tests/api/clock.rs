@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use crate::engine::{Engine, GLOBAL};
 
 /// An engine with another clock; its timers go on.
-async fn start(time: &str, dir: TempDir) -> Engine {
+fn start(time: &str, dir: TempDir) -> Engine {
     let library = "faketime/libfaketime.so.1";
     let libraries = std::fs::read_dir("/usr/lib").unwrap().flatten();
     let library = libraries
@@ -17,14 +17,14 @@ async fn start(time: &str, dir: TempDir) -> Engine {
     let preload = format!("LD_PRELOAD={}", library.display());
     let time = format!("FAKETIME={time}");
     let program = ["env", "FAKETIME_DONT_FAKE_MONOTONIC=1", &preload, &time];
-    Engine::start_by(&program, dir).await
+    Engine::start_by(&program, dir)
 }
 
 #[tokio::test]
 async fn uploads_at_one_moment_have_generations_and_contents_of_their_own() {
     const UPLOADS: usize = 150;
     let dir = tempfile::tempdir().unwrap();
-    let engine = start("2030-01-01 00:00:00", dir).await;
+    let engine = start("2030-01-01 00:00:00", dir);
     engine.insert_bucket().await;
     let engine = std::sync::Arc::new(engine);
     let mut uploads = tokio::task::JoinSet::new();
@@ -69,14 +69,14 @@ async fn uploads_at_one_moment_have_generations_and_contents_of_their_own() {
 
 #[tokio::test]
 async fn a_family_names_the_newest_image_also_after_the_clock_was_ahead() {
-    let ahead = start("+400d", tempfile::tempdir().unwrap()).await;
+    let ahead = start("+400d", tempfile::tempdir().unwrap());
     ahead.insert_image_and_disk().await;
     let image = |name: &str| json!({"name": name, "family": "f", "sourceDisk": "zones/us-central1-a/disks/blank"});
     let images = format!("{GLOBAL}/images");
     // By name the first is the last.
     ahead.mutate(Method::POST, &images, &image("z")).await;
     let (dir, _) = ahead.kill();
-    let engine = Engine::start_in(dir).await;
+    let engine = Engine::start_in(dir);
     engine.mutate(Method::POST, &images, &image("b")).await;
     engine.mutate(Method::POST, &images, &image("a")).await;
     let newest = engine.get(&format!("{images}/family/f")).await;

@@ -21,7 +21,7 @@ fn fold(dir: &Path) {
 
 #[tokio::test]
 async fn a_database_that_is_gone_or_empty_is_not_replaced() {
-    let engine = Engine::start().await;
+    let engine = Engine::start();
     engine.insert_image_and_disk().await;
     engine.insert_bucket().await;
     engine.upload("o", "content").await;
@@ -57,13 +57,13 @@ async fn a_database_that_is_gone_or_empty_is_not_replaced() {
         assert_eq!(files(dir.path()), before, "{what}");
     }
     std::fs::write(&database, copy).unwrap();
-    let engine = Engine::start_in(dir).await;
+    let engine = Engine::start_in(dir);
     assert_eq!(engine.content("o").await, b"content");
 }
 
 #[tokio::test]
 async fn a_damaged_database_is_told_and_left_as_it_is() {
-    let engine = Engine::start().await;
+    let engine = Engine::start();
     engine.insert_image_and_disk().await;
     let (dir, _) = engine.kill();
     fold(dir.path());
@@ -97,7 +97,7 @@ async fn a_damaged_database_is_told_and_left_as_it_is() {
 
 #[tokio::test]
 async fn a_newer_engines_database_is_refused() {
-    let (dir, _) = Engine::start().await.kill();
+    let (dir, _) = Engine::start().kill();
     let connection = Connection::open(dir.path().join(DATABASE)).unwrap();
     let version: i64 = connection
         .pragma_query_value(None, "user_version", |row| row.get(0))
@@ -113,9 +113,9 @@ async fn a_newer_engines_database_is_refused() {
 
 #[tokio::test]
 async fn files_that_another_database_knows_are_kept_and_told() {
-    let (other, _) = Engine::start().await.kill();
+    let (other, _) = Engine::start().kill();
     fold(other.path());
-    let engine = Engine::start().await;
+    let engine = Engine::start();
     engine.insert_image_and_disk().await;
     engine.insert_bucket().await;
     engine.upload("o", "content").await;
@@ -123,7 +123,7 @@ async fn files_that_another_database_knows_are_kept_and_told() {
     fold(dir.path());
     let before = files(dir.path());
     std::fs::copy(other.path().join(DATABASE), dir.path().join(DATABASE)).unwrap();
-    let engine = Engine::start_in(dir).await;
+    let engine = Engine::start_in(dir);
     // What this database has doomed itself goes, and nothing else.
     engine.insert_bucket().await;
     engine.upload("p", "content").await;
@@ -140,7 +140,7 @@ async fn files_that_another_database_knows_are_kept_and_told() {
 
 #[tokio::test]
 async fn a_file_that_another_is_based_on_stays_until_that_one_goes() {
-    let engine = Engine::start().await;
+    let engine = Engine::start();
     engine.insert_image_and_disk().await;
     let id = |body: &serde_json::Value| body["id"].as_str().unwrap().to_owned();
     let image = id(&engine.get(&format!("{GLOBAL}/images/image")).await);
@@ -154,10 +154,10 @@ async fn a_file_that_another_is_based_on_stays_until_that_one_goes() {
     let doomed = format!("INSERT OR REPLACE INTO file VALUES ('images/{image}.qcow2', 'doomed')");
     connection.execute_batch(&doomed).unwrap();
     drop(connection);
-    let (dir, _) = Engine::start_in(dir).await.kill();
+    let (dir, _) = Engine::start_in(dir).kill();
     let image = format!("images/{image}.qcow2");
     assert!(files(dir.path()).contains(&image));
     std::fs::remove_file(dir.path().join(format!("disks/{disk}.qcow2"))).unwrap();
-    let (dir, _) = Engine::start_in(dir).await.kill();
+    let (dir, _) = Engine::start_in(dir).kill();
     assert!(!files(dir.path()).contains(&image));
 }

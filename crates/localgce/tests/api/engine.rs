@@ -2,15 +2,14 @@
 //! them is held to Google's contract.
 
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Stdio;
 
 use contract::{Content, Exchange, Sender};
-use localgce::Endpoint;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use wire::Proxy;
+use world::Endpoint;
 
 /// The URL of all that the tests make.
 pub const ZONE: &str = "/compute/v1/projects/clawbake-local/zones/us-central1-a";
@@ -26,62 +25,33 @@ pub struct Engine {
     pub http: Client,
     /// The engine's own URL; that of the endpoint is the proxy's.
     pub direct: String,
-    process: Child,
+    process: world::Engine,
     _proxy: Proxy,
 }
 
-pub fn spawn(dir: &Path) -> Child {
-    spawn_by(&[], dir)
-}
-
 /// Starts an engine by a program that goes before its own words.
-pub fn spawn_by(program: &[&str], dir: &Path) -> Child {
+fn spawn_by(program: &[&str], dir: &Path) -> world::Engine {
     let words = [program, &[env!("CARGO_BIN_EXE_localgce")]].concat();
-    Command::new(words[0])
-        .args(&words[1..])
-        .args(["serve", "--power-off", "1", "--dir"])
-        .arg(dir)
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("starting localgce")
+    world::Engine::spawn(&words, 1, dir, Stdio::piped())
 }
 
 /// Starts an engine that is to refuse, and returns what it says.
 pub fn refused(dir: &Path) -> String {
-    let mut engine = spawn(dir);
-    let end = Instant::now() + Duration::from_secs(30);
-    while engine.try_wait().expect("its state").is_none() && Instant::now() < end {
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    engine.kill().ok();
-    let engine = engine.wait_with_output().expect("its end");
-    assert!(
-        engine.status.code().is_some_and(|code| code != 0),
-        "it was to refuse"
-    );
-    String::from_utf8_lossy(&engine.stderr).into_owned()
+    spawn_by(&[], dir).refusal()
 }
 
 impl Engine {
-    pub async fn start() -> Self {
-        Self::start_in(tempfile::tempdir().unwrap()).await
+    pub fn start() -> Self {
+        Self::start_in(tempfile::tempdir().unwrap())
     }
 
-    pub async fn start_in(dir: TempDir) -> Self {
-        Self::start_by(&[], dir).await
+    pub fn start_in(dir: TempDir) -> Self {
+        Self::start_by(&[], dir)
     }
 
-    pub async fn start_by(program: &[&str], dir: TempDir) -> Self {
+    pub fn start_by(program: &[&str], dir: TempDir) -> Self {
         let mut process = spawn_by(program, dir.path());
-        let end = Instant::now() + Duration::from_mins(1);
-        let mut endpoint = loop {
-            if let Some(endpoint) = Endpoint::read(dir.path()).unwrap() {
-                break endpoint;
-            }
-            assert_eq!(process.try_wait().unwrap(), None, "the engine ended");
-            assert!(Instant::now() < end, "the engine does not listen");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        };
+        let mut endpoint = process.endpoint();
         let proxy = Proxy::start(dir.path(), "engine");
         let direct = std::mem::replace(&mut endpoint.url, proxy.url().into());
         Self {
@@ -95,28 +65,18 @@ impl Engine {
     }
 
     /// Stops it by SIGTERM, and again for its machines, and starts another one in its place.
-    pub async fn restart(mut self) -> Self {
-        let pid = self.process.id().to_string();
-        let end = Instant::now() + Duration::from_secs(30);
-        while self.process.try_wait().unwrap().is_none() {
-            assert!(Instant::now() < end, "the engine does not stop");
-            assert!(Command::new("kill").arg(&pid).status().unwrap().success());
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
+    pub fn restart(mut self) -> Self {
+        assert!(self.process.stop(), "the engine does not stop");
         let elsewhere = tempfile::tempdir().unwrap();
         let dir = std::mem::replace(&mut self.dir, elsewhere);
         // Its proxy may fail the test here, before there is another engine to leave behind.
         drop(self);
-        Self::start_in(dir).await
+        Self::start_in(dir)
     }
 
     /// Ends it as SIGKILL does, and returns its directory and what it has said.
     pub fn kill(mut self) -> (TempDir, String) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-        let mut said = String::new();
-        let log = self.process.stderr.take();
-        std::io::Read::read_to_string(&mut log.unwrap(), &mut said).unwrap();
+        let said = self.process.kill();
         let elsewhere = tempfile::tempdir().unwrap();
         (std::mem::replace(&mut self.dir, elsewhere), said)
     }
@@ -270,13 +230,6 @@ pub fn files(dir: &Path) -> std::collections::BTreeSet<String> {
         }
     }
     files
-}
-
-impl Drop for Engine {
-    fn drop(&mut self) {
-        self.process.kill().ok();
-        self.process.wait().ok();
-    }
 }
 
 pub async fn answer(request: reqwest::RequestBuilder) -> (StatusCode, Value) {

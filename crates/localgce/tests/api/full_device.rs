@@ -22,7 +22,7 @@ fn fill(dir: &Path) {
 #[ignore = "takes root: it mounts a file system"]
 async fn a_full_device_is_told_as_one_and_room_comes_back() {
     let device = Device::tmpfs(64);
-    let engine = Engine::start_in(device.engine_dir()).await;
+    let engine = Engine::start_in(device.engine_dir());
     engine.insert_bucket().await;
     assert_eq!(engine.upload("kept", vec![1; 20 << 20]).await.0, 200);
     let before = files(engine.dir.path());
@@ -88,7 +88,7 @@ async fn a_full_device_is_told_as_one_and_room_comes_back() {
     // Not one byte left: a start works, and so does what makes room.
     fill(device.dir.path());
     let (dir, _) = engine.kill();
-    let engine = Engine::start_in(dir).await;
+    let engine = Engine::start_in(dir);
     fill(device.dir.path());
     for name in ["kept", "i"] {
         let delete = format!("/storage/v1/b/bucket/o/{name}");

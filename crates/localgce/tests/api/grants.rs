@@ -64,7 +64,7 @@ impl<'a> Account<'a> {
 
 #[tokio::test]
 async fn roles_say_what_compute_engine_and_storage_do_for_an_account() {
-    let engine = Engine::start().await;
+    let engine = Engine::start();
     engine
         .post(
             "/storage/v1/b?project=clawbake-local",
@@ -133,7 +133,7 @@ async fn roles_say_what_compute_engine_and_storage_do_for_an_account() {
 
 #[tokio::test]
 async fn a_vm_runs_as_an_account_that_its_maker_may_act_as() {
-    let engine = Engine::start().await;
+    let engine = Engine::start();
     let account = Account::new(&engine, "grantee").await;
     account.hold(&[("roles/compute.admin", Value::Null)]).await;
     let vm = "clawbake-vm@clawbake-local.iam.gserviceaccount.com";
@@ -169,7 +169,7 @@ async fn a_vm_runs_as_an_account_that_its_maker_may_act_as() {
 
 #[tokio::test]
 async fn a_condition_says_which_secrets() {
-    let engine = Engine::start().await;
+    let engine = Engine::start();
     let secrets = format!("{PROJECT}/secrets");
     let automatic = json!({"replication": {"automatic": {}}});
     for id in ["test-one", "other"] {
@@ -206,7 +206,7 @@ async fn a_condition_says_which_secrets() {
 
 #[tokio::test]
 async fn a_token_for_a_token_is_the_same_callers() {
-    let engine = Engine::start().await;
+    let engine = Engine::start();
     let account = Account::new(&engine, "grantee").await;
     let path = format!(
         "/v1/projects/-/serviceAccounts/{}:generateAccessToken",

@@ -19,7 +19,7 @@ fn template() -> Value {
 
 #[tokio::test]
 async fn a_managed_group_has_as_many_instances_as_it_is_told() {
-    let engine = Engine::start().await;
+    let engine = Engine::start();
     let templates = format!("{GLOBAL}/instanceTemplates");
     engine.mutate(Method::POST, &templates, &template()).await;
     let shown = engine.get(&format!("{templates}/t")).await;
@@ -66,7 +66,7 @@ async fn a_managed_group_has_as_many_instances_as_it_is_told() {
 
 #[tokio::test]
 async fn an_instance_is_deleted_when_its_time_is_up() {
-    let engine = Engine::start().await;
+    let engine = Engine::start();
     let soon = json!({"scheduling": {
         "maxRunDuration": {"seconds": "30"}, "instanceTerminationAction": "DELETE",
     }});
@@ -86,7 +86,7 @@ async fn an_instance_is_deleted_when_its_time_is_up() {
 
 #[tokio::test]
 async fn lists_of_everywhere_come_in_pages() {
-    let engine = Engine::start().await;
+    let engine = Engine::start();
     for (zone, name) in [("us-central1-a", "a"), ("us-central1-b", "b")] {
         let disks = format!("{}/disks", ZONE.replace("us-central1-a", zone));
         let disk = json!({"name": name, "sizeGb": "1"});

@@ -34,7 +34,7 @@ async fn insert_image(engine: &Engine, name: &str, size: u64, family: &str) -> V
 
 #[tokio::test]
 async fn debian_is_published_as_google_does_it() {
-    let engine = Engine::start().await;
+    let engine = Engine::start();
     let published = "/compute/v1/projects/debian-cloud";
     let list = engine.get(&format!("{published}/global/images")).await;
     assert_eq!(list["items"].as_array().unwrap().len(), 2, "{list}");
@@ -66,7 +66,7 @@ async fn debian_is_published_as_google_does_it() {
 
 #[tokio::test]
 async fn images_come_from_archives_and_families_name_the_newest() {
-    let engine = Engine::start().await;
+    let engine = Engine::start();
     engine
         .post(
             "/storage/v1/b?project=clawbake-local",

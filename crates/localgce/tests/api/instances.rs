@@ -37,7 +37,7 @@ const NOW: &str = "noGracefulShutdown=true";
 
 #[tokio::test]
 async fn metadata_and_guest_attributes_pass_between_inside_and_outside() {
-    let engine = Engine::start().await;
+    let engine = Engine::start();
     let vm = format!("{ZONE}/instances/vm");
     let instance = engine.insert_instance("vm", &metadata_and_address()).await;
     let inside = engine.inside(&instance, "metadata.sock");
@@ -65,7 +65,7 @@ async fn metadata_and_guest_attributes_pass_between_inside_and_outside() {
 
 #[tokio::test]
 async fn an_instance_lives_through_stop_start_and_another_engine() {
-    let engine = Engine::start().await;
+    let engine = Engine::start();
     let rule = json!({
         "name": "gateway",
         "sourceRanges": ["35.235.240.0/20"],
@@ -90,7 +90,7 @@ async fn an_instance_lives_through_stop_start_and_another_engine() {
     let start = format!("{vm}/start");
     engine.mutate(Method::POST, &start, &json!({})).await;
 
-    let engine = engine.restart().await;
+    let engine = engine.restart();
     let end = Instant::now() + Duration::from_secs(30);
     while TcpStream::connect(address).is_err() {
         assert!(Instant::now() < end, "the machine is not booted again");
@@ -110,7 +110,7 @@ async fn an_instance_lives_through_stop_start_and_another_engine() {
 
 #[tokio::test]
 async fn a_guest_that_does_not_hear_the_power_button_loses_its_plug() {
-    let engine = Engine::start().await;
+    let engine = Engine::start();
     engine.insert_instance("vm", &json!({})).await;
     let vm = format!("{ZONE}/instances/vm");
     let started = Instant::now();
@@ -123,7 +123,7 @@ async fn a_guest_that_does_not_hear_the_power_button_loses_its_plug() {
 
 #[tokio::test]
 async fn a_disk_of_its_own_outlives_its_instance() {
-    let engine = Engine::start().await;
+    let engine = Engine::start();
     let disks = format!("{ZONE}/disks");
     let state = json!({"name": "state", "sizeGb": "1"});
     engine.mutate(Method::POST, &disks, &state).await;
@@ -161,7 +161,7 @@ async fn a_disk_of_its_own_outlives_its_instance() {
 
 #[tokio::test]
 async fn a_failed_insert_leaves_nothing() {
-    let engine = Engine::start().await;
+    let engine = Engine::start();
     // A disk that QEMU cannot open.
     let disks = format!("{ZONE}/disks");
     engine

@@ -47,7 +47,7 @@ fn archive() -> Vec<u8> {
 
 #[tokio::test]
 async fn a_kill_in_an_import_leaves_no_process_and_no_file() {
-    let mut engine = Engine::start().await;
+    let mut engine = Engine::start();
     engine.insert_bucket().await;
     assert_eq!(engine.upload("i", archive()).await.0, 200);
     let image = json!({"name": "i", "rawDisk": {"source": "gs://bucket/i"}});
@@ -60,7 +60,7 @@ async fn a_kill_in_an_import_leaves_no_process_and_no_file() {
         halves += usize::from(files(dir.path()).iter().any(|file| file.contains(".part")));
         // Not the engine's, and not touched.
         std::fs::write(dir.path().join("images/others.part"), "").unwrap();
-        engine = Engine::start_in(dir).await;
+        engine = Engine::start_in(dir);
         let status = engine.get(&format!("{GLOBAL}/images/i")).await["status"].clone();
         assert!(status == "FAILED" || status == "READY", "{status}");
         engine
@@ -84,7 +84,7 @@ async fn a_kill_in_an_import_leaves_no_process_and_no_file() {
 
 #[tokio::test]
 async fn a_kill_in_an_upload_leaves_what_can_be_gone_on_with_alone() {
-    let mut engine = Engine::start().await;
+    let mut engine = Engine::start();
     engine.insert_bucket().await;
     let session = engine.begin_upload("r").await;
     let half = "/upload/storage/v1/b/bucket/o?uploadType=media&name=m";
@@ -104,7 +104,7 @@ async fn a_kill_in_an_upload_leaves_what_can_be_gone_on_with_alone() {
         tokio::time::sleep(Duration::from_millis(moment)).await;
         let (dir, _) = engine.kill();
         drop((stream, other));
-        engine = Engine::start_in(dir).await;
+        engine = Engine::start_in(dir);
         let left = files(engine.dir.path());
         assert!(
             left.len() <= 1,

@@ -279,7 +279,7 @@ fn rank(id: &str) -> Option<u8> {
 
 #[tokio::test]
 async fn no_request_ends_the_engine_or_breaks_it() {
-    let engine = Engine::start().await;
+    let engine = Engine::start();
     let email = world(&engine).await;
     let documents: Vec<Document> = DOCUMENTS
         .iter()

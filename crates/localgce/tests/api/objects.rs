@@ -13,7 +13,7 @@ async fn upload(engine: &Engine, name: &str, content: &'static str) -> Value {
 }
 
 async fn with_bucket() -> Engine {
-    let engine = Engine::start().await;
+    let engine = Engine::start();
     let bucket = json!({"name": "bucket", "location": "us-central1"});
     engine
         .post("/storage/v1/b?project=clawbake-local", &bucket)

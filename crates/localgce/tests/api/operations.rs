@@ -7,7 +7,7 @@ use crate::engine::{Engine, ZONE};
 
 #[tokio::test]
 async fn operations_are_googles_and_a_request_is_served_once() {
-    let engine = Engine::start().await;
+    let engine = Engine::start();
     let path = format!("{ZONE}/disks?requestId=5b0b4a2e-6f0c-4e0c-8d32-7a1d5d5c2f11&$alt=json");
     let body = json!({"name": "d", "sizeGb": 1, "labels": {"app": "a"}});
     let first = engine.post(&path, &body).await;

@@ -49,7 +49,7 @@ fn reason(body: &Value) -> &str {
 
 #[tokio::test]
 async fn a_project_works_once_it_is_billed_and_its_apis_are_enabled() {
-    let engine = Engine::start().await;
+    let engine = Engine::start();
     let operation = engine
         .post("/v3/projects", &json!({"projectId": "my-project"}))
         .await;
@@ -130,7 +130,7 @@ async fn a_project_works_once_it_is_billed_and_its_apis_are_enabled() {
 
 #[tokio::test]
 async fn projects_are_found_changed_and_deleted() {
-    let engine = Engine::start().await;
+    let engine = Engine::start();
     let project = create(&engine, "my-project", &["compute.googleapis.com"]).await;
     let name = project["name"].as_str().unwrap();
     for (body, code) in [
@@ -199,7 +199,7 @@ async fn projects_are_found_changed_and_deleted() {
         .refusal(Method::DELETE, "/v3/projects/clawbake-local", &json!({}))
         .await;
     assert_eq!((code, status.as_str()), (400, "FAILED_PRECONDITION"));
-    let engine = engine.restart().await;
+    let engine = engine.restart();
     assert_eq!(
         engine.get("/v3/projects/my-project").await["state"],
         "ACTIVE"
@@ -208,7 +208,7 @@ async fn projects_are_found_changed_and_deleted() {
 
 #[tokio::test]
 async fn policies_are_read_modified_and_written() {
-    let engine = Engine::start().await;
+    let engine = Engine::start();
     let path = "/v3/projects/clawbake-local";
     let get = async |version: u8| {
         let options = json!({"options": {"requestedPolicyVersion": version}});

@@ -202,7 +202,7 @@ async fn what_is_acknowledged_is_there_after_a_power_cut() {
         .unwrap();
     run("mkfs.ext4", &["-q", "-F", image.to_str().unwrap()]);
     let device = Device::ext4(&image);
-    let engine = Engine::start_in(device.engine_dir()).await;
+    let engine = Engine::start_in(device.engine_dir());
     let name = engine.dir.path().file_name().unwrap().to_owned();
     let mut acknowledged = Acknowledged::default();
     let (mut cuts, mut losses) = (0, Vec::new());
@@ -222,7 +222,7 @@ async fn what_is_acknowledged_is_there_after_a_power_cut() {
         let dir = after.engine_dir();
         std::fs::remove_dir(dir.path()).unwrap();
         std::fs::rename(after.dir.path().join(&name), dir.path()).unwrap();
-        let revived = Engine::start_in(dir).await;
+        let revived = Engine::start_in(dir);
         cuts += 1;
         losses.extend(
             acknowledged

@@ -35,7 +35,7 @@ async fn all_below_the_engines_directory_is_its_owners_alone() {
         std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o777)).unwrap();
     }
     let careless = ["sh", "-c", "umask 000; exec \"$@\"", "sh"];
-    let engine = Engine::start_by(&careless, dir).await;
+    let engine = Engine::start_by(&careless, dir);
     engine.insert_bucket().await;
     assert_eq!(engine.upload("o", "content").await.0, 200);
     let session = engine.begin_upload("r").await;

@@ -35,7 +35,7 @@ fn parts(engine: &Engine) -> usize {
 
 #[tokio::test]
 async fn an_upload_ends_with_its_bucket() {
-    let engine = Engine::start().await;
+    let engine = Engine::start();
     for name in ["one", "two"] {
         engine.post(BUCKETS, &json!({"name": name})).await;
     }
@@ -49,7 +49,7 @@ async fn an_upload_ends_with_its_bucket() {
 
 #[tokio::test]
 async fn operations_are_kept_for_two_weeks_and_uploads_for_one() {
-    let engine = Engine::start().await;
+    let engine = Engine::start();
     engine.post(BUCKETS, &json!({"name": "bucket"})).await;
     let (old, young) = (
         begin(&engine, "bucket").await,
@@ -76,7 +76,7 @@ async fn operations_are_kept_for_two_weeks_and_uploads_for_one() {
     age(end, 13, &operations[1]);
     age(begun, 8, &old);
     age(begun, 6, &young);
-    let engine = engine.restart().await;
+    let engine = engine.restart();
     let end = Instant::now() + Duration::from_secs(10);
     while parts(&engine) > 1 {
         assert!(Instant::now() < end, "an upload outlives its week");
@@ -96,7 +96,7 @@ async fn operations_are_kept_for_two_weeks_and_uploads_for_one() {
 
 #[tokio::test]
 async fn what_was_being_deleted_is_gone_with_the_next_engine() {
-    let engine = Engine::start().await;
+    let engine = Engine::start();
     let disks = format!("{ZONE}/disks");
     for name in ["gone", "stays"] {
         let body = json!({"name": name, "sizeGb": "1"});
@@ -107,7 +107,7 @@ async fn what_was_being_deleted_is_gone_with_the_next_engine() {
     let deleting = "UPDATE resource SET body = json_set(body, '$.status', 'DELETING')
         WHERE parent LIKE '%/disks' AND name = 'gone'";
     assert_eq!(database.execute(deleting, []).unwrap(), 1);
-    let engine = engine.restart().await;
+    let engine = engine.restart();
     let left = engine.get(&disks).await["items"].clone();
     assert_eq!(
         (left.as_array().unwrap().len(), &left[0]["name"]),

@@ -7,7 +7,7 @@ use crate::engine::{Engine, METADATA, ZONE, answer, ask_in_guest};
 
 #[tokio::test]
 async fn a_secret_is_given_to_whom_its_policy_names() {
-    let engine = Engine::start().await;
+    let engine = Engine::start();
     let secrets = "/v1/projects/clawbake-local/secrets";
     let replication = json!({"replication": {"automatic": {}}});
     let secret = engine

@@ -32,7 +32,7 @@ async fn put(engine: &Engine, session: &str, range: &str, body: Vec<u8>) -> (Sta
 
 #[tokio::test]
 async fn a_session_has_one_writer_who_frees_it_by_going_away() {
-    let engine = Engine::start().await;
+    let engine = Engine::start();
     engine.insert_bucket().await;
     let session = engine.begin_upload("o").await;
     let first = begun(&engine, &session, 200_000, &vec![b'a'; 50_000]).await;
@@ -84,7 +84,7 @@ async fn a_session_has_one_writer_who_frees_it_by_going_away() {
 async fn two_writers_in_one_session_never_mix_their_bytes() {
     const ROUNDS: usize = 25;
     const SIZE: usize = 400_000;
-    let engine = Engine::start().await;
+    let engine = Engine::start();
     engine.insert_bucket().await;
     let (mut mixed, mut refused) = (0, 0);
     for round in 0..ROUNDS {

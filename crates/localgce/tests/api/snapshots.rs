@@ -9,7 +9,7 @@ const POLICIES: &str = "/compute/v1/projects/clawbake-local/regions/us-central1/
 
 #[tokio::test]
 async fn a_snapshot_of_a_running_machines_disk_becomes_a_disk() {
-    let engine = Engine::start().await;
+    let engine = Engine::start();
     engine.insert_instance("vm", &json!({})).await;
     let request = json!({"name": "s", "labels": {"a": "b"}, "storageLocations": ["us-central1"]});
     let create = format!("{ZONE}/disks/vm/createSnapshot");
@@ -49,7 +49,7 @@ async fn a_snapshot_of_a_running_machines_disk_becomes_a_disk() {
 
 #[tokio::test]
 async fn a_schedule_stays_while_a_disk_has_it() {
-    let engine = Engine::start().await;
+    let engine = Engine::start();
     let daily = json!({"daysInCycle": 1, "startTime": "04:00"});
     let schedule = json!({"schedule": {"dailySchedule": daily}});
     let policy = json!({"name": "daily", "snapshotSchedulePolicy": schedule});

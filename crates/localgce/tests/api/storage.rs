@@ -7,7 +7,7 @@ use crate::engine::{Engine, answer};
 
 #[tokio::test]
 async fn an_upload_goes_on_after_a_cut() {
-    let engine = Engine::start().await;
+    let engine = Engine::start();
     engine
         .post(
             "/storage/v1/b?project=clawbake-local",
@@ -85,7 +85,7 @@ async fn an_upload_goes_on_after_a_cut() {
 
 #[tokio::test]
 async fn an_object_has_its_sums_and_goes_when_deleted() {
-    let engine = Engine::start().await;
+    let engine = Engine::start();
     engine
         .post(
             "/storage/v1/b?project=clawbake-local",

@@ -4,13 +4,11 @@ use std::fs::File;
 use std::io::Write as _;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use localgce::Endpoint;
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
+use world::Endpoint;
 
 pub const ZONE: &str = "/compute/v1/projects/clawbake-local/zones/us-central1-a";
 pub const GLOBAL: &str = "/compute/v1/projects/clawbake-local/global";
@@ -18,7 +16,7 @@ pub const GLOBAL: &str = "/compute/v1/projects/clawbake-local/global";
 /// A running engine. It is killed when it is dropped.
 pub struct Engine {
     pub dir: PathBuf,
-    process: Child,
+    process: world::Engine,
     pub api: Api,
 }
 
@@ -33,22 +31,9 @@ impl Engine {
     pub fn start(dir: &Path) -> Self {
         let log = dir.join("engine.log");
         let log = File::options().create(true).append(true).open(log);
-        let mut process = Command::new(env!("CARGO_BIN_EXE_localgce"))
-            .args(["serve", "--power-off", "0", "--dir"])
-            .arg(dir)
-            .stderr(log.expect("a log"))
-            .spawn()
-            .expect("localgce");
-        let end = Instant::now() + Duration::from_mins(1);
-        let endpoint = loop {
-            if let Some(endpoint) = Endpoint::read(dir).expect("an endpoint") {
-                break endpoint;
-            }
-            let ended = process.try_wait().expect("its state");
-            assert!(ended.is_none(), "the engine ended: {ended:?}");
-            assert!(Instant::now() < end, "the engine does not listen");
-            std::thread::sleep(Duration::from_millis(10));
-        };
+        let words = [env!("CARGO_BIN_EXE_localgce")];
+        let mut process = world::Engine::spawn(&words, 0, dir, log.expect("a log"));
+        let endpoint = process.endpoint();
         Self {
             dir: dir.to_owned(),
             process,
@@ -60,13 +45,12 @@ impl Engine {
     }
 
     pub fn pid(&self) -> u32 {
-        self.process.id()
+        self.process.pid()
     }
 
     /// Kills it, and returns when it is gone.
     pub fn kill(&mut self) {
-        self.process.kill().expect("kill -9");
-        self.process.wait().expect("its end");
+        self.process.kill();
     }
 
     /// Says something to it, and goes away.
@@ -81,13 +65,6 @@ impl Engine {
         let socket = self.dir.join("vms").join(id).join(socket);
         let client = Client::builder().unix_socket(socket).build();
         client.expect("a client")
-    }
-}
-
-impl Drop for Engine {
-    fn drop(&mut self) {
-        self.process.kill().ok();
-        self.process.wait().ok();
     }
 }
 

@@ -27,7 +27,7 @@ struct World {
 
 impl World {
     async fn begin() -> Self {
-        let dir = crate::directory();
+        let dir = world::directory();
         let engine = Engine::start(dir.path());
         furnish(&engine.api).await.unwrap();
         let world = Self { dir, engine };

@@ -19,7 +19,7 @@ const LEAST: usize = 20;
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "keeps an engine busy for a minute; `make soak`"]
 async fn nothing_grows_while_an_engine_runs() {
-    let dir = crate::directory();
+    let dir = world::directory();
     let engine = Engine::start(dir.path());
     furnish(&engine.api).await.unwrap();
     let (start, mut looks) = (Instant::now(), Vec::new());

@@ -15,9 +15,3 @@ fn duration() -> Duration {
     let seconds = seconds.parse().expect("SOAK_SECONDS, a whole number");
     Duration::from_secs(seconds)
 }
-
-/// An engine's directory. Short: the path of a unix socket below it may have 107 bytes.
-fn directory() -> tempfile::TempDir {
-    let named = tempfile::Builder::new().prefix("soak-").tempdir_in("/tmp");
-    named.expect("a directory")
-}
