@@ -1,14 +1,10 @@
 //! Request bodies: JSON of exactly the fields that a request has.
 
-use axum::body::to_bytes;
-use axum::extract::{FromRequest, Request};
-use axum::response::{IntoResponse, Response};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::auth::is_grpc;
-use crate::error::{Error, Status};
+use crate::error::Error;
 pub use crate::json::{Int64, StringMap, prune, typed};
 
 /// Bytes above what any request needs: all metadata of an instance has at most 512 KiB.
@@ -20,31 +16,6 @@ const DEEPEST: usize = 100;
 
 /// Values of a body, above what the longest policy has: each takes many times its one letter in memory.
 const MOST_VALUES: usize = 50_000;
-
-/// A request's JSON body; an empty one counts as `{}`.
-pub struct Body<T>(pub T);
-
-impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
-    type Rejection = Response;
-
-    async fn from_request(request: Request, _: &S) -> Result<Self, Response> {
-        let grpc = is_grpc(&request);
-        read(request).await.map(Self).map_err(|error| {
-            if grpc {
-                Status(error).into_response()
-            } else {
-                error.into_response()
-            }
-        })
-    }
-}
-
-async fn read<T: DeserializeOwned>(request: Request) -> Result<T, Error> {
-    let bytes = to_bytes(request.into_body(), LIMIT)
-        .await
-        .map_err(|error| Error::malformed(format!("reading the request: {error}")))?;
-    parse(if bytes.is_empty() { b"{}" } else { &bytes })
-}
 
 /// Reads a request as Google does: a field that it does not have is refused.
 pub fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Error> {

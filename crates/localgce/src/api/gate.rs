@@ -1,50 +1,13 @@
 //! What a project must have before an API serves it: itself, the API enabled, and billing where the
 //! API costs money.
 
-use std::sync::Arc;
-
-use axum::Router;
-use axum::extract::{OriginalUri, Request, State};
-use axum::middleware::{Next, from_fn_with_state};
-use axum::response::IntoResponse;
 use rusqlite::Connection;
 use serde_json::json;
 
-use super::auth::is_grpc;
 use crate::catalog;
 use crate::catalog::services::{COMPUTE, Service};
-use crate::engine::Engine;
-use crate::error::{Error, Status};
+use crate::error::Error;
 use crate::store::projects;
-
-/// The routes for projects in which the service may be used. The project is in the path.
-pub fn gated(
-    routes: Router<Arc<Engine>>,
-    engine: &Arc<Engine>,
-    service: &'static str,
-) -> Router<Arc<Engine>> {
-    let gate = move |State(engine): State<Arc<Engine>>,
-                     OriginalUri(uri): OriginalUri,
-                     request: Request,
-                     next: Next| async move {
-        let checked = match project(uri.path()) {
-            Some(project) => engine.store.transaction(|tx| check(tx, project, service)),
-            None => Ok(()),
-        };
-        match checked {
-            Ok(()) => next.run(request).await,
-            Err(error) if is_grpc(&request) => Status(error).into_response(),
-            Err(error) => error.into_response(),
-        }
-    };
-    routes.route_layer(from_fn_with_state(Arc::clone(engine), gate))
-}
-
-/// The project that a path is about; `-` stands for whichever has the resource.
-fn project(path: &str) -> Option<&str> {
-    let (_, rest) = path.split_once("/projects/")?;
-    rest.split('/').next().filter(|project| *project != "-")
-}
 
 /// Refuses as Google does when the service is not to be used in the project.
 pub fn check(tx: &Connection, reference: &str, service: &str) -> Result<(), Error> {
@@ -122,17 +85,4 @@ fn unbilled(consumer: &str, service: &Service) -> Error {
         "googleapis.com",
         &json!({"service": service.name, "consumer": consumer}),
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::project;
-
-    #[test]
-    fn the_project_in_a_path() {
-        assert_eq!(project("/compute/v1/projects/p/zones/z"), Some("p"));
-        assert_eq!(project("/v1/projects/417/secrets"), Some("417"));
-        assert_eq!(project("/v1/projects/-/serviceAccounts/a@b"), None);
-        assert_eq!(project("/v1/roles"), None);
-    }
 }

@@ -21,9 +21,17 @@ const GOOGLES: [(&str, &str, usize); 9] = [
     ("storage", "", 87),
 ];
 
-/// Served, and not in the documents: three methods that they are trimmed of, and the requests of a
+/// Served, and not in the documents: the methods that they are trimmed of, and the requests of a
 /// resumable upload, of which Google's documents have only the first.
-const BEYOND: [&str; 7] = [
+const BEYOND: [&str; 15] = [
+    "compute.instanceGroups.insert POST compute/v1/projects/{project}/zones/{zone}/instanceGroups",
+    "compute.instanceGroups.delete DELETE compute/v1/projects/{project}/zones/{zone}/instanceGroups/{instanceGroup}",
+    "compute.instanceGroups.addInstances POST compute/v1/projects/{project}/zones/{zone}/instanceGroups/{instanceGroup}/addInstances",
+    "compute.instanceGroups.removeInstances POST compute/v1/projects/{project}/zones/{zone}/instanceGroups/{instanceGroup}/removeInstances",
+    "compute.regionInstanceTemplates.list GET compute/v1/projects/{project}/regions/{region}/instanceTemplates",
+    "compute.regionInstanceTemplates.insert POST compute/v1/projects/{project}/regions/{region}/instanceTemplates",
+    "compute.regionInstanceTemplates.get GET compute/v1/projects/{project}/regions/{region}/instanceTemplates/{instanceTemplate}",
+    "compute.regionInstanceTemplates.delete DELETE compute/v1/projects/{project}/regions/{region}/instanceTemplates/{instanceTemplate}",
     "compute.regionOperations.delete DELETE compute/v1/projects/{project}/regions/{region}/operations/{operation}",
     "cloudresourcemanager.projects.update PUT v1/projects/{projectsId}",
     "cloudresourcemanager.projects.getAncestry POST v1/projects/{projectsId}:getAncestry",
