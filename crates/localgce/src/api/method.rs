@@ -118,12 +118,11 @@ impl Method {
             None => self.path,
         };
         let mut parts = path.split('{');
-        let mut route = format!("/{}", parts.next().unwrap_or_default());
-        for (index, part) in parts.enumerate() {
+        let start = format!("/{}", parts.next().unwrap_or_default());
+        parts.enumerate().fold(start, |route, (index, part)| {
             let rest = part.split_once('}').map_or("", |(_, rest)| rest);
-            route += &format!("{{v{index}}}{rest}");
-        }
-        route
+            format!("{route}{{v{index}}}{rest}")
+        })
     }
 
     /// The verb, as a router has it.

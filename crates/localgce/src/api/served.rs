@@ -50,7 +50,7 @@ fn googles(method: &Method) -> Option<&'static str> {
     let mut path = String::new();
     for (index, part) in method.path.split('{').enumerate() {
         match part.split_once('}') {
-            Some((_, rest)) if index > 0 => path += &format!("x{rest}"),
+            Some((_, rest)) if index > 0 => path = format!("{path}x{rest}"),
             _ => path += part,
         }
     }

@@ -1,8 +1,5 @@
 //! Compute Engine, version 1.
 
-// Handlers own the bodies that they are given.
-#![allow(clippy::needless_pass_by_value)]
-
 mod access;
 pub(super) mod batch;
 mod call;
