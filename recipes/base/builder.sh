@@ -1,6 +1,6 @@
 #!/bin/sh
-# The bake in a builder VM: makes of a published Debian what the offline builder makes. What it needs
-# for itself lies on a scratch disk that is thrown away with the VM.
+# The bake in a builder VM: turns a published Debian into what the offline builder makes. Its own files are
+# on a scratch disk that is deleted with the VM.
 #
 # usage: builder.sh KIT   (KIT holds what the client packed)
 set -eu
@@ -12,7 +12,7 @@ step() {
 }
 
 step "prepare a scratch disk"
-# Google's udev rules name it google-*, stock ones after the SCSI vendor.
+# Google's udev rules name it google-*, Debian's own after the SCSI vendor.
 for disk in /dev/disk/by-id/google-clawbake-scratch /dev/disk/by-id/scsi-0Google_PersistentDisk_clawbake-scratch; do
   [ ! -b "$disk" ] || break
 done
@@ -20,10 +20,10 @@ mkfs.ext4 -q -F -E nodiscard "$disk"
 mkdir -p "$scratch"
 mount -o noatime,nobarrier "$disk" "$scratch"
 
-# As in the offline builder's root: no documentation, no services that packages start, and no fsync for
-# each file, since a half-made image is thrown away.
+# As in the offline builder's root: no documentation, no services started by packages, and no fsync for each
+# file, since an unfinished image is thrown away.
 export DEBIAN_FRONTEND=noninteractive
-# Units are for the next boot: systemctl writes its links, and leaves the running system alone.
+# Units are for the next boot: systemctl only writes links and leaves the running system alone.
 export SYSTEMD_OFFLINE=1
 printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
 chmod 0755 /usr/sbin/policy-rc.d
@@ -34,7 +34,7 @@ path-include=/usr/share/doc/*/copyright
 path-exclude=/usr/share/man/*
 path-exclude=/usr/share/locale/*
 DPKG
-# Google's images update themselves in the background, which holds apt's lock.
+# Google's images update themselves in the background and hold apt's lock.
 cat >/etc/apt/apt.conf.d/95clawbake-builder <<'APT'
 APT::Install-Recommends "false";
 Acquire::Languages "none";
@@ -42,13 +42,13 @@ Acquire::Retries "3";
 DPkg::Lock::Timeout "600";
 APT
 
-# Each Python package would compile itself, in an interpreter started for it: one for all is quicker.
+# Each Python package would start an interpreter to compile itself: one for all is quicker.
 dpkg-divert --quiet --local --rename --add /usr/bin/py3compile
 ln -s /bin/true /usr/bin/py3compile
 
 step "install packages"
 apt-get -qq update
-# Before the container, which takes longer: a package that does not exist ends the bake here.
+# Before the container, which takes longer: a package that does not exist fails the bake early.
 xargs -a "$kit/packages" apt-get -qq --yes install >/dev/null
 rm /usr/bin/py3compile
 dpkg-divert --quiet --local --rename --remove /usr/bin/py3compile
@@ -65,7 +65,7 @@ cp "$kit/clawbake-phase" "$scratch/input/"
 } >"$scratch/input/env"
 ln -s "$scratch/input" /run/clawbake-bake
 mkdir /run/clawbake-report
-# The boot loader's configuration names kernel and initrd by these links, which not every image has.
+# The boot loader's configuration names kernel and initrd by these links, which some images lack.
 [ -e /vmlinuz ] || ln -s "boot/vmlinuz-$(uname -r)" /vmlinuz
 [ -e /initrd.img ] || ln -s "boot/initrd.img-$(uname -r)" /initrd.img
 env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \

@@ -16,7 +16,7 @@ certificates=/etc/ssl/certs/ca-certificates.crt
 trust=--volume=$certificates:$certificates:ro
 [ -e "$certificates" ] || trust=
 
-# A storage of its own: nothing of the user's is touched.
+# With its own storage: the user's is not touched.
 buildah() {
   command buildah --root /mnt/storage --runroot /mnt/run --storage-driver overlay "$@"
 }
@@ -38,7 +38,7 @@ buildah build --isolation=chroot --layers=false --volume=/mnt/cache:/run/npm-cac
   --tag "$image" /mnt/context
 [ "$scripts$warm" = none ] || container=$(buildah from --pull-never "$image")
 
-# Without npm's cache, which other bakes read.
+# Without npm's cache, which other bakes share.
 install_scripts() {
   fresh_home /mnt/empty 0:0
   "$1" run --isolation=chroot --user=0:0 --workingdir=/app --volume=/mnt/home:/root ${trust:+"$trust"} \
@@ -70,8 +70,8 @@ if [ -n "$warm" ]; then
   for time in "for the first time, to fill its caches" "again, warm"; do
     echo "clawbake: starting the gateway $time"
     fresh_home /mnt/seed 1000:1000
-    # The gateway can neither collide nor phone home. Half an hour is for a builder VM without KVM;
-    # elsewhere it takes seconds.
+    # Offline, the gateway can neither collide with another nor phone home. The limit of half an hour is
+    # for a builder VM without KVM; elsewhere it takes seconds.
     offline run --isolation=chroot --user=1000:1000 \
       --volume=/mnt/home:/home/node --volume=/mnt/warm.mjs:/run/warm.mjs:ro \
       --env HOME=/home/node --env "$token_variable=warm" \

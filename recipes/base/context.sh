@@ -1,11 +1,11 @@
 #!/bin/sh
-# Gathers what the gateway's Containerfile copies in DIR/context: npm, Node, binaries, a Debian root.
+# Gathers in DIR/context what the gateway's Containerfile copies: npm, Node, binaries, a Debian root.
 # Both builders run it as root. CACHE keeps downloads by their digest.
 #
 # usage: context.sh DIR CACHE
-# DIR/settings assigns suite (empty: no Debian root is wanted) and packages. DIR/sources has a line for
-# each file of the context, with tabs between its fields: path, algorithm of the digest, digest, URL, and
-# the member that is meant if the URL holds an archive (`*` for all of it).
+# DIR/settings assigns suite (empty: no Debian root) and packages. DIR/sources has a line for each file of
+# the context, its fields separated by tabs: path, digest algorithm, digest, URL and, for an archive, the
+# member to take (`*` for all of it).
 # shellcheck disable=SC2154 # the settings assign them
 set -eu
 dir=$1 cache=$2
@@ -25,7 +25,7 @@ digest_of() {
   found=$("${algorithm}sum" <"$1")
   echo "${found%% *}"
 }
-# Leaves in $file what $url holds, if that has the right digest.
+# Downloads $url to $file and checks its digest.
 fetch() {
   if [ -e "$file" ] && [ "$(digest_of "$file")" = "$digest" ]; then
     return

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds the gateway's container image in a builder VM. The tools for it are installed in an overlay
-# of the VM's root whose upper half lies on the scratch disk, so nothing of them reaches the image.
+# Builds the gateway's container image in a builder VM. Its tools are installed in an overlay of the VM's
+# root with the upper layer on the scratch disk, so none of them reaches the image.
 # Runs as root under `unshare --mount --pid --fork --kill-child`: its mounts and processes end with it.
 #
 # usage: gateway.sh KIT SCRATCH   (KIT/gateway is what context.sh and container.sh read; leaves
@@ -31,14 +31,14 @@ mount -t tmpfs -o mode=755 tmpfs "$tools/run"
 mkdir -p "$tools/build"
 mount --bind "$build" "$tools/build"
 cp --remove-destination /etc/resolv.conf "$tools/etc/resolv.conf"
-# Authorities that the client's machine trusts beyond the public ones, for the time of the build.
+# Certificate authorities that the client's machine trusts beyond the public ones, during the build.
 [ ! -e "$kit/certificates.pem" ] || cat "$kit/certificates.pem" >>"$tools/etc/ssl/certs/ca-certificates.crt"
 
 step "install the container tools"
 in_tools apt-get -qq --yes install buildah crun netavark ${suite:+mmdebstrap} >/dev/null
 in_tools sh /build/context.sh /build /build/downloads
 
-# Not by chroot: the kernel gives no user namespace to who lives in one.
+# Not by chroot: the kernel refuses user namespaces in one.
 # shellcheck disable=SC2016 # expanded by the inner shell
 exec unshare --mount --pid --fork --kill-child sh -euc '
   cd "$1"

@@ -32,7 +32,8 @@ install -m 0644 "$input/image.json" "$input/compose.yaml" /etc/clawbake/
 cp -R "$input/units/." /etc/systemd/system/
 
 step "start dockerd"
-# The image's own configuration, which has no networking, so the host's is not touched; sockets of its own.
+# With the image's configuration, which has no networking, so the host's network is not touched; and with its
+# own sockets.
 mkdir -p /run/bake-docker
 dockerd --exec-root /run/bake-docker/exec --pidfile /run/bake-docker/pid -H unix:///run/bake-docker/sock \
   >/run/bake-docker/log 2>&1 &

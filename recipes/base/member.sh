@@ -1,14 +1,14 @@
 #!/bin/sh
-# Prints one file out of a gzip'd tar. A link has no content of its own in there, and of two members of
-# one name it is the last that unpacking leaves: neither is what a recipe means.
+# Prints one file of a gzip'd tar. A link has no content of its own, and of two members with one name only the
+# last would remain after unpacking: a recipe means neither.
 #
 # usage: member.sh ARCHIVE MEMBER   (with or without a leading `./` in the archive)
 set -eu
 archive=$1 member=$2
-# Bytes of a file, 1 GiB: a gateway's image holds it as well.
+# Limit of a file, 1 GiB: the gateway's image has to hold it as well.
 limit=1073741824
 
-# Kind and mode, size, name and where a link leads to.
+# Type and mode, size, name and target of a link.
 # shellcheck disable=SC2016 # awk's fields
 fields='$6 == name || $6 == "./" name { printf "%s %s", $1, $3; for (i = 6; i <= NF; i++) printf " %s", $i; print "" }'
 found=$(tar --force-local --numeric-owner -tvzf "$archive" | awk -v name="$member" "$fields")

@@ -8,13 +8,13 @@
 set -eu
 dir=$1 cache=$2 script=$3
 shift 3
-# It ends with killing all that it can see.
+# It ends by killing all processes that it can see.
 [ $$ -eq 1 ] || {
   echo "nobody.sh needs a process namespace of its own" >&2
   exit 1
 }
 
-# The last 65,536 of the ids that systemd sets apart for containers; useradd gives none of them away.
+# The last 65,536 of the ids that systemd reserves for containers; useradd assigns none of them.
 ids=1878982656
 mkdir -p "$dir/cache" "$dir/tmp"
 chown -R "$ids:$ids" "$dir" "$cache"
@@ -22,10 +22,10 @@ mount --bind "$dir" /mnt
 mount --bind "$cache" /mnt/cache
 mount -t tmpfs tmpfs /tmp
 mount -t tmpfs tmpfs /var/tmp
-# buildah keeps locks there, wherever its storage is.
+# buildah keeps its locks there, wherever its storage is.
 mkdir -p /run/lock
 mount -t tmpfs tmpfs /run/lock
-# It looks for its settings in there, and is stopped if it may not; nor is it anybody's to read.
+# buildah looks for its settings there and fails if it may not. The real one is nobody's to read.
 mount -t tmpfs -o mode=755 tmpfs /root
 
 unshare --user sleep infinity &
@@ -44,7 +44,7 @@ status=0
 nsenter --user --target "$holder" -- unshare --mount \
   env HOME=/mnt/tmp TMPDIR=/mnt/tmp sh "/mnt/$script" "$@" || status=$?
 
-# Nothing of it may still write when its results are taken over: they are files, not links to others'.
+# None of its processes may still write when its results are taken over, and these must be files, not links.
 while kill -KILL -1 2>/dev/null; do
   sleep 0.05
 done

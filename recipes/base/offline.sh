@@ -13,7 +13,7 @@ mount -o "loop,offset=$offset,sizelimit=$size,discard" "$disk" "$root"
 mount -t proc proc "$root/proc"
 mount -t sysfs sys "$root/sys"
 mount --rbind /dev "$root/dev"
-# Containers are run while baking, and the container runtime wants the host's cgroups.
+# Containers run during the bake, and the container runtime needs the host's cgroups.
 mount --rbind /sys/fs/cgroup "$root/sys/fs/cgroup"
 mount -t tmpfs -o mode=755 tmpfs "$root/run"
 mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"

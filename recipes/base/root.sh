@@ -12,14 +12,14 @@ sfdisk --quiet "$disk" <"$out/partitions"
 mkfs.ext4 -q -F -L clawbake-root -U "$uuid" -E "offset=$offset,lazy_itable_init=1,nodiscard" \
   "$disk" "$((size / 1024))k"
 
-# mmdebstrap's hooks are shell, and apt's configuration has quotes of its own: no path of this machine
-# is part of either.
+# mmdebstrap's hooks are shell and apt's configuration has its own quoting: keep paths of this machine out
+# of both.
 mount --bind "$out" /mnt
 root=/mnt/root
 mkdir -p "$root"
 mount -o "loop,offset=$offset,sizelimit=$size,discard" "$disk" "$root"
-# bookworm has Docker but no compose v2: its plugin comes from trixie, one program that needs nothing
-# but a C library that bookworm has.
+# bookworm has Docker but not compose v2: take the plugin from trixie, a single program that needs only
+# bookworm's C library.
 cat >"$out/compose-plugin" <<'HOOK'
 set -eu
 root=$1
@@ -36,7 +36,7 @@ HOOK
 
 echo "clawbake: install $suite from Debian's archive"
 # Without a mirror, mmdebstrap takes Debian's own with its security and point-release updates.
-# No documentation in a golden image, and no fsync for each file: a half-made root is thrown away.
+# No documentation in a golden image, and no fsync for each file: an unfinished root is thrown away.
 mmdebstrap --mode=root --variant=minbase \
   --dpkgopt=force-unsafe-io \
   --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \

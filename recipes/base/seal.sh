@@ -1,9 +1,9 @@
 #!/bin/sh
-# Takes out of an image what belongs to one machine, and what no machine needs.
+# Removes from an image what belongs to one machine, and what no machine needs.
 set -eu
 : >/etc/machine-id
 rm -f /var/lib/dbus/machine-id /etc/hostname /etc/ssh/ssh_host_*
-# The guest agent's idea of which machine this is, and what it makes on the first boot of one.
+# The guest agent's record of this machine, and what it creates on a machine's first boot.
 rm -f /etc/google_instance_id /etc/instance_id /etc/boto.cfg /etc/sudoers.d/google_sudoers
 rm -rf /var/lib/google /var/lib/google-* /etc/systemd/network/*google-guest-agent*
 rm -f /etc/netplan/* /var/lib/systemd/random-seed /var/lib/systemd/credential.secret

@@ -1,15 +1,15 @@
 #!/bin/sh
-# startup-script of a builder VM: fetches the kit from its metadata, runs the bake, reports how it
-# ended and powers the VM off. Google's guest agent runs it as root at every boot and takes no notice
-# of its failure, so a boot after the first one is an error of its own, and the word is ours to send.
+# startup-script of a builder VM: fetches the kit from the metadata, runs the bake, reports its outcome and
+# powers the VM off. Google's guest agent runs it as root at every boot and ignores its failure, so a second
+# boot is an error, and the script reports by itself.
 set -u
 kit=/run/clawbake-kit
 log=/run/clawbake-builder.log
 begun=/var/lib/clawbake-builder
 attributes=http://metadata.google.internal/computeMetadata/v1/instance/attributes
 
-# What is left undone must not reach the disk: units are not stopped, which would save this machine's
-# random seed and logs into the image. The client reads the last word while the VM still runs.
+# Power off without stopping units, which would save this machine's random seed and logs into the image. The
+# client reads the last report while the VM still runs.
 finish() {
   sync
   sleep 10
@@ -33,7 +33,7 @@ if [ -e "$begun" ]; then
 fi
 mkdir "$begun"
 report provisioning
-# To the serial port, which tells the client that the VM lives; not every agent writes there.
+# To the serial port, which shows the client that the VM is alive; not every agent writes there.
 {
   sh -eu "$kit/builder.sh" "$kit"
   echo $? >"$kit/status"
@@ -41,7 +41,7 @@ report provisioning
 if [ "$(cat "$kit/status")" = 0 ]; then
   report sealed
 else
-  # A report is one line of at most a thousand characters: of the last lines, the end.
+  # A report is one line of at most a thousand characters: take the end of the log's last lines.
   report failed "$(tail -n 12 "$log" | awk '{ printf "%s%s", between, $0; between = " | " }' | tail -c 950)"
 fi
 finish

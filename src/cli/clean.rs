@@ -1,4 +1,4 @@
-//! `clawbake clean`: what dead runs left over, and its removal.
+//! `clawbake clean`: removes what dead runs left behind.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -36,7 +36,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
             errln!("{}", sentence(&leftover));
         }
         let resources: Vec<_> = leftover.resources().cloned().collect();
-        // One run whose cloud does not answer must not keep the others from being cleaned up.
+        // A run whose cloud does not answer must not block the cleanup of the others.
         let fates = settle(leftover, args.dry_run).await.unwrap_or_else(|why| {
             let why = format!("{why:#}");
             let failed = |resource| (resource, Fate::Failed { why: why.clone() });
@@ -96,9 +96,9 @@ async fn settle(leftover: Leftover, dry_run: bool) -> Result<Vec<(Resource, Fate
     }
 }
 
-/// Says on stderr what dead runs may have left over, one line each.
+/// Prints on stderr what dead runs may have left behind, one line each.
 pub(super) fn remind() {
-    // The verb that follows tells by itself when the directory cannot be read.
+    // The verb itself reports a directory that cannot be read.
     let Ok(dead) = dead() else {
         return;
     };

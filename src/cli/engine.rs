@@ -108,7 +108,7 @@ pub(super) async fn run(command: Command) -> Result<()> {
     Ok(())
 }
 
-/// gcloud's own variables: other endpoints, and a token from a file instead of an account.
+/// gcloud's own variables: the engine's endpoints, and a token file instead of an account.
 fn environment(endpoint: &Endpoint, token: &Path) -> Result<Vec<u8>> {
     let Endpoint {
         url, project, zone, ..
@@ -204,7 +204,7 @@ mod tests {
         let (mut script, mut expected) = (Vec::new(), Vec::new());
         for path in paths() {
             let path = [b"/tmp/".as_slice(), &path].concat();
-            // As the README says: the shell takes the line breaks at the end away.
+            // As in the README: the shell removes trailing line breaks.
             script.extend(b"eval \"$(cat <<'EOF'\n");
             script.extend(environment(&endpoint, Path::new(OsStr::from_bytes(&path))).unwrap());
             script.extend(b"EOF\n)\"\n");

@@ -127,7 +127,7 @@ fn line(image: &Image, family: &Family) -> String {
     )
 }
 
-/// In one word, what an image is to its family.
+/// An image's place in its family, in one word.
 fn place(image: &Image, family: &Family) -> &'static str {
     let is = |member: Option<&bake::Member>| member.map(|m| &m.name) == image.name.as_ref();
     let own = family.members().iter().find(|m| is(Some(m)));
@@ -220,7 +220,7 @@ async fn prune(keep: usize, change: &Change) -> Result<()> {
     print(&names, change.common.json)
 }
 
-/// What was done, or would be, one a line.
+/// Prints what was done, or would be, one item a line.
 fn print<T: Display + serde::Serialize>(items: &[T], json: bool) -> Result<()> {
     if json {
         outln!("{}", serde_json::to_string_pretty(items)?)?;

@@ -9,9 +9,9 @@ use super::output;
 use crate::cloud::Cloud;
 use crate::progress::Progress;
 
-/// Between two looks while following.
+/// Time between two polls with `--follow`.
 const POLL: Duration = Duration::from_secs(2);
-/// What systemd puts before lines of the gateway's unit, whose output reaches the console.
+/// systemd's prefix of the gateway's lines on the console.
 const GATEWAY: &str = "docker[";
 
 #[derive(Debug, clap::Args)]
@@ -51,7 +51,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
     }
 }
 
-/// A VM's lines as a terminal may have them.
+/// A VM's lines, safe for a terminal.
 fn shown(text: &str, gateway: bool) -> String {
     text.lines()
         .filter(|line| !gateway || line.contains(GATEWAY))

@@ -118,7 +118,7 @@ pub async fn run(cli: Cli) -> Result<()> {
 }
 
 impl Command {
-    /// Whether it is a verb to whose user the left-overs of an earlier one matter.
+    /// Whether the user of this verb should know what an earlier run left behind.
     fn uses_the_cloud(&self) -> bool {
         matches!(
             self,

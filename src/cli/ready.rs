@@ -1,4 +1,4 @@
-//! What follows a launch or a start: waiting until the gateway is ready, and saying where it is.
+//! What follows a launch or a start: wait until the gateway is ready, and print where it is.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ pub(super) async fn wait(run: &Run, instance: &Instance, timeout: Duration) -> R
     Ok(())
 }
 
-/// Where the gateway is, how to get its token, how to stop it. A gateway within reach is asked first.
+/// Prints the gateway's address, how to get its token and how to stop it. Probes a reachable gateway first.
 pub(super) async fn announce(run: &Run) -> Result<()> {
     let Run {
         deployment, cloud, ..

@@ -86,7 +86,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
     Ok(())
 }
 
-/// Whether the target's credentials can become a service account, and are none yet.
+/// Whether the target's credentials are a person's, who can impersonate a service account.
 fn may_impersonate(target: &Target) -> bool {
     let Target::Gce(gce) = target else {
         return false;
@@ -98,7 +98,7 @@ fn may_impersonate(target: &Target) -> bool {
     gce.credentials.impersonate.is_none() && !is_token
 }
 
-/// What only the owner of the values can do.
+/// Prints what only the owner of the secrets can do.
 fn report(plan: &Plan) {
     for name in &plan.missing_secrets {
         errln!(

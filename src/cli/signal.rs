@@ -1,5 +1,5 @@
-//! Ctrl-C and SIGTERM. The verb ends at its next await; what its run had created is then removed the
-//! way `clawbake clean` does it, and a second signal ends that too.
+//! Ctrl-C and SIGTERM. The verb ends at its next await; what its run has created is then removed as by
+//! `clawbake clean`, and a second signal ends that too.
 
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -11,7 +11,7 @@ use super::clean;
 use super::output::errln;
 use crate::journal::{self, Fate};
 
-/// The user, or the system, has ended the verb.
+/// The user or the system has ended the verb.
 #[derive(Debug)]
 pub(super) struct Interrupted {
     left: Vec<String>,
@@ -34,7 +34,7 @@ impl std::error::Error for Interrupted {}
 pub(super) fn interruptible(
     verb: impl Future<Output = Result<()>>,
 ) -> impl Future<Output = Result<()>> {
-    // On the heap: a verb's future is large, and is held twice until the signal.
+    // Boxed: a verb's future is large and is held twice until the signal.
     until_signal(Box::pin(verb))
 }
 
@@ -51,7 +51,7 @@ async fn until_signal(verb: impl Future<Output = Result<()>>) -> Result<()> {
         result = verb => return result,
         () = arrived(&mut signals) => {}
     }
-    // The verb's future is gone, and with it the lock on its journal.
+    // The verb's future is dropped, and its lock on the journal with it.
     errln!("interrupted: cleaning up (once more ends that too)");
     let left = tokio::select! {
         left = clean_up(began.as_secs()) => left?,
@@ -67,7 +67,7 @@ async fn arrived((interrupt, terminate): &mut (Signal, Signal)) {
     }
 }
 
-/// Removes what runs of this process had created, and names what could not be removed.
+/// Removes what this process's runs have created, and returns what could not be removed.
 async fn clean_up(began: u64) -> Result<Vec<String>> {
     let mut left = Vec::new();
     for leftover in own(began)? {
@@ -86,14 +86,14 @@ async fn clean_up(began: u64) -> Result<Vec<String>> {
     Ok(left)
 }
 
-/// What runs of this process may have left.
+/// What this process's runs may have left behind.
 fn named(began: u64) -> Result<Vec<String>> {
     let own = own(began)?;
     let resources = own.iter().flat_map(journal::Leftover::resources);
     Ok(resources.map(ToString::to_string).collect())
 }
 
-/// Journals that this process has begun since then.
+/// The journals that this process has begun since then.
 fn own(began: u64) -> Result<Vec<journal::Leftover>> {
     let mut found = clean::dead()?.runs;
     found.retain(|leftover| leftover.run.pid == std::process::id() && leftover.run.began >= began);

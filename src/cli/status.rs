@@ -52,7 +52,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
     Ok(())
 }
 
-/// What the VM says of itself, one line each: in its words a line break would make another row.
+/// The VM's report as rows. A line break in its text must not look like another row.
 fn rows(report: Option<&Report>) -> Vec<(&'static str, String)> {
     let Some(report) = report else {
         return vec![("phase", "no report of this start yet".into())];

@@ -11,13 +11,13 @@ use super::output::errln;
 use crate::printable::printable;
 use crate::progress::{Event, Outcome, Progress};
 
-/// Columns of a stage's name.
+/// Width of a stage's name.
 const NAME: usize = 14;
 
-/// How often a long stage says a line where there is no bar to look at.
+/// How often a long stage prints a line if there is no bar.
 const A_LINE: Duration = Duration::from_mins(1);
 
-/// Progress as this terminal, or this log, can show it.
+/// Progress in the form that this terminal or log can show.
 pub fn progress() -> Progress {
     if std::io::stderr().is_terminal() {
         bars()
@@ -32,13 +32,13 @@ pub fn progress() -> Progress {
     }
 }
 
-/// When a stage began, and when it last said a line.
+/// When a stage began, and when it last printed a line.
 struct Pace {
     began: Instant,
     said: Instant,
 }
 
-/// The line for an event, if it is due one.
+/// The line for an event, if one is due.
 fn plain(event: Event, open: &mut HashMap<String, Pace>, now: Instant) -> Option<String> {
     match event {
         Event::Started { stage } => {
@@ -123,7 +123,7 @@ fn bars() -> Progress {
                     bar.set_message(printable(&text).into_owned());
                 }
             }
-            // A spinner moves without it.
+            // The spinner moves by itself.
             Event::Heard { .. } => {}
             Event::Advanced { stage, done, total } => {
                 if let Some(bar) = open.get(&stage) {
@@ -157,7 +157,7 @@ fn close(open: &mut HashMap<String, ProgressBar>, all: &MultiProgress, stage: &s
         bar.finish_and_clear();
         all.remove(&bar);
     }
-    // A terminal that cannot be written to cannot be told so either.
+    // There is nowhere to report a terminal that cannot be written to.
     let _ = all.println(printable(line));
 }
 

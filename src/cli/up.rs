@@ -1,4 +1,4 @@
-//! `clawbake up`: whatever is missing until the gateway answers.
+//! `clawbake up`: creates whatever is missing until the gateway answers.
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -29,7 +29,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
     announce(&run).await
 }
 
-/// The gateway's own token is generated; every other secret is the user's to set.
+/// Generates the gateway's token if it is missing. The user has to set every other secret.
 async fn ensure_secrets(run: &Run) -> Result<()> {
     let Run {
         deployment, cloud, ..
@@ -57,7 +57,7 @@ async fn ensure_secrets(run: &Run) -> Result<()> {
     Ok(())
 }
 
-/// The deployment's VM, running: as it is, started, or made from the family's image.
+/// The deployment's VM, running: as it is, started, or created from the family's image.
 async fn ensure_running(run: &Run, adopt_state: bool) -> Result<Instance> {
     let (cloud, name) = (&run.cloud, &run.deployment.name);
     let Some(instance) = fleet::find(run).await? else {
@@ -102,7 +102,7 @@ async fn ensure_image(run: &Run) -> Result<gce::Image> {
         Until::Promoted,
     ))
     .await?;
-    // Not always what was baked: a newer image, or a rollback, stays in front.
+    // Not always the baked image: a newer one, or a rollback, stays in front.
     let front = images.find_in_family(&recipe.family).await?;
     let front =
         front.with_context(|| format!("the family {} has no image in front", recipe.family))?;

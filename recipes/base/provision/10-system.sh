@@ -3,8 +3,8 @@
 # configuration, cloud-init pinned to GCE, and nothing that costs time at boot.
 set -eu
 
-# The gateway's account is baked, not made by cloud-init: its uid is the one inside the container.
-# Its home is the mount point of the state disk.
+# The gateway's account is baked in, not created by cloud-init: it has the uid inside the container. Its home
+# is the mount point of the state disk.
 useradd --uid 1000 --user-group --create-home --home-dir /home/clawbake --shell /bin/bash clawbake
 
 echo 'root:*' | chpasswd --encrypted
@@ -17,7 +17,7 @@ cat >/etc/hosts <<'HOSTS'
 169.254.169.254 metadata.google.internal metadata
 HOSTS
 
-# systemd-networkd owns the network; it takes the MTU that DHCP offers (1460 on GCE) only if told.
+# systemd-networkd manages the network. It takes the MTU from DHCP (1460 on GCE) only if told to.
 cat >/etc/systemd/network/20-nic.network <<'NETWORK'
 [Match]
 Name=en* eth*
@@ -39,7 +39,7 @@ cat >/etc/systemd/timesyncd.conf <<'NTP'
 NTP=metadata.google.internal
 NTP
 
-# One line: ds-identify reads no multi-line list. The modules are those that have work here.
+# One line: ds-identify cannot read a multi-line list. Only the modules that are needed here.
 cat >/etc/cloud/cloud.cfg.d/90-clawbake.cfg <<'CLOUD'
 datasource_list: [ GCE ]
 network: {config: disabled}
@@ -53,7 +53,7 @@ cloud_init_modules: [seed_random, bootcmd, write_files, growpart, resizefs, set_
 cloud_config_modules: [runcmd]
 cloud_final_modules: [scripts_per_boot, scripts_user, final_message]
 CLOUD
-# The agent does what GCE asks of a guest; accounts, disks and daemons are not its business here.
+# The agent does what GCE needs in a guest, but manages no accounts, disks and daemons here.
 cat >/etc/default/instance_configs.cfg <<'AGENT'
 [InstanceSetup]
 host_keys = false
@@ -63,8 +63,8 @@ startup = true
 shutdown = true
 AGENT
 
-# A core dump would hold secrets. The units' limits end at a pattern that is a pipe, which some package
-# may bring; this one takes no dump at all.
+# A core dump would hold secrets. The units' limits do not apply to a pattern that is a pipe, which a package
+# may install; this one drops all dumps.
 mkdir -p /etc/sysctl.d
 echo 'kernel.core_pattern=|/bin/false' >/etc/sysctl.d/90-clawbake.conf
 
@@ -84,8 +84,8 @@ menuentry 'Debian' {
 }
 GRUB
 
-# The initrd holds what a Compute Engine disk can hang on, and no more: it is unpacked at every boot.
-# It is made anew only if that changes it: the base may have it so already.
+# The initrd holds only the drivers of Compute Engine's disks: it is unpacked at every boot. It is rebuilt only
+# if the settings change: the base may have them already.
 settings() {
   cat /etc/initramfs-tools/initramfs.conf /etc/initramfs-tools/modules
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Docker as a single gateway needs it: no bridge and no packet filter of its own, since the gateway's
-# container shares the host's network; logs kept short; containers survive a restart of the daemon.
+# Docker for a single gateway: no bridge and no packet filter, since the gateway's container shares the host's
+# network; short logs; containers that survive a restart of the daemon.
 set -eu
 install -d -m 0755 /etc/docker
 cat >/etc/docker/daemon.json <<'JSON'
