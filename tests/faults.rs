@@ -16,20 +16,20 @@ mod foreign;
 mod guest;
 #[path = "faults/point.rs"]
 mod point;
+#[path = "faults/scene.rs"]
+mod scene;
 #[path = "faults/verb.rs"]
 mod verb;
 #[path = "faults/verdict.rs"]
 mod verdict;
-#[path = "faults/world.rs"]
-mod world;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use scene::Scene;
 use verb::Verb;
-use world::World;
 
 /// How many worlds there are at a time. A point spends most of its time in pauses and time-outs: two
 /// cores are busy with six.
@@ -99,10 +99,10 @@ fn the_deployers_role_is_what_its_verbs_ask_for() {
     );
 }
 
-/// Tries one world's share of a verb's points.
+/// Tries one scene's share of a verb's points.
 fn try_points(archive: &Path, verb: Verb, share: usize, table: &Mutex<Table>) {
-    let world = World::begin(archive, verb);
-    let calls = world.calls();
+    let scene = Scene::begin(archive, verb);
+    let calls = scene.calls();
     let at = |turn: usize| {
         point::all(&calls[turn], turn)
             .into_iter()
@@ -111,7 +111,7 @@ fn try_points(archive: &Path, verb: Verb, share: usize, table: &Mutex<Table>) {
     let points = verb.own(&calls).flat_map(at);
     for (turn, point) in points.skip(share).step_by(verb.worlds()) {
         let began = Instant::now();
-        let Some(verdict) = verdict::at(&world, &point) else {
+        let Some(verdict) = verdict::at(&scene, &point) else {
             continue;
         };
         for (what, words) in [("LEAK", &verdict.leaks), ("LIE", &verdict.lies)] {
@@ -127,7 +127,7 @@ fn try_points(archive: &Path, verb: Verb, share: usize, table: &Mutex<Table>) {
         row.lies += verdict.lies.len();
         row.time += began.elapsed();
     }
-    assert_eq!(world.orphans(), [], "{verb:?}: nobody owns it");
+    assert_eq!(scene.orphans(), [], "{verb:?}: nobody owns it");
 }
 
 fn print(table: &Table) {

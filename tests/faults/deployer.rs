@@ -9,8 +9,8 @@ use clawbake::setup::{ROLE, permissions};
 
 use world::Ran;
 
+use crate::scene::Scene;
 use crate::verb::Verb;
-use crate::world::World;
 
 /// A command, and its exit code.
 type Command<'a> = (&'a [&'a str], i32);
@@ -41,12 +41,12 @@ const SCENES: [(Verb, &[Command]); 8] = [
 pub fn learn(archive: &Path) -> BTreeSet<String> {
     let mut granted = BTreeSet::new();
     for (verb, then) in SCENES {
-        let mut world = World::begin(archive, verb);
-        world.hand_over();
+        let mut scene = Scene::begin(archive, verb);
+        scene.hand_over();
         loop {
-            world.prepare();
-            world.api.permit(ROLE, &granted);
-            let Some(words) = refused(&world, then) else {
+            scene.prepare();
+            scene.api.permit(ROLE, &granted);
+            let Some(words) = refused(&scene, then) else {
                 break;
             };
             let name = named(&words).unwrap_or_else(|| panic!("{verb:?}: {words}"));
@@ -57,26 +57,26 @@ pub fn learn(archive: &Path) -> BTreeSet<String> {
 }
 
 /// What a verb says, or a command after it, if it does not end as it should.
-fn refused(world: &World, then: &[Command]) -> Option<String> {
-    let verb = world.arguments();
-    let verb = (verb.as_slice(), world.verb.code());
+fn refused(scene: &Scene, then: &[Command]) -> Option<String> {
+    let verb = scene.arguments();
+    let verb = (verb.as_slice(), scene.verb.code());
     std::iter::once(verb)
         .chain(then.iter().copied())
         .find_map(|(arguments, code)| {
-            let ran = Ran::from(world.verb(arguments).output().unwrap());
+            let ran = Ran::from(scene.verb(arguments).output().unwrap());
             (ran.code != Some(code)).then_some(ran.stderr)
         })
 }
 
 /// Those that `doctor` has of its own, and does not miss by name.
 pub fn unmissed(archive: &Path) -> Vec<&'static str> {
-    let mut world = World::begin(archive, Verb::Launch);
-    world.hand_over();
+    let mut scene = Scene::begin(archive, Verb::Launch);
+    scene.hand_over();
     let doctor = |without: Option<&str>| {
         let all = permissions::all().into_iter().map(str::to_owned);
         let granted = all.filter(|name| Some(name.as_str()) != without);
-        world.api.permit(ROLE, &granted.collect());
-        let ran = Ran::from(world.verb(&["doctor"]).output().unwrap());
+        scene.api.permit(ROLE, &granted.collect());
+        let ran = Ran::from(scene.verb(&["doctor"]).output().unwrap());
         (ran.success(), ran.stdout)
     };
     let (healthy, words) = doctor(None);

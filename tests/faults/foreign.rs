@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::api::Api;
+use crate::scene::{FAMILY, NAME};
 use crate::verb::Verb;
-use crate::world::{FAMILY, NAME};
 
 /// A label of theirs, which no run of this test has.
 fn labels() -> Value {

@@ -5,8 +5,8 @@ use world::Ran;
 
 use crate::api::Inventory;
 use crate::point::{Kind, Point};
+use crate::scene::{FAMILY, NAME, Scene};
 use crate::verb::Verb;
-use crate::world::{FAMILY, NAME, World};
 
 /// What was found at one point.
 #[derive(Debug, Default)]
@@ -19,24 +19,24 @@ pub struct Verdict {
 
 /// A run, and what was there before and after it.
 struct Run<'a> {
-    world: &'a World,
+    scene: &'a Scene,
     point: &'a Point,
     ran: Ran,
     before: Inventory,
 }
 
 /// One run with one fault, its clean-up, and what is there afterwards. `None` if the call did not come.
-pub fn at(world: &World, point: &Point) -> Option<Verdict> {
-    let before = world.prepare();
-    let ran = world.run_with(point)?;
+pub fn at(scene: &Scene, point: &Point) -> Option<Verdict> {
+    let before = scene.prepare();
+    let ran = scene.run_with(point)?;
     let run = Run {
-        world,
+        scene,
         point,
         ran,
         before,
     };
     let mut verdict = Verdict {
-        lies: run.lies(&world.api.inventory()),
+        lies: run.lies(&scene.api.inventory()),
         ..Verdict::default()
     };
     let mut redo = |what: &str, ran: &Ran| {
@@ -44,12 +44,12 @@ pub fn at(world: &World, point: &Point) -> Option<Verdict> {
             verdict.lies.push(format!("{what}: {}", ran.stderr));
         }
     };
-    redo("clean", &world.clean());
-    if world.verb.deletes() && !run.done() {
-        redo("once more", &world.again());
+    redo("clean", &scene.clean());
+    if scene.verb.deletes() && !run.done() {
+        redo("once more", &scene.again());
     }
-    verdict.leaks = run.leaks(&world.api.inventory());
-    if world.journals() > 0 {
+    verdict.leaks = run.leaks(&scene.api.inventory());
+    if scene.journals() > 0 {
         verdict.leaks.push("a journal is left over".into());
     }
     for found in verdict.leaks.iter_mut().chain(&mut verdict.lies) {
@@ -61,25 +61,25 @@ pub fn at(world: &World, point: &Point) -> Option<Verdict> {
 impl Run<'_> {
     /// Whether it came to its own end, in spite of the fault.
     fn done(&self) -> bool {
-        let verb = self.world.verb;
+        let verb = self.scene.verb;
         self.ran.code == Some(verb.code()) && !verb.is_refused()
     }
 
     fn image(&self) -> String {
-        self.world.path(&self.world.image)
+        self.scene.path(&self.scene.image)
     }
 
     fn vm(&self) -> String {
-        format!("{}/{NAME}", self.world.api.zonal("instances"))
+        format!("{}/{NAME}", self.scene.api.zonal("instances"))
     }
 
     fn disk(&self, suffix: &str) -> String {
-        format!("{}/{NAME}{suffix}", self.world.api.zonal("disks"))
+        format!("{}/{NAME}{suffix}", self.scene.api.zonal("disks"))
     }
 
     /// What the verb's end creates.
     fn made(&self) -> Vec<String> {
-        match self.world.verb {
+        match self.scene.verb {
             Verb::Bake | Verb::FirstBake => vec![self.image()],
             Verb::Launch => vec![self.vm(), self.disk(""), self.disk("-state")],
             Verb::Relaunch => vec![self.vm(), self.disk("")],
@@ -89,11 +89,11 @@ impl Run<'_> {
 
     /// What it deletes.
     fn deleted(&self) -> Vec<String> {
-        match self.world.verb {
+        match self.scene.verb {
             Verb::Delete => vec![self.vm(), self.disk("")],
             Verb::DeleteState => vec![self.vm(), self.disk(""), self.disk("-state")],
             Verb::Prune => ["clawdbot-gateway-old", "clawdbot-gateway-failed"]
-                .map(|name| self.world.path(name))
+                .map(|name| self.scene.path(name))
                 .into(),
             _ => Vec::new(),
         }
@@ -101,10 +101,10 @@ impl Run<'_> {
 
     /// What it may change on its way.
     fn changes(&self, path: &str) -> bool {
-        match self.world.verb {
+        match self.scene.verb {
             Verb::BootTest => path == self.image(),
             Verb::Promote => {
-                path == self.image() || path == self.world.path("clawdbot-gateway-before")
+                path == self.image() || path == self.scene.path("clawdbot-gateway-before")
             }
             // It is attached and detached, and changes its schedule.
             Verb::Delete | Verb::Relaunch => path == self.disk("-state"),
@@ -114,7 +114,7 @@ impl Run<'_> {
 
     /// What is left over, gone or changed at the very end.
     fn leaks(&self, last: &Inventory) -> Vec<String> {
-        let (done, verb) = (self.done(), self.world.verb);
+        let (done, verb) = (self.done(), self.scene.verb);
         let mut leaks = Vec::new();
         let made = if done { self.made() } else { Vec::new() };
         let deleted = self.deleted();
@@ -149,7 +149,7 @@ impl Run<'_> {
     /// Whether an image is where its boot test has put it, whatever became of the run.
     fn judge(&self, image: &Value) -> Option<String> {
         let (family, label) = (&image["family"], &image["labels"]["clawbake-boot-test"]);
-        let fits = match self.world.verb {
+        let fits = match self.scene.verb {
             Verb::Promote if self.done() => *family == FAMILY && *label == "passed",
             Verb::Promote => *label == "passed" || family.is_null() && label.is_null(),
             Verb::BootTest => family.is_null() && (label.is_null() || *label == "failed"),
@@ -169,7 +169,7 @@ impl Run<'_> {
             Some(_) if self.done() => lies.extend(self.broken(after)),
             Some(0) => lies.push("it claims to be done".into()),
             // The stranger may have been met before the signal.
-            Some(code) if code == self.world.verb.code() => lies.extend(self.unnamed()),
+            Some(code) if code == self.scene.verb.code() => lies.extend(self.unnamed()),
             Some(code) if interrupted != (code == 130) || code == 5 => {
                 lies.push(format!("exit {code}"));
             }
@@ -199,8 +199,8 @@ impl Run<'_> {
 
     /// Whether clawbake's own refusal, which is exit 1 and never a fault's, names what is in its way.
     fn unnamed(&self) -> Option<String> {
-        let taken = match self.world.verb {
-            Verb::BakeTaken => self.world.image.clone(),
+        let taken = match self.scene.verb {
+            Verb::BakeTaken => self.scene.image.clone(),
             Verb::StateTaken => format!("{NAME}-state"),
             Verb::DeleteTaken => NAME.to_owned(),
             _ => return None,
@@ -218,9 +218,9 @@ impl Run<'_> {
                 broken.push(what.to_owned());
             }
         };
-        match self.world.verb {
+        match self.scene.verb {
             Verb::Bake | Verb::FirstBake | Verb::Promote => {
-                let image = self.world.path(self.ran.stdout.trim());
+                let image = self.scene.path(self.ran.stdout.trim());
                 promise(image == self.image(), "it names another image");
                 promise(
                     field(&image, "status") == Some("READY".into()),

@@ -24,7 +24,7 @@ pub const NAME: &str = "clawdbot-gateway";
 pub const FAMILY: &str = "clawdbot-gateway";
 const STATE: &str = "clawdbot-gateway-state";
 
-pub struct World {
+pub struct Scene {
     world: world::World,
     guest: Guest,
     pub api: Api,
@@ -41,7 +41,7 @@ pub struct World {
     port: u16,
 }
 
-impl World {
+impl Scene {
     pub fn begin(archive: &Path, verb: Verb) -> Self {
         let port = guest::gateway();
         // A port of its own: VMs of two engines would want the same address.
@@ -54,7 +54,7 @@ impl World {
         let (engine, api) = (world.engine_dir(), Api::of(&world.engine_dir()));
         let recipe = Recipe::shipped("clawdbot").unwrap().unwrap();
         let version = recipe.gateway.release.version.to_string();
-        let mut world = Self {
+        let mut scene = Self {
             world,
             guest: Guest::of(&engine, &version, verb.phase()),
             api,
@@ -65,13 +65,13 @@ impl World {
             file: None,
             port,
         };
-        fs::hard_link(archive, world.world.path("archive.tar.gz")).unwrap();
+        fs::hard_link(archive, scene.world.path("archive.tar.gz")).unwrap();
         if verb == Verb::Promote {
-            foreign::shut(&world.api, world.port);
+            foreign::shut(&scene.api, scene.port);
         }
-        world.succeed(&["secrets", "generate", "clawdbot-gateway-token"]);
-        world.populate();
-        world
+        scene.succeed(&["secrets", "generate", "clawdbot-gateway-token"]);
+        scene.populate();
+        scene
     }
 
     /// Makes what is there before the verb.
