@@ -51,8 +51,8 @@ mkdir -p "$dir/context" "$cache"
 while IFS=$tab read -r path algorithm digest url member; do
   file=$cache/$digest to=$dir/context/$path
   case $path in
-  binaries/*) what="the binary \`${path#*/}\`" ;;
-  *) what=$path ;;
+  binaries/*) what="the binary \`${path#*/}\`" remedy="; correct its \`member\`" ;;
+  *) what=$path remedy= ;;
   esac
   fetch
   mkdir -p "${to%/*}"
@@ -63,7 +63,7 @@ while IFS=$tab read -r path algorithm digest url member; do
     continue
     ;;
   '') cp "$file" "$to" ;;
-  *) sh "$dir/member.sh" "$file" "$member" >"$to" || refuse "$url does not hold $what; correct its \`member\`" ;;
+  *) sh "$dir/member.sh" "$file" "$member" >"$to" || refuse "$url does not hold $what$remedy" ;;
   esac
   chmod 0755 "$to"
 done <"$dir/sources"

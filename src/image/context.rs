@@ -119,9 +119,16 @@ pub(super) fn package_json(recipe: &Recipe) -> serde_json::Value {
 
 /// Whether a Containerfile copies a file of its context: what it does not copy is not made.
 fn copies(containerfile: &str, file: &str) -> bool {
-    containerfile.lines().any(|line| {
-        let mut words = line.split_whitespace();
-        matches!(words.next(), Some("COPY" | "ADD")) && words.any(|word| word == file)
+    // A backslash at its end continues a line.
+    containerfile.replace("\\\n", " ").lines().any(|line| {
+        // `COPY ["npm", "/opt/npm"]` is another way to write it.
+        let mut words = line
+            .split(|c: char| c.is_whitespace() || "[],\"".contains(c))
+            .filter(|word| !word.is_empty());
+        let copy =
+            |word: &str| word.eq_ignore_ascii_case("COPY") || word.eq_ignore_ascii_case("ADD");
+        words.next().is_some_and(copy)
+            && words.any(|word| word.trim_start_matches("./").trim_end_matches('/') == file)
     })
 }
 

@@ -69,6 +69,28 @@ fn what_a_containerfile_does_not_copy_is_not_made() {
 }
 
 #[test]
+fn a_copy_is_recognized_however_it_is_spelled() {
+    for file in [
+        "COPY npm /opt/npm",
+        "  copy npm /opt/npm",
+        "Add\t./npm/ /opt/npm",
+        "COPY [\"npm\", \"/opt/npm\"]",
+        "COPY [\"node\",\"npm\",\"/opt/\"]",
+        "COPY --chown=1 \\\n    npm /opt/npm",
+    ] {
+        assert!(copies(file, "npm"), "{file}");
+    }
+    for file in [
+        "RUN npm install",
+        "# COPY npm /opt/npm",
+        "COPY",
+        "COPYnpm npm",
+    ] {
+        assert!(!copies(file, "npm"), "{file}");
+    }
+}
+
+#[test]
 fn settings_are_read_by_the_shell_as_they_were_meant() {
     let dir = tempfile::tempdir().unwrap();
     lay_out(&recipe(None), "ADD base.tar /", &sources(), dir.path()).unwrap();
