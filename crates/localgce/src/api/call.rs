@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{Query, Request};
 use axum::http::{HeaderMap, Uri};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::body;
@@ -34,8 +34,14 @@ pub struct Call {
 }
 
 /// A query or a body in which nothing is looked for.
-#[derive(Deserialize)]
 pub struct Nothing {}
+
+impl<'de> Deserialize<'de> for Nothing {
+    /// Whatever it is: some clients send `null` where a method takes no body.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(deserializer).map(|_| Self {})
+    }
+}
 
 impl Call {
     /// The value of a variable of the path; empty if the path does not have it.
