@@ -33,11 +33,11 @@ mod table;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{DefaultBodyLimit, OriginalUri};
 use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
 use axum::routing::post;
+use axum::{Extension, Router};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::engine::Engine;
@@ -62,6 +62,7 @@ pub fn router(engine: &Arc<Engine>) -> Router {
             "/batch/compute/v1",
             post(compute::batch).layer(DefaultBodyLimit::max(compute::BATCH_LIMIT)),
         )
+        .layer(Extension(router as compute::Apis))
         .fallback(|OriginalUri(uri): OriginalUri| async move { Error::not_found(uri.path()) });
     table::router(tables())
         .fallback_service(rest.with_state(Arc::clone(engine)))

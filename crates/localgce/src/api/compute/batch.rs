@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, Request};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router};
 use tokio::io::AsyncWriteExt;
 use tokio_util::io::ReaderStream;
 use tower::ServiceExt;
@@ -39,9 +39,13 @@ pub struct Part<'a> {
     body: &'a str,
 }
 
+/// All APIs, which answer the parts.
+pub type Apis = fn(&Arc<Engine>) -> Router;
+
 /// Answers each part as if it had come alone.
 pub async fn batch(
     State(engine): State<Arc<Engine>>,
+    Extension(apis): Extension<Apis>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Error> {
@@ -63,7 +67,7 @@ pub async fn batch(
         .iter()
         .map(|part| (part.id.map(str::to_owned), request(part, caller)))
         .collect();
-    let router = crate::api::router(&engine);
+    let router = apis(&engine);
     let boundary = format!("batch_{:016x}", new_id());
     let content_type = format!("multipart/mixed; boundary={boundary}");
     // The whole answer may be a thousand lists: the client takes each before the next one is made.

@@ -28,7 +28,7 @@ use axum::response::IntoResponse;
 use super::table::{Api, Table, project_in_path};
 use crate::catalog::services::COMPUTE;
 
-pub use batch::{LIMIT as BATCH_LIMIT, batch};
+pub use batch::{Apis, LIMIT as BATCH_LIMIT, batch};
 
 static API: Api = Api {
     service: Some(COMPUTE),
