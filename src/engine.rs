@@ -127,7 +127,9 @@ pub async fn stop(dir: &Path) -> Result<bool> {
     rustix::process::kill_process(pid, rustix::process::Signal::TERM)
         .context("stopping the engine")?;
     let deadline = tokio::time::Instant::now() + STOP;
-    while Endpoint::read(dir)?.is_some() {
+    let is_next = |other: Endpoint| other.pid != endpoint.pid;
+    // The address goes first: until the lock is free the directory is still this engine's.
+    while Endpoint::is_taken(dir)? && !Endpoint::read(dir)?.is_some_and(is_next) {
         if tokio::time::Instant::now() > deadline {
             bail!(
                 "the engine (process {}) did not stop within {} s",
