@@ -65,7 +65,7 @@ pub fn router(engine: &Arc<Engine>) -> Router {
         .layer(Extension(router as compute::Apis))
         .fallback(|OriginalUri(uri): OriginalUri| async move { Error::not_found(uri.path()) });
     table::router(tables())
-        .fallback_service(rest.with_state(Arc::clone(engine)))
+        .merge(rest)
         .layer(from_fn_with_state(Arc::clone(engine), auth::authenticate))
         .layer(DefaultBodyLimit::max(body::LIMIT))
         // Its body says who calls.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::on;
 use axum::{Extension, Router};
 use rusqlite::Connection;
@@ -74,6 +74,7 @@ pub fn router(tables: impl IntoIterator<Item = Table>) -> Router<Arc<Engine>> {
     let mut router = Router::new();
     for ((route, _), rows) in addresses {
         let filter = rows[0].method.filter();
+        let refuse = rows[0].api.refuse;
         let rows = Arc::new(rows);
         let serve = move |State(engine): State<Arc<Engine>>,
                           Extension(caller): Extension<Caller>,
@@ -83,7 +84,8 @@ pub fn router(tables: impl IntoIterator<Item = Table>) -> Router<Arc<Engine>> {
             async move {
                 match path {
                     Ok(Path(path)) => serve(&rows, engine, caller, path, request).await,
-                    Err(rejection) => rejection.into_response(),
+                    // What is no UTF-8. Its words would tell the router's names of the variables.
+                    Err(_) => refuse(Error::malformed("Invalid request.")),
                 }
             }
         };

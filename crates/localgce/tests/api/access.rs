@@ -91,6 +91,13 @@ async fn who_has_no_token_is_refused_and_who_has_one_is_told_what_is_wrong() {
             &json!("The resource '/compute/v1/nonsense' was not found")
         )
     );
+    // A path that is no UTF-8 is refused as all else is.
+    let url = format!("{}{ZONE}/disks/%FF", engine.direct);
+    let (status, body) = answer(engine.http.get(url).bearer_auth(&engine.endpoint.token)).await;
+    assert_eq!(
+        (status, &body["error"]["message"]),
+        (400.try_into().unwrap(), &json!("Invalid request."))
+    );
     let words = engine::refused(engine.dir.path());
     assert!(words.contains("another engine serves"), "{words}");
 }
