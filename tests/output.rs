@@ -3,51 +3,25 @@
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use tempfile::TempDir;
+use world::{Ran, World};
 
-/// A home directory with a deployment, and its engine if a verb starts one.
-struct Home(TempDir);
-
-impl Home {
-    fn new() -> Self {
-        let home = Self(tempfile::tempdir().unwrap());
-        assert!(home.verb(&["init"]).output().unwrap().status.success());
-        let user_data = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/good/user-data.yaml");
-        fs::copy(user_data, home.0.path().join("user-data.yaml")).unwrap();
-        home
-    }
-
-    fn verb(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_clawbake"));
-        command
-            .args(words)
-            .env("CLAWBAKE_ENGINE", self.0.path().join("engine"))
-            .env("CLAWBAKE_JOURNAL", self.0.path().join("journal"))
-            .env("CLAWBAKE_CACHE", self.0.path().join("cache"))
-            .current_dir(&self.0);
-        command
-    }
-
-    /// The verb as it ends when its reader is gone before it starts.
-    fn unread(&self, words: &[&str]) -> Output {
-        let (reader, writer) = std::io::pipe().unwrap();
-        drop(reader);
-        let mut command = self.verb(words);
-        command.stdout(writer).output().unwrap()
-    }
+/// A deployment, and an engine if a verb starts one.
+fn world() -> World {
+    let world = World::new(env!("CARGO_BIN_EXE_clawbake")).init();
+    let user_data = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/good/user-data.yaml");
+    fs::copy(user_data, world.path("user-data.yaml")).unwrap();
+    world
 }
 
-impl Drop for Home {
-    fn drop(&mut self) {
-        let _ = self.verb(&["engine", "stop"]).output();
-    }
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
+/// The verb as it ends when its reader is gone before it starts.
+fn unread(world: &World, words: &[&str]) -> Ran {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = world.verb(words);
+    command.stdout(writer).output().unwrap().into()
 }
 
 /// Verbs that print something and change nothing.
@@ -78,45 +52,32 @@ const VERBS: [&[&str]; 22] = [
 
 #[test]
 fn a_pipe_that_closes_early_ends_no_verb_and_is_no_error() {
-    let home = Home::new();
+    let world = world();
     for words in VERBS {
-        let read = home.verb(words).output().unwrap();
-        assert!(!read.stdout.is_empty(), "{words:?}: {}", stderr(&read));
-        let unread = home.unread(words);
-        assert_eq!(unread.status.code(), read.status.code(), "{words:?}");
+        let read = world.run(words);
+        assert!(!read.stdout.is_empty(), "{words:?}: {read:?}");
         // A stage's line ends with its seconds.
-        let remarks = |output| stderr(output).replace(|c: char| c.is_ascii_digit(), "");
+        let remarks = |ran: &Ran| ran.stderr.replace(|c: char| c.is_ascii_digit(), "");
+        let unread = unread(&world, words);
+        assert_eq!(unread.code, read.code, "{words:?}");
         assert_eq!(remarks(&unread), remarks(&read), "{words:?}");
     }
     // It prints the name of the file that it makes.
-    let unread = home.unread(&["init", "--file", "other.yaml"]);
-    assert_eq!(
-        (unread.status.code(), stderr(&unread).as_str()),
-        (Some(0), "")
-    );
-    assert!(home.0.path().join("other.yaml").exists());
+    let init = unread(&world, &["init", "--file", "other.yaml"]);
+    assert_eq!(init, Ran::done("", ""));
+    assert!(world.path("other.yaml").exists());
 }
 
 #[test]
 fn a_full_device_is_an_error_and_no_panic() {
-    let home = Home::new();
+    let world = world();
     // clap prints help itself, and lets that pass.
     for words in VERBS.iter().skip_while(|words| words[0] != "engine") {
-        let mut command = home.verb(words);
         let full = File::options().write(true).open("/dev/full").unwrap();
-        let output = command.stdout(full).output().unwrap();
-        assert_eq!(
-            output.status.code(),
-            Some(1),
-            "{words:?}: {}",
-            stderr(&output)
-        );
+        let ran: Ran = world.verb(words).stdout(full).output().unwrap().into();
+        assert_eq!(ran.code, Some(1), "{words:?}: {ran:?}");
         let told = "error: printing to stdout: No space left on device (os error 28)\n";
-        assert!(
-            stderr(&output).ends_with(told),
-            "{words:?}: {}",
-            stderr(&output)
-        );
+        assert!(ran.stderr.ends_with(told), "{words:?}: {ran:?}");
     }
 }
 
@@ -152,25 +113,16 @@ fn serial_port() -> u16 {
 
 #[test]
 fn following_a_silent_vm_ends_when_its_reader_does() {
-    let home = Home::new();
+    let world = world();
     let target = format!(
         "target: {{gce: {{project: my-project, zone: us-central1-a, \
          endpoint: \"http://127.0.0.1:{}\", credentials: {{token_file: token}}}}}}",
         serial_port()
     );
-    let file = home.0.path().join("clawbake.yaml");
-    let text = fs::read_to_string(&file).unwrap();
-    let lines = text.lines().map(|line| {
-        if line.starts_with("target:") {
-            &target
-        } else {
-            line
-        }
-    });
-    fs::write(&file, lines.collect::<Vec<_>>().join("\n")).unwrap();
-    fs::write(home.0.path().join("token"), "t").unwrap();
+    world.replace("clawbake.yaml", &[("target: local", &target)]);
+    fs::write(world.path("token"), "t").unwrap();
 
-    let mut command = home.verb(&["logs", "--follow"]);
+    let mut command = world.verb(&["logs", "--follow"]);
     let mut follow = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -179,21 +131,17 @@ fn following_a_silent_vm_ends_when_its_reader_does() {
     let mut line = [0; 7];
     follow.stdout.take().unwrap().read_exact(&mut line).unwrap();
     assert_eq!(&line, b"a line\n");
-    let output = ended(follow);
-    assert_eq!(
-        (output.status.code(), stderr(&output).as_str()),
-        (Some(0), "")
-    );
+    assert_eq!(ended(follow), Ran::done("", ""));
 }
 
 /// How a program ended that must end soon.
-fn ended(mut child: Child) -> Output {
+fn ended(mut child: Child) -> Ran {
     for _ in 0..200 {
         if child.try_wait().unwrap().is_some() {
-            return child.wait_with_output().unwrap();
+            return child.wait_with_output().unwrap().into();
         }
         std::thread::sleep(Duration::from_millis(100));
     }
     child.kill().unwrap();
-    panic!("it goes on: {}", stderr(&child.wait_with_output().unwrap()));
+    panic!("it goes on: {:?}", child.wait_with_output().unwrap());
 }

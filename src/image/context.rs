@@ -117,18 +117,27 @@ pub(super) fn package_json(recipe: &Recipe) -> serde_json::Value {
     })
 }
 
-/// Whether a Containerfile copies a file of its context: what it does not copy is not made.
+/// Whether a Containerfile copies a file of its context: what it does not copy is not made. A pattern
+/// counts as a copy of everything.
 fn copies(containerfile: &str, file: &str) -> bool {
+    let is_copied = |source: &&str| {
+        let name = source.trim_start_matches("./").trim_end_matches('/');
+        name == file || ["", "."].contains(&name) || name.contains(['*', '?'])
+    };
     // A backslash at its end continues a line.
     containerfile.replace("\\\n", " ").lines().any(|line| {
         // `COPY ["npm", "/opt/npm"]` is another way to write it.
-        let mut words = line
+        let words: Vec<_> = line
             .split(|c: char| c.is_whitespace() || "[],\"".contains(c))
-            .filter(|word| !word.is_empty());
-        let copy =
-            |word: &str| word.eq_ignore_ascii_case("COPY") || word.eq_ignore_ascii_case("ADD");
-        words.next().is_some_and(copy)
-            && words.any(|word| word.trim_start_matches("./").trim_end_matches('/') == file)
+            .filter(|word| !word.is_empty())
+            .collect();
+        let [command, sources @ .., _destination] = words.as_slice() else {
+            return false;
+        };
+        let is_copy = ["COPY", "ADD"]
+            .iter()
+            .any(|copy| command.eq_ignore_ascii_case(copy));
+        is_copy && sources.iter().any(is_copied)
     })
 }
 

@@ -13,6 +13,8 @@ mod metadata;
 mod properties;
 mod report;
 mod watch;
+#[cfg(test)]
+mod word;
 
 pub(crate) use look::Look;
 pub(crate) use metadata::{Nonce, item};

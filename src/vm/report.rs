@@ -40,27 +40,9 @@ fn read<R: Report>(attributes: GuestAttributes, nonce: &Nonce) -> Option<R> {
 #[cfg(test)]
 mod tests {
     use gce::{GuestAttributesEntry, GuestAttributesValue};
-    use serde::Deserialize;
 
+    use super::super::word::Word;
     use super::*;
-
-    #[derive(Debug, PartialEq, Deserialize)]
-    struct Word {
-        nonce: String,
-        phase: String,
-    }
-
-    impl Report for Word {
-        type Phase = String;
-
-        fn nonce(&self) -> &str {
-            &self.nonce
-        }
-
-        fn phase(&self) -> String {
-            self.phase.clone()
-        }
-    }
 
     fn phase(value: &str, nonce: &str) -> Option<String> {
         let entry = GuestAttributesEntry {
@@ -69,7 +51,7 @@ mod tests {
         let attributes = GuestAttributes {
             query_value: Some(GuestAttributesValue { items: vec![entry] }),
         };
-        read::<Word>(attributes, &nonce.into()).map(|report| report.phase)
+        read::<Word>(attributes, &nonce.into()).map(|report| report.phase())
     }
 
     #[test]

@@ -137,30 +137,12 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use gce::{Client, Credentials, Endpoints};
-    use serde::Deserialize;
     use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
     use tokio::net::TcpListener;
 
+    use super::super::word::Word;
     use super::*;
     use crate::progress::{Event, Progress};
-
-    #[derive(Deserialize)]
-    struct Word {
-        nonce: String,
-        phase: String,
-    }
-
-    impl Report for Word {
-        type Phase = String;
-
-        fn nonce(&self) -> &str {
-            &self.nonce
-        }
-
-        fn phase(&self) -> String {
-            self.phase.clone()
-        }
-    }
 
     /// Plays a cloud with one instance, which has this status and answers so on its serial port.
     async fn cloud(status: &'static str, serial: (u16, &'static str)) -> Instances {

@@ -77,6 +77,9 @@ fn a_copy_is_recognized_however_it_is_spelled() {
         "COPY [\"npm\", \"/opt/npm\"]",
         "COPY [\"node\",\"npm\",\"/opt/\"]",
         "COPY --chown=1 \\\n    npm /opt/npm",
+        "COPY . /context/",
+        "COPY ./ /context/",
+        "COPY np* /opt/",
     ] {
         assert!(copies(file, "npm"), "{file}");
     }
@@ -85,6 +88,8 @@ fn a_copy_is_recognized_however_it_is_spelled() {
         "# COPY npm /opt/npm",
         "COPY",
         "COPYnpm npm",
+        "COPY node npm",
+        "COPY node .",
     ] {
         assert!(!copies(file, "npm"), "{file}");
     }

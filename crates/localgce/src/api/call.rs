@@ -95,3 +95,16 @@ impl Call {
             .unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Nothing;
+
+    #[test]
+    fn a_method_without_a_body_takes_whatever_json_comes() {
+        for text in ["null", "{}", "{\"a\": [1]}", "[]"] {
+            assert!(serde_json::from_str::<Nothing>(text).is_ok(), "{text}");
+        }
+        assert!(serde_json::from_str::<Nothing>("{").is_err());
+    }
+}

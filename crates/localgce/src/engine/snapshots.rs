@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::labels::{self, Labels};
 use super::records::{check_new, get, new_body};
+use super::sweep::delete_made;
 use super::{Engine, Work, work};
 use crate::catalog::REGION;
 use crate::error::Error;
@@ -112,13 +113,5 @@ pub fn usable_snapshot(tx: &Connection, disk: &Key, reference: &str) -> Result<V
 
 /// Deletes a snapshot.
 pub fn delete(engine: &Arc<Engine>, tx: &Connection, key: &Key) -> Result<Work, Error> {
-    if get(tx, key)?["status"] == "CREATING" {
-        return Err(Error::not_ready(&key.path(), "it is being made"));
-    }
-    resources::remove(tx, key)?;
-    let engine = Arc::clone(engine);
-    work(async move {
-        engine.sweep();
-        Ok(())
-    })
+    delete_made(engine, tx, key, "CREATING")
 }

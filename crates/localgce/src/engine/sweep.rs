@@ -4,17 +4,38 @@
 use std::collections::HashSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use rusqlite::Connection;
 
-use super::Engine;
-use crate::key::Kind;
+use super::records::get;
+use super::{Engine, Work, work};
+use crate::error::Error;
+use crate::key::{Key, Kind};
 use crate::store::{files, resources};
 use crate::vm::{backing, disk};
 
 /// How many unknown files a message names.
 const NAMED: usize = 5;
+
+/// Deletes an image or a snapshot, unless it still has the status of one that is being made.
+pub fn delete_made(
+    engine: &Arc<Engine>,
+    tx: &Connection,
+    key: &Key,
+    unfinished: &str,
+) -> Result<Work, Error> {
+    if get(tx, key)?["status"] == unfinished {
+        return Err(Error::not_ready(&key.path(), "it is being made"));
+    }
+    resources::remove(tx, key)?;
+    let engine = Arc::clone(engine);
+    work(async move {
+        engine.sweep();
+        Ok(())
+    })
+}
 
 impl Engine {
     /// Removes doomed files, except those that disks are still based on. What cannot be removed now is

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::request::{Deprecation, DeprecationStatus, Image, Patch};
 use super::source;
 use crate::engine::records::{check_name, check_new, get, new_body};
-use crate::engine::{Engine, Work, labels, nothing, work};
+use crate::engine::sweep::delete_made;
+use crate::engine::{Engine, Work, labels, nothing};
 use crate::error::Error;
 use crate::json::prune;
 use crate::key::Key;
@@ -94,15 +95,7 @@ fn set_deprecated(image: &mut Value, status: &DeprecationStatus) {
 
 /// Deletes an image.
 pub fn delete(engine: &Arc<Engine>, tx: &Connection, key: &Key) -> Result<Work, Error> {
-    if get(tx, key)?["status"] == "PENDING" {
-        return Err(Error::not_ready(&key.path(), "it is being made"));
-    }
-    resources::remove(tx, key)?;
-    let engine = Arc::clone(engine);
-    work(async move {
-        engine.sweep();
-        Ok(())
-    })
+    delete_made(engine, tx, key, "PENDING")
 }
 
 fn check_family(family: Option<&str>) -> Result<(), Error> {
