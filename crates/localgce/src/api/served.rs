@@ -84,3 +84,28 @@ fn what_is_served_of_googles_apis() {
     }
     assert_eq!(counted, methods.len(), "a method is of no API");
 }
+
+/// Google names a permission after the collection and the method: `compute.disks.create` for
+/// `compute.disks.insert`.
+fn named_after(id: &str) -> String {
+    let parts: Vec<_> = id.split('.').collect();
+    let (api, collection) = (parts[0], parts[parts.len() - 2]);
+    let verb = match parts[parts.len() - 1] {
+        "insert" => "create",
+        "aggregatedList" => "list",
+        "patch" => "update",
+        verb => verb,
+    };
+    format!("{api}.{collection}.{verb}")
+}
+
+#[test]
+fn a_methods_permission_has_its_name() {
+    let other = methods()
+        .into_iter()
+        .filter(|method| method.permission != named_after(method.id));
+    let other: BTreeSet<_> = other
+        .map(|method| format!("{}: {}", method.id, method.permission))
+        .collect();
+    insta::assert_snapshot!(other.into_iter().collect::<Vec<_>>().join("\n"));
+}
