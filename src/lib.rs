@@ -40,6 +40,7 @@ pub mod fleet;
 pub mod fuzzing;
 pub mod image;
 pub mod journal;
+pub mod labels;
 pub mod names;
 pub mod paths;
 mod printable;
