@@ -46,6 +46,9 @@ pub async fn start(dir: &Path, accel: Option<Accel>) -> Result<(Endpoint, Starte
         .args(["engine", "serve", "--dir"])
         .arg(dir)
         .args(accel.map(|accel| format!("--accel={accel}")))
+        // With glibc's arena for each thread, what is resident grows by a third in a hundred rounds of work
+        // although nothing more is held; with one it stays level.
+        .env("MALLOC_ARENA_MAX", "1")
         .stdin(Stdio::null())
         .stdout(file.try_clone()?)
         .stderr(file)

@@ -32,6 +32,8 @@ impl Engine {
             .args(&words[1..])
             .args(["serve", "--power-off", &power_off.to_string(), "--dir"])
             .arg(dir)
+            // As clawbake starts it.
+            .env("MALLOC_ARENA_MAX", "1")
             .stdin(Stdio::null())
             .stderr(stderr);
         Self {
