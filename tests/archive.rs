@@ -7,6 +7,7 @@ use std::process::Command;
 
 use clawbake::image::{archive, cache::Cache, disk, key::Key};
 use clawbake::progress::{Outcome, Progress};
+use clawbake::recipe::Recipe;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Results of the stage that a bake would find.
@@ -15,7 +16,7 @@ fn found(cache: &Path) -> usize {
         .unwrap()
         .map(|it| it.unwrap().file_name());
     names
-        .filter(|name| name.to_string_lossy().starts_with("archive-"))
+        .filter(|name| name.to_string_lossy().starts_with("archive-clawdbot-"))
         .count()
 }
 
@@ -28,6 +29,7 @@ async fn an_archive_that_was_cut_short_is_an_error_and_no_later_bake_finds_it() 
     rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty()).unwrap();
     fs::write(made.join(disk::DISK), &bytes).unwrap();
     let cache = Cache::open(&kept).unwrap();
+    let recipe = Recipe::shipped("clawdbot").unwrap().unwrap();
     let (key, stage) = (Key::new("disk", 1), Progress::silent().stage("archive"));
 
     let whole = getrlimit(Resource::Fsize);
@@ -36,7 +38,7 @@ async fn an_archive_that_was_cut_short_is_an_error_and_no_later_bake_finds_it() 
         ..whole
     };
     setrlimit(Resource::Fsize, short).unwrap();
-    let error = archive::make(&made, &key, &cache, &stage)
+    let error = archive::make(&recipe, &made, &key, &cache, &stage)
         .await
         .unwrap_err();
     setrlimit(Resource::Fsize, whole).unwrap();
@@ -47,11 +49,15 @@ async fn an_archive_that_was_cut_short_is_an_error_and_no_later_bake_finds_it() 
     );
     assert_eq!(found(&kept), 0);
 
-    let (file, outcome) = archive::make(&made, &key, &cache, &stage).await.unwrap();
+    let (file, outcome) = archive::make(&recipe, &made, &key, &cache, &stage)
+        .await
+        .unwrap();
     assert_eq!((outcome, found(&kept)), (Outcome::Done, 1));
     let mut tar = Command::new("tar");
     let disk = tar.args(["-xzOf"]).arg(&file).output().unwrap().stdout;
     assert!(disk == bytes, "the archive holds another disk");
-    let (again, outcome) = archive::make(&made, &key, &cache, &stage).await.unwrap();
+    let (again, outcome) = archive::make(&recipe, &made, &key, &cache, &stage)
+        .await
+        .unwrap();
     assert_eq!((again, outcome), (file, Outcome::Cached));
 }

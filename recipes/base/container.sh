@@ -4,9 +4,9 @@
 # under nobody.sh; npm's cache is /mnt/cache.
 #
 # usage: container.sh
-# /mnt/settings assigns image, scripts (none, offline or online), warm (1 or empty), health_url and
-# token_variable. A warm image takes /mnt/warm.mjs, /mnt/command.json, which is the gateway's command, and
-# /mnt/seed, the home directory of a fresh state disk.
+# /mnt/settings assigns image, registry (npm's), scripts (none, offline or online), warm (1 or empty),
+# health_url and token_variable. A warm image takes /mnt/warm.mjs, /mnt/command.json, which is the
+# gateway's command, and /mnt/seed, the home directory of a fresh state disk.
 # shellcheck disable=SC2154 # the settings assign them
 set -eu
 # shellcheck source=/dev/null
@@ -35,7 +35,7 @@ fresh_home() {
 
 echo "clawbake: installing the gateway from npm"
 buildah build --isolation=chroot --layers=false --volume=/mnt/cache:/run/npm-cache ${trust:+"$trust"} \
-  --tag "$image" /mnt/context
+  --build-arg "npm_config_registry=$registry" --tag "$image" /mnt/context
 [ "$scripts$warm" = none ] || container=$(buildah from --pull-never "$image")
 
 # Without npm's cache, which other bakes share.

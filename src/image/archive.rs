@@ -9,19 +9,22 @@ use super::cache::Cache;
 use super::key::Key;
 use super::{disk, run};
 use crate::progress::{Outcome, Stage};
+use crate::recipe::Recipe;
 
 /// The archive within the stage's directory.
 pub const FILE: &str = "disk.tar.gz";
 
 /// Packs `disk.raw` of `dir`, or finds the archive in the cache.
 pub async fn make(
+    recipe: &Recipe,
     dir: &Path,
     key: &Key,
     cache: &Cache,
     stage: &Stage,
 ) -> Result<(PathBuf, Outcome)> {
+    let own = Cache::own("archive", recipe);
     let pack = async |to: PathBuf| {
-        let log = cache.log("archive")?;
+        let log = cache.log(&own)?;
         // igzip's level 1 is 9 times as fast as gzip on a disk image, for a tenth more bytes. No
         // times and owners: the same disk gives the same archive.
         let mut command = Command::new("tar");
@@ -42,6 +45,6 @@ pub async fn make(
         run::run("packing the disk", &mut command, &log, stage).await
     };
     let key = Key::new("archive", 1).with("disk", &key.short());
-    let (dir, outcome) = cache.stage("archive", &key, pack).await?;
+    let (dir, outcome) = cache.stage(&own, &key, pack).await?;
     Ok((dir.join(FILE), outcome))
 }

@@ -9,6 +9,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::key::Key;
 use crate::progress::Outcome;
+use crate::recipe::Recipe;
 
 /// How many results of one stage are kept: the current one and the one before it.
 const KEPT: usize = 2;
@@ -27,6 +28,12 @@ impl Cache {
         Ok(Self {
             dir: dir.to_owned(),
         })
+    }
+
+    /// The name of a recipe's own stage: results of one recipe do not make room for another's.
+    #[must_use]
+    pub fn own(stage: &str, recipe: &Recipe) -> String {
+        format!("{stage}-{}", recipe.name)
     }
 
     /// A directory that is shared between runs and may be thrown away at any time.

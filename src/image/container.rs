@@ -129,8 +129,9 @@ pub async fn make(
     cache: &Cache,
     stage: &Stage,
 ) -> Result<(PathBuf, Outcome)> {
+    let own = Cache::own("gateway", recipe);
     let build = async |dir: PathBuf| {
-        let log = cache.log("gateway")?;
+        let log = cache.log(&own)?;
         let _ = fs::remove_file(&log);
         let work = dir.join("work");
         context::lay_out(recipe, containerfile, sources, &work)?;
@@ -162,7 +163,7 @@ pub async fn make(
         fs::rename(work.join(ARCHIVE), dir.join(ARCHIVE)).context("taking over the archive")?;
         fs::remove_dir_all(&work).with_context(|| format!("removing {}", work.display()))
     };
-    cache.stage("gateway", key, build).await
+    cache.stage(&own, key, build).await
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ pub(crate) fn lay_out(
             ("nobody.sh", kit::NOBODY),
             ("container.sh", kit::CONTAINER),
             ("warm.mjs", kit::WARM),
-            ("settings", &settings(recipe, containerfile)),
+            ("settings", &settings(recipe, containerfile, sources)?),
             ("sources", &table(recipe, containerfile, sources)?),
             ("command.json", &json!(recipe.gateway.command).to_string()),
             ("context/Containerfile", containerfile),
@@ -40,8 +40,8 @@ pub(crate) fn lay_out(
     Ok(())
 }
 
-/// Variables of the shell. No value needs quotes.
-fn settings(recipe: &Recipe, containerfile: &str) -> String {
+/// Variables of the shell. No value needs quotes but the registry, which comes from the environment.
+fn settings(recipe: &Recipe, containerfile: &str, sources: &Sources) -> Result<String> {
     let gateway = &recipe.gateway;
     let suite = if copies(containerfile, "base.tar") {
         recipe.base.suite()
@@ -50,13 +50,14 @@ fn settings(recipe: &Recipe, containerfile: &str) -> String {
     };
     let scripts = scripts(recipe, containerfile);
     let warm = if gateway.container.warm { "1" } else { "" };
-    format!(
-        "image=docker.io/{}\nsuite={suite}\npackages={}\nscripts={scripts}\nwarm={warm}\nhealth_url=http://127.0.0.1:{}/\ntoken_variable={}\n",
+    let registry = shlex::try_quote(&sources.registry).context("quoting npm's registry")?;
+    Ok(format!(
+        "image=docker.io/{}\nregistry={registry}\nsuite={suite}\npackages={}\nscripts={scripts}\nwarm={warm}\nhealth_url=http://127.0.0.1:{}/\ntoken_variable={}\n",
         recipe.container_image(),
         gateway.container.packages(),
         gateway.ports.inner,
         gateway.token_env,
-    )
+    ))
 }
 
 /// The files to fetch, one a line: path in the context, algorithm, digest, URL, and the member of an

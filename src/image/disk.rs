@@ -65,8 +65,9 @@ pub async fn make(
     cache: &Cache,
     stage: &Stage,
 ) -> Result<(PathBuf, Outcome)> {
+    let own = Cache::own("disk", recipe);
     let build = async |dir: PathBuf| {
-        let log = cache.log("disk")?;
+        let log = cache.log(&own)?;
         let _ = fs::remove_file(&log);
         let input = dir.join("input");
         lay_out(recipe, name, &Ids::of(root_key), gateway, &input)?;
@@ -94,7 +95,7 @@ pub async fn make(
         fs::remove_dir_all(dir.join("report"))?;
         Ok(fs::remove_file(&script)?)
     };
-    cache.stage("disk", key, build).await
+    cache.stage(&own, key, build).await
 }
 
 /// Everything that `inside.sh` reads.

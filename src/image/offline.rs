@@ -69,7 +69,7 @@ impl<'a> Offline<'a> {
         );
 
         let stage = progress.stage("archive");
-        let (archive, outcome) = archive::make(&disk, &plan.disk, cache, &stage).await?;
+        let (archive, outcome) = archive::make(recipe, &disk, &plan.disk, cache, &stage).await?;
         stage.finish(outcome, size(&archive)?);
         Ok(Built {
             archive,

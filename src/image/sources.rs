@@ -16,6 +16,8 @@ pub struct Sources {
     pub(crate) node: Package,
     pub(crate) npm: Package,
     pub(crate) gateway: Package,
+    /// Where the packages that these need come from.
+    pub(crate) registry: String,
 }
 
 impl Sources {
@@ -28,7 +30,12 @@ impl Sources {
             registry.resolve("npm", NPM),
             registry.resolve(&release.npm, &version),
         )?;
-        Ok(Self { node, npm, gateway })
+        Ok(Self {
+            node,
+            npm,
+            gateway,
+            registry: registry.url().to_owned(),
+        })
     }
 
     /// Node's version, exactly.

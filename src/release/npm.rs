@@ -48,6 +48,12 @@ impl Registry {
         }
     }
 
+    /// Its URL, without a slash at the end.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// The newest version of `name` that `wanted` covers, which is like `22`, `22.12` or `22.12.0`.
     pub async fn resolve(&self, name: &str, wanted: &str) -> Result<Package> {
         if wanted.split('.').count() == 3 {

@@ -40,6 +40,7 @@ fn sources() -> Sources {
         node: package("https://registry.example/node.tgz"),
         npm: package("https://registry.example/npm.tgz"),
         gateway: package("https://registry.example/gateway.tgz"),
+        registry: "https://registry.example/it's $(one)".into(),
     }
 }
 
@@ -105,6 +106,7 @@ fn settings_are_read_by_the_shell_as_they_were_meant() {
         read.lines().collect::<Vec<_>>(),
         [
             "docker.io/clawbake/clawdbot:2026.1.24-3",
+            "https://registry.example/it's $(one)",
             "trixie",
             "ca-certificates,curl,git,jq,procps",
             "none",
