@@ -6,6 +6,8 @@
 /// On a state disk and its snapshots: version of the gateway that wrote it last, `.` written as `-`. On an
 /// image: the gateway in it.
 pub const GATEWAY: &str = "clawbake-gateway";
+/// On an image: the name that the image gives itself. An archive from elsewhere has another one.
+pub const NAME: &str = "clawbake-name";
 /// Versions of the state's and the agents' database schema, `STATE-AGENT`; absent where a release names none.
 pub const SCHEMA: &str = "clawbake-schema";
 /// On a snapshot: what was counted in the state, such as `sessions-4_cron-1`.

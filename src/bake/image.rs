@@ -7,6 +7,7 @@ use gce::{GuestOsFeature, Image, RawDisk};
 
 use super::draft::{Draft, Source};
 use crate::cloud::Cloud;
+use crate::labels;
 use crate::recipe::Recipe;
 use crate::vm::encryption_key;
 
@@ -16,8 +17,6 @@ pub const RECIPE_LABEL: &str = "clawbake-recipe";
 pub const GATEWAY_LABEL: &str = "clawbake-gateway";
 /// Label: digest of the inputs of the gateway's container, if known.
 pub const GATEWAY_DIGEST_LABEL: &str = "clawbake-gateway-digest";
-/// Label: the name in the image itself. An archive from elsewhere has another one.
-pub const NAME_LABEL: &str = "clawbake-name";
 /// Label: digest of the image's inputs.
 pub const CONTENT_LABEL: &str = "clawbake-content";
 /// Label: the verdict of the boot test, [`PASSED`] or [`FAILED`].
@@ -79,7 +78,7 @@ fn labels(recipe: &Recipe, draft: &Draft) -> BTreeMap<String, String> {
         (RECIPE_LABEL, Some(recipe.name.to_string())),
         (GATEWAY_LABEL, Some(recipe.gateway.release.version.label())),
         (GATEWAY_DIGEST_LABEL, draft.gateway.clone()),
-        (NAME_LABEL, draft.sealed.clone()),
+        (labels::NAME, draft.sealed.clone()),
         (CONTENT_LABEL, Some(draft.content.clone())),
         ("clawbake-base", Some(recipe.base.to_string())),
         (

@@ -36,7 +36,7 @@ use crate::journal::{Journal, Resource};
 use crate::paths;
 use crate::run::Run;
 
-pub use boot_test::{BootTestFailed, TEST_PREFIX, boot_test};
+pub use boot_test::{BootTestFailed, boot_test};
 pub use bucket::{bucket, closed, expiry};
 pub use builder::Builder;
 pub use draft::{Draft, Source};

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail, ensure};
 use gce::{Image, Kind};
 
-use super::plan::{Instance, StateDisk};
+use super::plan::{Adopt, Instance, StateDisk};
 use super::{plan, snapshots};
 use crate::cloud::Cloud;
 use crate::journal::{Journal, Resource};
@@ -19,7 +19,7 @@ use crate::vm::Nonce;
 pub async fn launch(run: &Run, image: &Image, adopt_state: bool) -> Result<Instance> {
     let stage = run.progress.stage("VM");
     let mut journal = run.journal("launch")?;
-    let created = create(run, image, adopt_state, &mut journal).await;
+    let created = create(run, image, Adopt::any(adopt_state), &mut journal).await;
     let instance = journal.settle(&run.cloud.client, created).await?;
     let image = image.name.as_deref().unwrap_or_default();
     let name = &run.deployment.name;
@@ -31,17 +31,18 @@ pub async fn launch(run: &Run, image: &Image, adopt_state: bool) -> Result<Insta
 pub async fn create(
     run: &Run,
     image: &Image,
-    adopt_state: bool,
+    adopt: Adopt,
     journal: &mut Journal,
 ) -> Result<Instance> {
     let Run {
         deployment, cloud, ..
     } = run;
-    let values = userdata::Values::new(
+    let mut values = userdata::Values::new(
         deployment,
         cloud.client.project_id(),
         &cloud.secret_manager_in_guest,
     );
+    values.clone = adopt == Adopt::Clone;
     let user_data = userdata::render(&values)?;
     let image = image
         .self_link
@@ -76,7 +77,7 @@ pub async fn create(
         plan::ensure_belongs(&state_disk, &disk.labels, deployment)?;
         journal.adopt(&state_disk)?;
         snapshots::follow(cloud, &disk, schedule.as_deref()).await?;
-        StateDisk::found(adopt_state)
+        StateDisk::found(adopt)
     } else {
         let disk = plan::state_disk(deployment, cloud, schedule, &label);
         journal
@@ -153,7 +154,8 @@ pub async fn start(cloud: &Cloud, instance: &Instance, adopt_state: bool) -> Res
         .context("an instance without a name")?;
     let instances = cloud.client.instances(&cloud.zone);
     let metadata = instance.metadata.clone().unwrap_or_default();
-    let metadata = plan::for_start(metadata, &Nonce::random(), StateDisk::found(adopt_state));
+    let state = StateDisk::found(Adopt::any(adopt_state));
+    let metadata = plan::for_start(metadata, &Nonce::random(), state);
     instances
         .set_metadata(name, &metadata)
         .await?

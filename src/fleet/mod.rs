@@ -7,9 +7,11 @@ mod probe;
 mod ready;
 mod secrets;
 mod snapshots;
+mod trial;
 
 pub use launch::{Deleted, create, delete, find, keep, launch, schedule, start};
-pub use plan::{Instance, firewall, state_disk_name};
+pub use plan::{Adopt, Instance, firewall, state_disk_name};
 pub use probe::probe;
 pub use ready::{NotReady, Phase, Report, report, watch};
 pub use secrets::{ACCESSOR, Form, check, define, generate, grant, missing, random, store};
+pub use trial::{Flaw, TRIAL_PREFIX, Trial};

@@ -36,10 +36,33 @@ pub(super) enum StateDisk {
     Adopted,
 }
 
+/// What a launch does with a state disk that was there before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Adopt {
+    /// The guest refuses what is not the deployment's own.
+    Own,
+    /// The guest takes it over, whoever filled it.
+    Any,
+    /// It is a copy of state that another VM has: the guest takes it over, clears what says so, and
+    /// shuts its network.
+    Clone,
+}
+
+impl Adopt {
+    /// What `--adopt-state` says.
+    #[must_use]
+    pub fn any(adopt_state: bool) -> Self {
+        if adopt_state { Self::Any } else { Self::Own }
+    }
+}
+
 impl StateDisk {
     /// A disk that was there before.
-    pub(super) fn found(adopt: bool) -> Self {
-        if adopt { Self::Adopted } else { Self::Own }
+    pub(super) fn found(adopt: Adopt) -> Self {
+        match adopt {
+            Adopt::Own => Self::Own,
+            Adopt::Any | Adopt::Clone => Self::Adopted,
+        }
     }
 
     fn item(self, nonce: &Nonce) -> Option<MetadataItem> {
@@ -204,12 +227,12 @@ mod tests {
             said(&made),
             pairs(&[("user-data", "u"), (Nonce::KEY, "1"), (MADE_KEY, "1")])
         );
-        let adopted = for_start(made, &"2".into(), StateDisk::found(true));
+        let adopted = for_start(made, &"2".into(), StateDisk::found(Adopt::Any));
         assert_eq!(
             said(&adopted),
             pairs(&[("user-data", "u"), (Nonce::KEY, "2"), (ADOPT_KEY, "2")])
         );
-        let again = for_start(adopted, &"3".into(), StateDisk::found(false));
+        let again = for_start(adopted, &"3".into(), StateDisk::found(Adopt::Own));
         assert_eq!(
             said(&again),
             pairs(&[("user-data", "u"), (Nonce::KEY, "3")])

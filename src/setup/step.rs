@@ -4,7 +4,7 @@ use gce::{Bucket, Firewall, LifecycleRule};
 use serde_json::{Value, json};
 
 use super::ROLE;
-use crate::bake::TEST_PREFIX;
+use crate::fleet::TRIAL_PREFIX;
 
 /// One change to a project. Repeating it does no harm.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,7 +73,7 @@ impl Resource {
     #[must_use]
     pub fn condition(&self) -> Option<Value> {
         let expression =
-            format!("resource.name.extract(\"secrets/{{name}}\").startsWith(\"{TEST_PREFIX}\")");
+            format!("resource.name.extract(\"secrets/{{name}}\").startsWith(\"{TRIAL_PREFIX}\")");
         (*self == Self::TestSecrets)
             .then(|| json!({"title": "clawbake boot tests", "expression": expression}))
     }
@@ -264,7 +264,7 @@ impl fmt::Display for Step {
                 write!(f, "give {who} {} on ", last(role))?;
                 match on {
                     Resource::Project => f.write_str("the project"),
-                    Resource::TestSecrets => write!(f, "secrets {TEST_PREFIX}*"),
+                    Resource::TestSecrets => write!(f, "secrets {TRIAL_PREFIX}*"),
                     Resource::Account(email) => write!(f, "account {email}"),
                     Resource::Secret(name) => write!(f, "secret {name}"),
                     Resource::Bucket(name) => write!(f, "bucket {name}"),

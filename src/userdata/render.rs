@@ -26,6 +26,10 @@ pub struct Values {
     pub secret_manager: String,
     /// Device name of the state disk.
     pub state_device: &'static str,
+    /// Whether its state is a copy of what another VM has: then the VM talks to nobody but its metadata
+    /// server and Secret Manager.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub clone: bool,
     /// Variable: secret.
     pub secrets: BTreeMap<EnvName, Secret>,
     /// Plain variables.
@@ -42,6 +46,7 @@ impl Values {
             project: project.to_owned(),
             secret_manager: secret_manager.to_owned(),
             state_device: STATE_DEVICE,
+            clone: false,
             secrets: deployment.secrets.clone(),
             env: deployment.env.clone(),
         }
