@@ -1,6 +1,7 @@
 //! VMs: launched from a family's image, watched until their gateway is ready, deleted without their
 //! state.
 
+mod counted;
 mod launch;
 mod plan;
 mod probe;
@@ -8,8 +9,11 @@ mod ready;
 mod secrets;
 mod snapshots;
 
+pub use counted::counts;
 pub use launch::{Deleted, create, delete, find, keep, launch, schedule, start};
 pub use plan::{Instance, firewall, state_disk_name};
 pub use probe::probe;
 pub use ready::{NotReady, Phase, Report, report, watch};
 pub use secrets::{ACCESSOR, Form, check, define, generate, grant, missing, random, store};
+
+pub use crate::vm::{Counts, Lost};
