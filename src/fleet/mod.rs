@@ -1,6 +1,7 @@
 //! VMs: launched from a family's image, watched until their gateway is ready, deleted without their
 //! state.
 
+mod counted;
 mod launch;
 mod plan;
 mod probe;
@@ -9,9 +10,12 @@ mod secrets;
 mod snapshots;
 mod trial;
 
+pub use counted::counts;
 pub use launch::{Deleted, create, delete, find, keep, launch, schedule, start};
 pub use plan::{Adopt, Instance, firewall, state_disk_name};
 pub use probe::probe;
 pub use ready::{NotReady, Phase, Report, report, watch};
 pub use secrets::{ACCESSOR, Form, check, define, generate, grant, missing, random, store};
 pub use trial::{Flaw, TRIAL_PREFIX, Trial};
+
+pub use crate::vm::{Counts, Lost};

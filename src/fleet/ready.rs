@@ -95,10 +95,6 @@ impl std::error::Error for NotReady {}
 impl vm::Report for Report {
     type Phase = Phase;
 
-    fn nonce(&self) -> &str {
-        &self.nonce
-    }
-
     fn phase(&self) -> Phase {
         self.phase
     }

@@ -70,10 +70,6 @@ mod tests {
     impl Report for Silent {
         type Phase = String;
 
-        fn nonce(&self) -> &str {
-            match *self {}
-        }
-
         fn phase(&self) -> String {
             match *self {}
         }

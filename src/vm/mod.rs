@@ -8,6 +8,8 @@
 //! it does what it was made for is decided by two judges: [`crate::fleet`] has that of gateways,
 //! [`crate::bake`] that of builders.
 
+mod attribute;
+mod counts;
 mod look;
 mod metadata;
 mod properties;
@@ -16,6 +18,9 @@ mod watch;
 #[cfg(test)]
 mod word;
 
+pub(crate) use attribute::attribute;
+pub(crate) use counts::counts;
+pub use counts::{Counts, Lost};
 pub(crate) use look::Look;
 pub(crate) use metadata::{Nonce, item};
 pub(crate) use properties::{Disk, Properties, encryption_key};

@@ -6,16 +6,11 @@ use super::Report;
 
 #[derive(Debug, PartialEq, Deserialize)]
 pub(super) struct Word {
-    nonce: String,
     phase: String,
 }
 
 impl Report for Word {
     type Phase = String;
-
-    fn nonce(&self) -> &str {
-        &self.nonce
-    }
 
     fn phase(&self) -> String {
         self.phase.clone()

@@ -24,8 +24,6 @@ pub(super) enum Phase {
 /// The part of a report that counts here; `clawbake-phase` writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct Report {
-    /// The bake that it belongs to.
-    pub nonce: String,
     /// How far.
     pub phase: Phase,
     /// Why it failed: the last lines, ` | ` between them.
@@ -45,10 +43,6 @@ impl fmt::Display for Phase {
 
 impl vm::Report for Report {
     type Phase = Phase;
-
-    fn nonce(&self) -> &str {
-        &self.nonce
-    }
 
     fn phase(&self) -> Phase {
         self.phase
