@@ -12,7 +12,7 @@ pub async fn used(cloud: &Cloud) -> Result<BTreeSet<String>> {
     let project = format!("projects/{}/global/images/", cloud.client.project_id());
     let own = |link: String| Some(link.split_once(&project)?.1.to_owned());
     let disks = cloud.client.all_disks().await?;
-    let templates = cloud.client.instance_templates().await?;
+    let templates = cloud.client.all_instance_templates().await?;
     let attached = templates
         .into_iter()
         .filter_map(|template| template.properties)

@@ -6,6 +6,7 @@ use crate::{
     Client, CustomerEncryptionKey, Pending, Result,
     client::found,
     json::{int64, resource},
+    mutation::labelled,
 };
 
 resource! {
@@ -15,11 +16,19 @@ resource! {
         description: Option<String>,
         disk_encryption_key: Option<CustomerEncryptionKey>,
         labels: BTreeMap<String, String>,
+        label_fingerprint: Option<String>,
+        creation_timestamp: Option<String>,
+        /// `CREATING`, `RESTORING`, `READY`, `FAILED` or `DELETING`.
+        status: Option<String>,
+        /// URL of its zone.
+        zone: Option<String>,
         #[serde(with = "int64")]
         size_gb: Option<u64>,
         /// URL of the disk type, such as `zones/z/diskTypes/pd-balanced`.
         r#type: Option<String>,
         source_image: Option<String>,
+        /// URL of the snapshot that it was made from.
+        source_snapshot: Option<String>,
         /// URLs of its resource policies: at most one snapshot schedule.
         resource_policies: Vec<String>,
         /// URLs of the instances to which it is attached.
@@ -78,6 +87,30 @@ impl Disks {
             .await
     }
 
+    /// `disks.resize`: a disk can only grow, also while it is in use.
+    pub async fn resize(&self, name: &str, size_gb: u64) -> Result<Pending> {
+        let what = format!("growing disk {name} to {size_gb} GiB");
+        let body = json!({"sizeGb": size_gb.to_string()});
+        self.client
+            .post(self.url(&[name, "resize"])?, Some(&body), what)
+            .await
+    }
+
+    /// `disks.setLabels`, which replaces all labels. A stale fingerprint is
+    /// [`Kind::PreconditionFailed`](crate::Kind::PreconditionFailed).
+    pub async fn set_labels(
+        &self,
+        name: &str,
+        labels: &BTreeMap<String, String>,
+        fingerprint: &str,
+    ) -> Result<Pending> {
+        let what = format!("setting labels of disk {name}");
+        let body = labelled(labels, fingerprint);
+        self.client
+            .post(self.url(&[name, "setLabels"])?, Some(&body), what)
+            .await
+    }
+
     /// `disks.addResourcePolicies` with the URL of one policy.
     pub async fn add_resource_policy(&self, name: &str, policy: &str) -> Result<Pending> {
         self.follow(name, "addResourcePolicies", policy).await
@@ -104,5 +137,37 @@ impl Disks {
         self.client
             .delete(self.url(&[name])?, format!("deleting disk {name}"))
             .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::script::{Answer, Script};
+
+    #[tokio::test]
+    async fn a_disk_grows_and_is_labelled() {
+        let done = Answer::json(200, r#"{"name":"op","status":"DONE"}"#);
+        let script = Script::play([done.clone(), done]).await;
+        let disks = script.client().disks("z");
+        disks.resize("d", 20).await.unwrap().wait().await.unwrap();
+        let labels = [("a".to_owned(), "b".to_owned())].into();
+        let set = disks.set_labels("d", &labels, "ZjE=").await.unwrap();
+        set.wait().await.unwrap();
+        let requests = script.requests();
+        let sent: Vec<_> = requests
+            .iter()
+            .map(|r| (r.path(), String::from_utf8_lossy(&r.body).into_owned()))
+            .collect();
+        let disk = "/compute/v1/projects/p/zones/z/disks/d";
+        assert_eq!(
+            sent,
+            [
+                (&*format!("{disk}/resize"), r#"{"sizeGb":"20"}"#.to_owned()),
+                (
+                    &*format!("{disk}/setLabels"),
+                    r#"{"labels":{"a":"b"},"labelFingerprint":"ZjE="}"#.to_owned()
+                ),
+            ]
+        );
     }
 }

@@ -167,11 +167,10 @@ impl Images {
         fingerprint: &str,
     ) -> Result<Pending> {
         let what = format!("setting labels of image {name}");
-        let body = serde_json::json!({"labels": labels, "labelFingerprint": fingerprint});
-        // It takes no `requestId`: the fingerprint stops a duplicate.
-        let call = Call::new(Method::POST, self.url(&[name, "setLabels"])?, &what).json(&body)?;
-        let operation = self.client.send(call, &what).await?;
-        Ok(Pending::new(self.client.clone(), operation, what))
+        let url = self.url(&[name, "setLabels"])?;
+        self.client
+            .set_global_labels(url, labels, fingerprint, what)
+            .await
     }
 
     /// `images.deprecate`. The default status, an empty body, undeprecates the image.

@@ -1,12 +1,13 @@
 use std::collections::BTreeMap;
 
 use reqwest::Method;
+use serde_json::json;
 
 use crate::{
     Client, CustomerEncryptionKey, Pending, Result,
     client::found,
     json::{int64, resource},
-    mutation::EMPTY,
+    mutation::{EMPTY, labelled},
     transport::Call,
 };
 
@@ -24,6 +25,8 @@ resource! {
         network_interfaces: Vec<NetworkInterface>,
         metadata: Option<Metadata>,
         labels: BTreeMap<String, String>,
+        label_fingerprint: Option<String>,
+        creation_timestamp: Option<String>,
         tags: Option<Tags>,
         service_accounts: Vec<ServiceAccount>,
         shielded_instance_config: Option<ShieldedInstanceConfig>,
@@ -216,6 +219,17 @@ impl Instances {
             .await
     }
 
+    /// `instances.insert` from a template at a URL such as `global/instanceTemplates/NAME`. A field of
+    /// `instance` replaces the template's whole field.
+    pub async fn insert_from(&self, instance: &Instance, template: &str) -> Result<Pending> {
+        let name = instance.name.as_deref().unwrap_or_default();
+        let what = format!("inserting instance {name}");
+        let call = Call::new(Method::POST, self.url(&[])?, &what)
+            .query("sourceInstanceTemplate", template)
+            .json(instance)?;
+        self.client.mutate(call, what).await
+    }
+
     /// `instances.delete`. Disks without `autoDelete` stay.
     pub async fn delete(&self, name: &str) -> Result<Pending> {
         self.client
@@ -244,6 +258,31 @@ impl Instances {
         let what = format!("setting metadata of instance {name}");
         self.client
             .post(self.url(&[name, "setMetadata"])?, Some(metadata), what)
+            .await
+    }
+
+    /// `instances.setLabels`, which replaces all labels. A stale fingerprint is
+    /// [`Kind::PreconditionFailed`](crate::Kind::PreconditionFailed).
+    pub async fn set_labels(
+        &self,
+        name: &str,
+        labels: &BTreeMap<String, String>,
+        fingerprint: &str,
+    ) -> Result<Pending> {
+        let what = format!("setting labels of instance {name}");
+        let body = labelled(labels, fingerprint);
+        self.client
+            .post(self.url(&[name, "setLabels"])?, Some(&body), what)
+            .await
+    }
+
+    /// `instances.setMachineType` of a stopped instance, to a type at a URL such as
+    /// `zones/z/machineTypes/e2-medium`.
+    pub async fn set_machine_type(&self, name: &str, machine_type: &str) -> Result<Pending> {
+        let what = format!("setting the machine type of instance {name}");
+        let body = json!({"machineType": machine_type});
+        self.client
+            .post(self.url(&[name, "setMachineType"])?, Some(&body), what)
             .await
     }
 
@@ -312,6 +351,41 @@ mod tests {
             requests[2].target,
             "/compute/v1/projects/p/zones/z/instances/vm/serialPort?port=1&start=5"
         );
+    }
+
+    #[tokio::test]
+    async fn what_a_template_leaves_open_is_said_with_the_insert() {
+        let done = Answer::json(200, r#"{"name":"op","status":"DONE"}"#);
+        let script = Script::play([done.clone(), done.clone(), done]).await;
+        let instances = script.client().instances("z");
+        let instance = Instance {
+            name: Some("vm".into()),
+            ..Instance::default()
+        };
+        let template = "global/instanceTemplates/t";
+        let inserted = instances.insert_from(&instance, template).await.unwrap();
+        inserted.wait().await.unwrap();
+        let labels = [("a".to_owned(), "b".to_owned())].into();
+        let set = instances.set_labels("vm", &labels, "ZjE=").await.unwrap();
+        set.wait().await.unwrap();
+        let set = instances
+            .set_machine_type("vm", "zones/z/machineTypes/e2-medium")
+            .await
+            .unwrap();
+        set.wait().await.unwrap();
+        let requests = script.requests();
+        let body = |at: usize| String::from_utf8_lossy(&requests[at].body).into_owned();
+        assert_eq!(
+            requests[0].query("sourceInstanceTemplate").as_deref(),
+            Some(template)
+        );
+        assert_eq!(body(0), r#"{"name":"vm"}"#);
+        assert_eq!(body(1), r#"{"labels":{"a":"b"},"labelFingerprint":"ZjE="}"#);
+        assert_eq!(
+            body(2),
+            r#"{"machineType":"zones/z/machineTypes/e2-medium"}"#
+        );
+        assert!(requests[2].path().ends_with("/instances/vm/setMachineType"));
     }
 
     #[test]

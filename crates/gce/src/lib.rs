@@ -22,6 +22,7 @@
 //! ```
 
 mod billing;
+mod buckets;
 mod client;
 mod credentials;
 mod disks;
@@ -36,6 +37,7 @@ mod list;
 mod long_running;
 mod machine_types;
 mod mutation;
+mod objects;
 mod operation;
 mod operations;
 mod regions;
@@ -49,12 +51,17 @@ mod script;
 mod secrets;
 mod service_accounts;
 mod services;
-mod storage;
+mod snapshots;
+
 mod templates;
 mod transport;
 mod upload;
 
 pub use billing::{Billing, ProjectBillingInfo};
+pub use buckets::{
+    Bucket, BucketEncryption, Buckets, IamConfiguration, Lifecycle, LifecycleRule,
+    UniformBucketLevelAccess,
+};
 pub use client::Client;
 pub use credentials::Credentials;
 pub use disks::{Disk, Disks};
@@ -71,6 +78,7 @@ pub use instances::{
     NetworkInterface, Scheduling, SerialPortOutput, ServiceAccount, ShieldedInstanceConfig, Tags,
 };
 pub use machine_types::MachineType;
+pub use objects::{Object, Objects};
 pub use operation::{Operation, OperationError, OperationErrorItem, Pending};
 pub use operations::Operations;
 pub use regions::{Quota, Region};
@@ -85,8 +93,5 @@ pub use routers::{Router, RouterNat};
 pub use secrets::{Automatic, Replication, Secret, SecretBytes, SecretVersion, Secrets};
 pub use service_accounts::{IamServiceAccount, ServiceAccounts};
 pub use services::{Service, Services};
-pub use storage::{
-    Bucket, BucketEncryption, Buckets, IamConfiguration, Lifecycle, LifecycleRule, Object, Objects,
-    UniformBucketLevelAccess,
-};
-pub use templates::{InstanceProperties, InstanceTemplate};
+pub use snapshots::{Snapshot, Snapshots};
+pub use templates::{InstanceProperties, InstanceTemplate, InstanceTemplates};

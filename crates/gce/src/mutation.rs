@@ -1,10 +1,18 @@
 //! Mutations of Compute Engine. Each returns an operation to wait for.
 
+use std::collections::BTreeMap;
+
 use reqwest::{Method, Url};
 use serde::Serialize;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{Client, Operation, Pending, Result, transport::Call};
+
+/// The body of a `setLabels`.
+pub(crate) fn labelled(labels: &BTreeMap<String, String>, fingerprint: &str) -> Value {
+    json!({"labels": labels, "labelFingerprint": fingerprint})
+}
 
 /// A POST without a body.
 pub(crate) const EMPTY: Option<&()> = None;
@@ -35,5 +43,18 @@ impl Client {
     pub(crate) async fn delete(&self, url: Url, what: String) -> Result<Pending> {
         self.mutate(Call::new(Method::DELETE, url, &what), what)
             .await
+    }
+
+    /// The `setLabels` of a global resource. It takes no `requestId`: the fingerprint stops a duplicate.
+    pub(crate) async fn set_global_labels(
+        &self,
+        url: Url,
+        labels: &BTreeMap<String, String>,
+        fingerprint: &str,
+        what: String,
+    ) -> Result<Pending> {
+        let call = Call::new(Method::POST, url, &what).json(&labelled(labels, fingerprint))?;
+        let operation = self.send(call, &what).await?;
+        Ok(Pending::new(self.clone(), operation, what))
     }
 }

@@ -15,11 +15,16 @@ use crate::{
 /// Google's servers answer a plain call within seconds; a chunk of an upload takes longer.
 const TIMEOUT: Duration = Duration::from_mins(2);
 
+/// The most bytes of an answer; a page of a list has a few MB.
+const ANSWER_LIMIT: usize = 64 << 20;
+
 /// One request, and how errors describe it.
 pub(crate) struct Call {
     request: Request,
     what: String,
     timeout: Duration,
+    /// The most bytes that an answer may have.
+    limit: usize,
     /// Whether 308, "resume incomplete", is an answer rather than an error.
     resumable: bool,
 }
@@ -38,6 +43,7 @@ impl Call {
             request,
             what: what.into(),
             timeout: TIMEOUT,
+            limit: ANSWER_LIMIT,
             resumable: false,
         }
     }
@@ -79,6 +85,12 @@ impl Call {
         self
     }
 
+    /// Refuses an answer of more than `bytes` bytes.
+    pub fn limit(mut self, bytes: usize) -> Self {
+        self.limit = bytes;
+        self
+    }
+
     pub fn resumable(mut self) -> Self {
         self.resumable = true;
         self
@@ -93,12 +105,21 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    async fn read(response: Response) -> reqwest::Result<Self> {
+    async fn read(mut response: Response, call: &Call) -> Result<Self> {
         let (status, headers) = (response.status(), response.headers().clone());
+        let mut body = Vec::new();
+        let broke = |error| Error::new(Kind::Unavailable, &call.what, chain(&error));
+        while let Some(chunk) = response.chunk().await.map_err(broke)? {
+            if body.len() + chunk.len() > call.limit {
+                let message = format!("the answer has more than {} bytes", call.limit);
+                return Err(Error::new(Kind::Corrupt, &call.what, message));
+            }
+            body.extend_from_slice(&chunk);
+        }
         Ok(Self {
             status,
             headers,
-            body: response.bytes().await?.into(),
+            body,
         })
     }
 
@@ -188,8 +209,7 @@ impl Transport {
                 .map_err(|e| unavailable(chain(&e)))?;
             let status = response.status();
             if status.is_success() || call.resumable && status == StatusCode::PERMANENT_REDIRECT {
-                let reply = Reply::read(response).await;
-                return reply.map_err(|e| unavailable(chain(&e)).into());
+                return Ok(Reply::read(response, call).await?);
             }
             let retry_after = retry_after(response.headers());
             let body = response.bytes().await.unwrap_or_default();

@@ -14,7 +14,6 @@ use tokio::{
 
 use crate::{
     Error, Kind, Object, Objects, Result,
-    endpoints::join,
     transport::{Attempts, Call},
 };
 
@@ -93,8 +92,7 @@ impl Objects {
 
     /// Starts a session. Its URL is as good as a token for this one upload.
     async fn start_upload(&self, object: &Object, total: u64, what: &str) -> Result<Url> {
-        let storage = &self.client.endpoints.storage;
-        let url = join(storage, ["upload", "storage", "v1", "b", &self.bucket, "o"])?;
+        let url = self.upload_url()?;
         let call = Call::new(Method::POST, url.clone(), what)
             .query("uploadType", "resumable")
             .query("name", object.name.as_deref().unwrap_or_default())

@@ -4,11 +4,7 @@ use reqwest::{Method, Url};
 use serde_json::Value;
 
 use crate::{
-    Client, Policy, Result,
-    client::found,
-    endpoints::join,
-    json::{int64, resource},
-    transport::Call,
+    Client, Policy, Result, client::found, endpoints::join, json::resource, transport::Call,
 };
 
 resource! {
@@ -63,33 +59,12 @@ resource! {
     }
 }
 
-resource! {
-    /// An object, without its data.
-    Object {
-        name: Option<String>,
-        metadata: BTreeMap<String, String>,
-        #[serde(with = "int64")]
-        size: Option<u64>,
-        /// Base64 of the CRC32C, big-endian.
-        crc32c: Option<String>,
-    }
-}
-
 impl Client {
     /// Buckets of the project.
     #[must_use]
     pub fn buckets(&self) -> Buckets {
         Buckets {
             client: self.clone(),
-        }
-    }
-
-    /// Objects in a bucket.
-    #[must_use]
-    pub fn objects(&self, bucket: &str) -> Objects {
-        Objects {
-            client: self.clone(),
-            bucket: bucket.into(),
         }
     }
 }
@@ -152,39 +127,5 @@ impl Buckets {
         let what = format!("setting the IAM policy of bucket {name}");
         let call = Call::new(Method::PUT, self.url(&[name, "iam"])?, &what).json(policy)?;
         self.client.send(call, &what).await
-    }
-}
-
-/// Objects in one bucket.
-#[derive(Debug)]
-pub struct Objects {
-    pub(crate) client: Client,
-    pub(crate) bucket: String,
-}
-
-impl Objects {
-    fn url(&self, name: &str) -> Result<Url> {
-        join(
-            &self.client.endpoints.storage,
-            ["storage", "v1", "b", &self.bucket, "o", name],
-        )
-    }
-
-    /// `objects.get`.
-    pub async fn get(&self, name: &str) -> Result<Object> {
-        let what = format!("getting object {name} of bucket {}", self.bucket);
-        self.client.get(self.url(name)?, what).await
-    }
-
-    /// `objects.get`, with `None` where there is no such object or bucket.
-    pub async fn find(&self, name: &str) -> Result<Option<Object>> {
-        found(self.get(name).await)
-    }
-
-    /// `objects.delete`.
-    pub async fn delete(&self, name: &str) -> Result<()> {
-        let what = format!("deleting object {name} of bucket {}", self.bucket);
-        let call = Call::new(Method::DELETE, self.url(name)?, what);
-        self.client.transport.send(&call).await.map(drop)
     }
 }
