@@ -47,6 +47,7 @@ mod printable;
 pub mod progress;
 pub mod recipe;
 pub mod release;
+pub mod rollout;
 pub mod run;
 mod serial;
 pub mod setup;

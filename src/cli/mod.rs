@@ -29,6 +29,7 @@ use clap::{Parser, Subcommand};
 use crate::bake::BootTestFailed;
 use crate::document::Findings;
 use crate::fleet::NotReady;
+use crate::rollout::{PutBack, Refused};
 use output::errln;
 use signal::{Interrupted, interruptible};
 
@@ -48,6 +49,8 @@ Exit codes:
   3  invalid recipe, deployment or user-data; stderr names file and line of each mistake
   4  the cloud refused or could not be reached
   5  the gateway did not become ready, in a VM or in an image's boot test
+  6  refused at a gate, and nothing was changed; stderr names the gate
+  7  changed, and put back; stderr names the gate
   130  interrupted by Ctrl-C or SIGTERM; the run's resources are removed, or listed on stderr
 
 Environment:
@@ -151,6 +154,10 @@ pub fn fail(error: &anyhow::Error) -> ExitCode {
     };
     ExitCode::from(if error.is::<Interrupted>() {
         130
+    } else if error.is::<Refused>() {
+        6
+    } else if error.is::<PutBack>() {
+        7
     } else if error.chain().any(not_ready) {
         5
     } else if refused.is_some() {
