@@ -52,11 +52,12 @@ devices:
 	unshare --mount $(CARGO) test --quiet -p localgce --test api -- --ignored
 
 ## guest: the scripts that run inside a VM, on real loop devices and sockets; .env through real compose;
-##        the container's build as nobody, and its variables through real buildah
+##        the container's build as nobody, and its variables through real buildah; the releases that updates are
+##        tested with, through real npm
 guest:
 	cloud-init/tests/run
 	tests/dotenv/run
-	$(CARGO) test --quiet -p clawbake --lib --test recipes -- --ignored
+	$(CARGO) test --quiet -p clawbake --lib --test recipes --test releases -- --ignored
 
 ## bench: the gateway's start and memory, baked image against native
 bench:

@@ -16,9 +16,11 @@
 mod endpoint;
 mod engine;
 mod ran;
+mod registry;
 mod world;
 
 pub use endpoint::Endpoint;
 pub use engine::Engine;
 pub use ran::{Ran, stdout};
+pub use registry::Registry;
 pub use world::{World, archive, directory};

@@ -11,6 +11,7 @@ use wire::Proxy;
 use crate::endpoint::Endpoint;
 use crate::engine::Engine;
 use crate::ran::{Ran, stdout};
+use crate::registry::Registry;
 
 /// How long what the engine has begun may take to be settled.
 const SETTLED: Duration = Duration::from_secs(10);
@@ -25,6 +26,7 @@ pub struct World {
     caches: bool,
     power: Power,
     proxy: Option<Proxy>,
+    registry: Option<Registry>,
 }
 
 /// How the engine runs.
@@ -61,6 +63,7 @@ impl World {
             caches: false,
             power: Power::Off,
             proxy: None,
+            registry: None,
         }
     }
 
@@ -111,6 +114,13 @@ impl World {
     #[must_use]
     pub fn wire(mut self, suite: &str) -> Self {
         self.proxy = Some(Proxy::start(&self.engine_dir(), suite));
+        self
+    }
+
+    /// With a registry of npm's, which programs ask from now on.
+    #[must_use]
+    pub fn npm(mut self) -> Self {
+        self.registry = Some(Registry::start());
         self
     }
 
@@ -182,6 +192,15 @@ impl World {
     #[must_use]
     pub fn proxy(&self) -> &Proxy {
         self.proxy.as_ref().expect("a proxy")
+    }
+
+    /// The registry of npm's.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        self.registry.as_ref().expect("a registry")
     }
 
     /// Where programs find the engine.
@@ -258,6 +277,7 @@ impl World {
         if !self.caches {
             command.env("CLAWBAKE_CACHE", self.path("cache"));
         }
+        command.envs(self.registry.as_ref().map(Registry::variable));
         command
     }
 
