@@ -27,6 +27,8 @@ pub const ROLLOUT_SNAPSHOT: &str = "clawbake-rollout-snapshot";
 pub const ROLLOUT_BEGAN: &str = "clawbake-rollout-began";
 /// On a snapshot: name of the disk that is being restored from it.
 pub const RESTORING: &str = "clawbake-restoring";
+/// On a snapshot that is being restored: id of the disk that goes; absent where there was none.
+pub const RESTORING_OVER: &str = "clawbake-restoring-over";
 
 /// On the image in front of its family: version of the release that failed last.
 pub const REFUSED: &str = "clawbake-refused";

@@ -51,5 +51,6 @@ pub mod rollout;
 pub mod run;
 mod serial;
 pub mod setup;
+pub mod state;
 pub mod userdata;
 mod vm;

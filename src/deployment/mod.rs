@@ -47,6 +47,8 @@ pub struct Machine {
 pub struct State {
     /// In GiB.
     pub disk_gb: u32,
+    /// How many snapshots are kept that were taken on the way of changes.
+    pub keep_changes: u32,
     /// Scheduled snapshots, if any.
     pub snapshots: Option<Snapshots>,
 }

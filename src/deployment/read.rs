@@ -10,6 +10,9 @@ const KEYS: [&str; 7] = [
     "name", "target", "recipe", "machine", "state", "secrets", "env",
 ];
 
+/// How many snapshots of changes are kept by default.
+const KEEP_CHANGES: u32 = 5;
+
 pub(super) fn deployment(root: &Cursor, dir: &Path, log: &Log) -> Option<Deployment> {
     let top = root.fields(&KEYS)?;
     let name = top
@@ -106,12 +109,16 @@ fn machine_of(at: &Cursor, recipe: Option<&Recipe>) -> Option<Machine> {
 }
 
 fn state(at: &Cursor) -> Option<State> {
-    let keys = at.fields(&["disk_gb", "snapshots"])?;
+    let keys = at.fields(&["disk_gb", "keep_changes", "snapshots"])?;
     let disk_gb = keys.required("disk_gb", "in GiB, such as 10");
     let disk_gb = disk_gb.and_then(|c| c.number(1..=65536, "a disk size in GiB"));
+    let keep_changes = keys.or("keep_changes", KEEP_CHANGES, |c| {
+        c.number(1..=1000, "a number of snapshots")
+    });
     let snapshots = keys.or("snapshots", None, |c| snapshots(&c).map(Some));
     Some(State {
         disk_gb: disk_gb?,
+        keep_changes: keep_changes?,
         snapshots: snapshots?,
     })
 }

@@ -70,7 +70,7 @@ pub async fn create(
         }
     }
     let label = journal.label();
-    let schedule = snapshots::ensure(cloud, deployment.state.snapshots.as_ref()).await?;
+    let schedule = policy(run).await?;
     let disks = client.disks(zone);
     let found = disks.find(&plan::state_disk_name(deployment)).await?;
     let state = if let Some(disk) = found {
@@ -126,13 +126,19 @@ fn resources(run: &Run) -> [Resource; 3] {
     ]
 }
 
+/// URL of the policy that the deployment's state disk follows, if it follows one; it is made if there is
+/// none.
+pub async fn policy(run: &Run) -> Result<Option<String>> {
+    snapshots::ensure(&run.cloud, run.deployment.state.snapshots.as_ref()).await
+}
+
 /// Applies the deployment's snapshot schedule to its state disk, if there is one.
 pub async fn schedule(run: &Run) -> Result<()> {
     let Run {
         deployment, cloud, ..
     } = run;
     let name = plan::state_disk_name(deployment);
-    let schedule = snapshots::ensure(cloud, deployment.state.snapshots.as_ref()).await?;
+    let schedule = policy(run).await?;
     let disk = cloud.client.disks(&cloud.zone).find(&name).await?;
     match disk.filter(|disk| plan::belongs(&disk.labels, deployment)) {
         Some(disk) => snapshots::follow(cloud, &disk, schedule.as_deref()).await,

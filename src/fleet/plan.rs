@@ -89,13 +89,13 @@ fn labels(deployment: &Deployment, run: &(String, String)) -> BTreeMap<String, S
 }
 
 /// Whether something was made for this deployment.
-pub(super) fn belongs(labels: &BTreeMap<String, String>, deployment: &Deployment) -> bool {
+pub(crate) fn belongs(labels: &BTreeMap<String, String>, deployment: &Deployment) -> bool {
     labels.get(DEPLOYMENT_LABEL).map(String::as_str) == Some(&*deployment.name)
 }
 
 /// Refuses what has the name and not the labels of something that was made for this deployment:
 /// `what` is somebody else's.
-pub(super) fn ensure_belongs(
+pub(crate) fn ensure_belongs(
     what: &impl fmt::Display,
     labels: &BTreeMap<String, String>,
     deployment: &Deployment,
@@ -110,7 +110,7 @@ pub(super) fn ensure_belongs(
 }
 
 /// A blank state disk, which follows the policy at the URL `snapshots`. The guest formats it, once.
-pub(super) fn state_disk(
+pub(crate) fn state_disk(
     deployment: &Deployment,
     cloud: &Cloud,
     snapshots: Option<String>,

@@ -33,6 +33,11 @@ pub enum Resource {
         /// Its name.
         name: String,
     },
+    /// A snapshot of a disk.
+    Snapshot {
+        /// Its name.
+        name: String,
+    },
     /// An object in Cloud Storage.
     Object {
         /// Its bucket.
@@ -53,6 +58,7 @@ impl fmt::Display for Resource {
             Self::Image { name } => write!(f, "image {name}"),
             Self::Instance { zone, name } => write!(f, "instance {name} in {zone}"),
             Self::Disk { zone, name } => write!(f, "disk {name} in {zone}"),
+            Self::Snapshot { name } => write!(f, "snapshot {name}"),
             Self::Object { bucket, name } => write!(f, "object gs://{bucket}/{name}"),
             Self::Secret { name } => write!(f, "secret {name}"),
         }
@@ -68,6 +74,7 @@ impl Resource {
                 client.instances(zone).find(name).await?.map(|it| it.labels)
             }
             Self::Disk { zone, name } => client.disks(zone).find(name).await?.map(|it| it.labels),
+            Self::Snapshot { name } => client.snapshots().find(name).await?.map(|it| it.labels),
             Self::Object { bucket, name } => client
                 .objects(bucket)
                 .find(name)
@@ -90,6 +97,7 @@ impl Resource {
                 let operations = client.operations(Some(zone));
                 operations.unfinished("disks", name).await
             }
+            Self::Snapshot { name } => client.operations(None).unfinished("snapshots", name).await,
             Self::Object { .. } | Self::Secret { .. } => return Ok(()),
         };
         for pending in unfinished? {
@@ -107,6 +115,7 @@ impl Resource {
             Self::Image { name } => done(client.images().delete(name).await).await,
             Self::Instance { zone, name } => done(client.instances(zone).delete(name).await).await,
             Self::Disk { zone, name } => done(client.disks(zone).delete(name).await).await,
+            Self::Snapshot { name } => done(client.snapshots().delete(name).await).await,
             Self::Object { bucket, name } => client.objects(bucket).delete(name).await,
             Self::Secret { name } => client.secrets().delete(name).await,
         };

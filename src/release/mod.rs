@@ -1,7 +1,9 @@
 //! Gateway releases: their versions, in upstream's order.
 
 mod npm;
+mod schema;
 mod version;
 
 pub use npm::{Dist, Package, Registry};
+pub use schema::Schema;
 pub use version::{Channel, Version};

@@ -1,0 +1,35 @@
+//! A deployment's state beyond its disk: copies of it, and the way back to one.
+//!
+//! ```text
+//!                     ┌── snapshot ──▶ list ──▶ retain: the surplus goes
+//!   state disk ───────┤
+//!   says who wrote it └── restore: save ─▶ mark ─▶ delete ─▶ create ─▶ unmark
+//! ```
+//!
+//! The state disk says in its labels which release wrote it last ([`record`], [`written`]), and every
+//! snapshot of it repeats that. A restore under way is written on the snapshot that it restores, so
+//! that any machine goes on with it, and nobody takes the missing disk for a new deployment's.
+
+mod disk;
+mod grow;
+mod list;
+mod marks;
+mod restore;
+mod retention;
+mod snapshot;
+mod steps;
+mod why;
+mod written;
+
+pub use disk::{disk, relabel};
+pub use grow::{Grown, grow};
+pub use list::{find, list, restoring};
+pub use restore::{Restored, restore};
+pub use retention::retain;
+pub use snapshot::{snapshot, take};
+pub use steps::Obstacle;
+pub use why::Why;
+pub use written::{Written, record, written};
+
+/// What was counted in a state, by name.
+pub type Counts = std::collections::BTreeMap<String, u64>;
