@@ -11,10 +11,8 @@ mod snapshots;
 mod trial;
 
 pub use counted::counts;
-pub use launch::{Deleted, create, delete, find, keep, launch, schedule, start};
-pub use plan::{Adopt, Instance, firewall, state_disk_name};
 pub use launch::{Deleted, create, delete, find, keep, launch, policy, schedule, start};
-pub use plan::{Instance, firewall, state_disk_name};
+pub use plan::{Adopt, Instance, firewall, state_disk_name};
 pub(crate) use plan::{belongs, ensure_belongs, state_disk};
 pub use probe::probe;
 pub use ready::{NotReady, Phase, Report, report, watch};

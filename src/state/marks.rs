@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use gce::{Disk, Snapshot};
 
-use super::{Counts, Why};
+use super::Why;
+use crate::fleet::Counts;
 use crate::journal::RUN_LABEL;
 use crate::labels;
 
@@ -44,9 +45,7 @@ pub(super) fn of_snapshot(
     let mut labels = without(&without(&disk.labels, &ROLLOUT), &SNAPSHOT);
     labels.insert(labels::WHY.to_owned(), why.label().to_owned());
     if !counts.is_empty() {
-        let counted = counts.iter().map(|(name, count)| format!("{name}-{count}"));
-        let counted = counted.collect::<Vec<_>>().join("_");
-        labels.insert(labels::COUNTS.to_owned(), counted);
+        labels.insert(labels::COUNTS.to_owned(), counts.label());
     }
     labels.extend([run.clone()]);
     labels
@@ -122,7 +121,7 @@ mod tests {
             ..Disk::default()
         };
         let run = |id: &str| (RUN_LABEL.to_owned(), id.to_owned());
-        let counts = [("cron".to_owned(), 1), ("sessions".to_owned(), 4)].into();
+        let counts = "cron-1_sessions-4".parse().unwrap();
         let mut before = Snapshot {
             labels: of_snapshot(&disk, Why::Change, &counts, &run("r1")),
             ..Snapshot::default()

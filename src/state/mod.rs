@@ -30,6 +30,3 @@ pub use snapshot::{snapshot, take};
 pub use steps::Obstacle;
 pub use why::Why;
 pub use written::{Written, record, written};
-
-/// What was counted in a state, by name.
-pub type Counts = std::collections::BTreeMap<String, u64>;

@@ -5,8 +5,8 @@ use gce::{Disk, Kind, Snapshot};
 
 use super::marks::{self, Labels, Mark};
 use super::steps::{Present, Seen, Step, next};
-use super::{Counts, Why, disk, find, list};
-use crate::fleet;
+use super::{Why, disk, find, list};
+use crate::fleet::{self, Counts};
 use crate::progress::{Outcome, Stage};
 use crate::run::Run;
 
@@ -150,7 +150,7 @@ fn present(disk: &Disk) -> Result<Present> {
 /// Saves the disk that is to go.
 async fn save(run: &Run, disk: &Disk) -> Result<Snapshot> {
     let mut journal = run.journal("restore")?;
-    let counts = Counts::new();
+    let counts = Counts::default();
     let taken = super::snapshot::take_of(run, disk, Why::Restore, &counts, &mut journal).await;
     let taken = taken.and_then(|taken| {
         ensure!(

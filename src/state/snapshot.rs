@@ -5,8 +5,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use gce::{Disk, Snapshot};
 
-use super::{Counts, Why, disk, marks};
-use crate::fleet;
+use super::{Why, disk, marks};
+use crate::fleet::{self, Counts};
 use crate::journal::{Journal, Resource};
 use crate::progress::Outcome;
 use crate::run::Run;

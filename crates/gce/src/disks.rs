@@ -13,6 +13,9 @@ resource! {
     /// A zonal disk.
     Disk {
         name: Option<String>,
+        /// Which disk of that name it is.
+        #[serde(with = "int64")]
+        id: Option<u64>,
         description: Option<String>,
         disk_encryption_key: Option<CustomerEncryptionKey>,
         labels: BTreeMap<String, String>,
@@ -29,6 +32,8 @@ resource! {
         source_image: Option<String>,
         /// URL of the snapshot that it was made from.
         source_snapshot: Option<String>,
+        /// Which snapshot of that name it was.
+        source_snapshot_id: Option<String>,
         /// URLs of its resource policies: at most one snapshot schedule.
         resource_policies: Vec<String>,
         /// URLs of the instances to which it is attached.

@@ -10,6 +10,8 @@ resource! {
     /// A copy of a disk at one moment, global.
     Snapshot {
         name: Option<String>,
+        #[serde(with = "int64")]
+        id: Option<u64>,
         description: Option<String>,
         labels: BTreeMap<String, String>,
         label_fingerprint: Option<String>,
