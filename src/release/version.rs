@@ -41,6 +41,20 @@ impl Version {
     pub fn label(self) -> String {
         self.to_string().replace('.', "-")
     }
+
+    /// The version that has this [`Version::label`].
+    #[must_use]
+    pub fn of_label(text: &str) -> Option<Self> {
+        let parts: Vec<&str> = text.split('-').collect();
+        let [year, month, patch, suffix @ ..] = parts.as_slice() else {
+            return None;
+        };
+        let suffix = match suffix {
+            [] => String::new(),
+            suffix => format!("-{}", suffix.join(".")),
+        };
+        format!("{year}.{month}.{patch}{suffix}").parse().ok()
+    }
 }
 
 impl FromStr for Version {
@@ -201,6 +215,15 @@ mod tests {
     fn a_label_holds_what_google_takes() {
         assert_eq!(version("2026.1.24-3").label(), "2026-1-24-3");
         assert_eq!(version("2026.1.24-beta.2").label(), "2026-1-24-beta-2");
+        for text in IN_ORDER {
+            assert_eq!(
+                Version::of_label(&version(text).label()),
+                Some(version(text))
+            );
+        }
+        for text in ["", "2026-1", "2026-1-24-beta", "2026-1-24-3-4", "2026.1.24"] {
+            assert_eq!(Version::of_label(text), None, "{text}");
+        }
     }
 
     #[test]
