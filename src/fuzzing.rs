@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use crate::deployment::Deployment;
+use crate::lock::Lock;
 use crate::recipe::{Base, Files, Recipe};
 use crate::userdata;
 
@@ -15,6 +16,16 @@ pub fn deployment(text: &str) {
 /// Reads a recipe without any other file.
 pub fn recipe(text: &str) {
     Recipe::parse("recipe.yaml", text, Files::Shipped(&[])).ok();
+}
+
+/// Reads a lock; what it accepts must be read back from what it writes.
+///
+/// # Panics
+/// If it is not.
+pub fn lock(text: &str) {
+    if let Ok(lock) = Lock::parse("clawbake.lock", text) {
+        assert_eq!(Lock::parse("clawbake.lock", &lock.text()), Ok(lock));
+    }
 }
 
 /// Judges user-data for both of Debian's releases.

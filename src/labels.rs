@@ -10,6 +10,19 @@ pub const GATEWAY: &str = "clawbake-gateway";
 pub const NAME: &str = "clawbake-name";
 /// Versions of the state's and the agents' database schema, `STATE-AGENT`; absent where a release names none.
 pub const SCHEMA: &str = "clawbake-schema";
+/// On an image: npm's package of the gateway, [escaped](escape).
+pub const PACKAGE: &str = "clawbake-package";
+/// On an image: the beginning of the SHA-512 of the gateway's package.
+pub const GATEWAY_INTEGRITY: &str = "clawbake-gateway-integrity";
+/// On an image: the version of Node, `.` written as `-`, and the beginning of its package's SHA-512.
+pub const NODE: [&str; 2] = ["clawbake-node", "clawbake-node-integrity"];
+/// On an image: the same of npm.
+pub const NPM: [&str; 2] = ["clawbake-npm", "clawbake-npm-integrity"];
+/// On an image: the distribution that it is based on.
+pub const BASE: &str = "clawbake-base";
+/// On an image: the state of Debian's archive that it is made from, as digests of the indices of the suite
+/// and of its security updates.
+pub const DEBIAN: [&str; 2] = ["clawbake-debian", "clawbake-debian-security"];
 /// On a snapshot: what was counted in the state, such as `sessions-4_cron-1`.
 pub const COUNTS: &str = "clawbake-counts";
 /// On a snapshot: what it was taken for.
@@ -36,3 +49,45 @@ pub const REFUSED: &str = "clawbake-refused";
 pub const REFUSED_BY: &str = "clawbake-refused-by";
 /// On the image in front of its family: how many releases have failed in a row.
 pub const FAILURES: &str = "clawbake-failures";
+
+/// Text as a label's value: what a label cannot hold becomes `_` and two hex digits for each byte.
+#[must_use]
+pub fn escape(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'-' => char::from(byte).to_string(),
+            _ => format!("_{byte:02x}"),
+        })
+        .collect()
+}
+
+/// The text that [`escape`] was given.
+#[must_use]
+pub fn unescape(label: &str) -> Option<String> {
+    let (first, rest) = label.split_at(label.find('_').unwrap_or(label.len()));
+    let mut bytes = first.as_bytes().to_vec();
+    for piece in rest.split('_').skip(1) {
+        bytes.push(u8::from_str_radix(piece.get(..2)?, 16).ok()?);
+        bytes.extend(piece.get(2..)?.as_bytes());
+    }
+    let text = String::from_utf8(bytes).ok()?;
+    (escape(&text) == label).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_label_cannot_hold_is_read_back() {
+        for text in ["", "openclaw", "@openclaw/slack", "a.b_c~d", "Ä", "__"] {
+            let label = escape(text);
+            let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c);
+            assert!(label.chars().all(fits), "{label}");
+            assert_eq!(unescape(&label).as_deref(), Some(text));
+        }
+        for label in ["_", "_4", "_zz", "_C3", "a_61", "A"] {
+            assert_eq!(unescape(label), None, "{label}");
+        }
+    }
+}

@@ -41,6 +41,7 @@ pub mod fuzzing;
 pub mod image;
 pub mod journal;
 pub mod labels;
+pub mod lock;
 pub mod names;
 pub mod paths;
 mod printable;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use clawbake::deployment::Deployment;
 use clawbake::document::Findings;
+use clawbake::lock::Lock;
 use clawbake::recipe::{Base, Files, Recipe};
 use clawbake::userdata;
 
@@ -17,6 +18,10 @@ fn recipe(text: &str) -> Result<(), Findings> {
 
 fn deployment(text: &str) -> Result<(), Findings> {
     Deployment::parse("clawbake.yaml", text, Path::new("")).map(|_| ())
+}
+
+fn lock(text: &str) -> Result<(), Findings> {
+    Lock::parse("clawbake.lock", text).map(|_| ())
 }
 
 fn user_data(text: &str) -> Result<(), Findings> {
@@ -59,6 +64,11 @@ fn broken_deployments() {
 }
 
 #[test]
+fn broken_locks() {
+    insta::assert_snapshot!(messages("lock", lock));
+}
+
+#[test]
 fn broken_user_data() {
     insta::assert_snapshot!(messages("user-data", user_data));
 }
@@ -68,6 +78,7 @@ fn broken_user_data() {
 fn good_ones_have_no_findings() {
     recipe(include_str!("good/recipe.yaml")).unwrap();
     deployment(include_str!("good/deployment.yaml")).unwrap();
+    lock(include_str!("good/lock.yaml")).unwrap();
     user_data(include_str!("good/user-data.yaml")).unwrap();
 }
 

@@ -161,7 +161,9 @@ impl From<Spanned<Value>> for Node {
 fn yaml_hint(text: &str, message: &str, line: u64) -> &'static str {
     let index = usize::try_from(line.saturating_sub(1)).unwrap_or(0);
     let indented_by_tab = |line: &str| line.trim_start_matches(' ').starts_with('\t');
-    if message.starts_with("duplicate") {
+    if text.lines().any(|line| line.starts_with("<<<<<<< ")) {
+        "the file holds an unresolved merge: keep one side of each conflict"
+    } else if message.starts_with("duplicate") {
         "a key may stand once: drop one of the two"
     } else if text
         .lines()

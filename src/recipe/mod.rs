@@ -10,11 +10,13 @@ mod shipped;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 
 pub(crate) use environment::environment;
 pub use files::Files;
 pub use shipped::names as shipped_names;
 
+use crate::document::Refusal;
 use crate::names::{
     EnvName, ImageDigest, LabelKey, LabelValue, MachineType, NpmPackage, PackageName, RelativePath,
     ResourceName, ServiceAccount, Sha256,
@@ -270,6 +272,21 @@ impl Base {
         match self {
             Self::Debian13 => "trixie",
             Self::Debian12 => "bookworm",
+        }
+    }
+}
+
+impl FromStr for Base {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        match text {
+            "debian-13" => Ok(Self::Debian13),
+            "debian-12" => Ok(Self::Debian12),
+            _ => Err(Refusal::new(
+                format!("`{text}` is not a base"),
+                "debian-13 or debian-12",
+            )),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use path::existing;
 
-use super::{Base, Files, Gateway, Ports, Recipe, Verify, environment};
+use super::{Files, Gateway, Ports, Recipe, Verify, environment};
 use crate::document::{Cursor, Fields, Value};
 use crate::names::EnvName;
 
@@ -54,7 +54,7 @@ pub(super) fn recipe(root: &Cursor, files: Files) -> Option<Recipe> {
         .and_then(|c| c.parse());
     let base = top
         .required("base", "debian-13 or debian-12")
-        .and_then(|c| base(&c));
+        .and_then(|c| c.parse());
     let disk_gb = top.or("disk_gb", 10, |c| c.number(2..=65536, "a disk size in GiB"));
     let builder = builder::builder(top.optional("builder"));
     let gateway = top
@@ -95,17 +95,6 @@ fn schema(top: &Fields) -> Option<()> {
         return None;
     }
     Some(())
-}
-
-fn base(at: &Cursor) -> Option<Base> {
-    match at.text()?.as_str() {
-        "debian-13" => Some(Base::Debian13),
-        "debian-12" => Some(Base::Debian12),
-        other => {
-            at.report(format!("`{other}` is not a base"), "debian-13 or debian-12");
-            None
-        }
-    }
 }
 
 fn gateway(at: &Cursor, files: &Files) -> Option<Gateway> {
