@@ -16,7 +16,7 @@ use crate::progress::{Outcome, Progress};
 
 pub use place::Place;
 
-/// The engine's Secret Manager as seen from its VMs: forwarded from their private network.
+/// The engine's APIs as seen from its VMs: forwarded from their private network.
 const ENGINE_IN_GUEST: &str = "http://169.254.169.253";
 /// The VM's account, unless the deployment names one.
 const SERVICE_ACCOUNT: &str = "clawbake-vm";
@@ -163,6 +163,17 @@ impl Cloud {
     #[must_use]
     pub fn region(&self) -> &str {
         region_of(&self.zone)
+    }
+
+    /// The address of one of the cloud's APIs, given as this machine reaches it, as a VM does.
+    #[must_use]
+    pub fn in_guest(&self, url: &str) -> String {
+        let origin = url.find("://").map(|end| end + "://".len());
+        let path = origin.and_then(|start| url[start..].find('/').map(|length| start + length));
+        match path {
+            Some(path) if self.local => format!("{ENGINE_IN_GUEST}{}", &url[path..]),
+            _ => url.to_owned(),
+        }
     }
 
     /// How the gateway of an instance is reached from here.

@@ -20,4 +20,4 @@ pub use ready::{NotReady, Phase, Report, report, watch};
 pub use secrets::{ACCESSOR, Form, check, define, generate, grant, missing, random, store};
 pub use trial::{Flaw, TRIAL_PREFIX, Trial};
 
-pub use crate::vm::{Counts, Lost};
+pub use crate::vm::{Answer, Counts, Lost, Memory, NoAnswer};

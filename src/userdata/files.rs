@@ -32,6 +32,9 @@ pub(super) const INSTALLED: &[(&str, &str, &str)] = &[
     script!("/usr/local/lib/clawbake", "clawbake-phase"),
     script!("/usr/local/lib/clawbake", "clawbake-redact"),
     script!("/usr/local/lib/clawbake", "clawbake-ready"),
+    script!("/usr/local/lib/clawbake", "clawbake-listen"),
+    script!("/usr/local/lib/clawbake", "clawbake-export"),
+    script!("/usr/local/lib/clawbake", "clawbake-import"),
     script!("/etc/systemd/system-generators", "clawbake-ports"),
     unit!("clawbake-state.service"),
     unit!("clawbake-env.service"),
@@ -40,10 +43,17 @@ pub(super) const INSTALLED: &[(&str, &str, &str)] = &[
     unit!("clawbake-failed@.service"),
     unit!("clawbake-proxy.socket"),
     unit!("clawbake-proxy.service"),
+    unit!("clawbake-listen.service"),
 ];
 
 /// Units that are enabled and started; they pull in the rest.
-pub(super) const ENABLED: [&str; 2] = ["clawbake-gateway.service", "clawbake-proxy.socket"];
+pub(super) const ENABLED: [&str; 3] = [
+    "clawbake-listen.service",
+    "clawbake-proxy.socket",
+    "clawbake-gateway.service",
+];
+/// The same where the gateway is held.
+pub(super) const HELD: [&str; 2] = ["clawbake-listen.service", "clawbake-proxy.socket"];
 
 #[cfg(test)]
 mod tests {

@@ -30,6 +30,10 @@ pub struct Values {
     /// server and Secret Manager.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub clone: bool,
+    /// Whether its gateway does not start by itself. The VM mounts its state disk and waits to be asked: to
+    /// give the state away, or to take one in and start the gateway then.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub hold: bool,
     /// Variable: secret.
     pub secrets: BTreeMap<EnvName, Secret>,
     /// Plain variables.
@@ -47,6 +51,7 @@ impl Values {
             secret_manager: secret_manager.to_owned(),
             state_device: STATE_DEVICE,
             clone: false,
+            hold: false,
             secrets: deployment.secrets.clone(),
             env: deployment.env.clone(),
         }
@@ -79,7 +84,12 @@ pub fn render(values: &Values) -> Result<String> {
     .collect();
     let mut context = tera::Context::new();
     context.insert("files", &files);
-    context.insert("units", &files::ENABLED);
+    let units: &[_] = if values.hold {
+        &files::HELD
+    } else {
+        &files::ENABLED
+    };
+    context.insert("units", units);
     let text =
         tera::Tera::one_off(files::TEMPLATE, &context, false).context("rendering user-data")?;
     ensure!(
@@ -178,6 +188,19 @@ mod tests {
         assert_eq!(vm["secrets"]["CLAWDBOT_GATEWAY_TOKEN"]["version"], "latest");
         for (path, _, original) in files::INSTALLED {
             assert_eq!(content(path), *original, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_gateway_that_is_held_is_not_enabled() {
+        for hold in [false, true] {
+            let mut values = values();
+            values.hold = hold;
+            let text = render(&values).unwrap();
+            let last = text.lines().last().unwrap();
+            assert_eq!(last.contains("clawbake-gateway.service"), !hold, "{last}");
+            assert!(last.contains("clawbake-listen.service"), "{last}");
+            assert_eq!(text.contains(r#"\"hold\": true"#), hold);
         }
     }
 

@@ -8,9 +8,11 @@
 //! it does what it was made for is decided by two judges: [`crate::fleet`] has that of gateways,
 //! [`crate::bake`] that of builders.
 
+mod ask;
 mod attribute;
 mod counts;
 mod look;
+mod memory;
 mod metadata;
 mod properties;
 mod report;
@@ -18,10 +20,14 @@ mod watch;
 #[cfg(test)]
 mod word;
 
+pub use ask::{Answer, NoAnswer};
+pub(crate) use ask::{Request, ask};
 pub(crate) use attribute::attribute;
 pub(crate) use counts::counts;
 pub use counts::{Counts, Lost};
 pub(crate) use look::Look;
+pub use memory::Memory;
+pub(crate) use memory::memory;
 pub(crate) use metadata::{Nonce, item};
 pub(crate) use properties::{Disk, Properties, encryption_key};
 pub(crate) use report::{Report, report};

@@ -5,16 +5,21 @@ use serde::de::DeserializeOwned;
 
 use super::attribute;
 
-/// Guest attribute with the last report; `clawbake-phase` writes it.
-const ATTRIBUTE: &str = "clawbake/phase";
-
 /// What a VM says of its own progress.
 pub(crate) trait Report: DeserializeOwned {
     /// How far it is.
     type Phase: fmt::Display + PartialEq;
 
+    /// Guest attribute with the last one; `clawbake-phase` writes that of phases.
+    const ATTRIBUTE: &'static str = "clawbake/phase";
+
     /// How far the VM is.
     fn phase(&self) -> Self::Phase;
+
+    /// What whoever waits is told of it.
+    fn note(&self) -> Option<String> {
+        Some(format!("phase {}", self.phase()))
+    }
 }
 
 /// The VM's last report since its last start.
@@ -22,5 +27,5 @@ pub(crate) async fn report<R: Report>(
     instances: &Instances,
     instance: &Instance,
 ) -> gce::Result<Option<R>> {
-    attribute(instances, instance, ATTRIBUTE).await
+    attribute(instances, instance, R::ATTRIBUTE).await
 }

@@ -111,7 +111,9 @@ impl<R: Report> Watch<R> {
     async fn hear(&mut self, instance: &Instance, stage: &Stage) -> gce::Result<()> {
         if let Some(report) = report::<R>(&self.instances, instance).await? {
             if self.report.as_ref().map(Report::phase) != Some(report.phase()) {
-                stage.note(format!("phase {}", report.phase()));
+                if let Some(note) = report.note() {
+                    stage.note(note);
+                }
                 self.changed = Instant::now();
             }
             self.report = Some(report);
