@@ -12,7 +12,6 @@ mod trial;
 
 pub use counted::counts;
 pub use launch::{Deleted, create, delete, find, keep, launch, policy, schedule, start};
-pub use launch::{Deleted, create, delete, find, keep, launch, schedule, start};
 pub use plan::{Adopt, Instance, firewall, state_disk_name};
 pub(crate) use plan::{belongs, ensure_belongs, state_disk};
 pub use probe::probe;
