@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use reqwest::header::HeaderMap;
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 
 /// Time to connect, and between two pieces of an answer.
@@ -21,7 +20,6 @@ pub struct Web(Client);
 #[derive(Debug)]
 pub(super) struct Answer {
     pub status: StatusCode,
-    pub headers: HeaderMap,
     pub body: Vec<u8>,
 }
 
@@ -75,7 +73,7 @@ impl Web {
 
     async fn once(&self, request: RequestBuilder, limit: usize) -> Result<Answer> {
         let mut response: Response = request.send().await?;
-        let (status, headers) = (response.status(), response.headers().clone());
+        let status = response.status();
         let mut body = Vec::new();
         while let Some(piece) = response.chunk().await? {
             ensure!(
@@ -85,10 +83,6 @@ impl Web {
             );
             body.extend(piece);
         }
-        Ok(Answer {
-            status,
-            headers,
-            body,
-        })
+        Ok(Answer { status, body })
     }
 }
