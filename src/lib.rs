@@ -9,7 +9,7 @@
 //! use clawbake::recipe::Recipe;
 //!
 //! let recipe = Recipe::shipped("clawdbot").expect("it is shipped")?;
-//! assert_eq!(recipe.container_image(), format!("clawbake/clawdbot:{}", recipe.gateway.release.version));
+//! assert_eq!(recipe.gateway.release.channel.to_string(), "stable");
 //! # Ok::<(), clawbake::document::Findings>(())
 //! ```
 //!

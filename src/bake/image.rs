@@ -8,7 +8,9 @@ use gce::{GuestOsFeature, Image, RawDisk};
 use super::draft::{Draft, Source};
 use crate::cloud::Cloud;
 use crate::labels;
+use crate::lock::Lock;
 use crate::recipe::Recipe;
+use crate::release::Version;
 use crate::vm::encryption_key;
 
 /// Label: the recipe's name.
@@ -41,7 +43,7 @@ pub(super) fn of(recipe: &Recipe, cloud: &Cloud, draft: &Draft) -> Image {
         name: Some(draft.name.clone()),
         description: Some(format!(
             "{} {} on {}",
-            recipe.name, recipe.gateway.release.version, recipe.base
+            recipe.name, draft.version, recipe.base
         )),
         labels: labels(recipe, draft),
         architecture: Some("X86_64".into()),
@@ -76,16 +78,17 @@ fn labels(recipe: &Recipe, draft: &Draft) -> BTreeMap<String, String> {
         .collect();
     let known = [
         (RECIPE_LABEL, Some(recipe.name.to_string())),
-        (GATEWAY_LABEL, Some(recipe.gateway.release.version.label())),
+        (GATEWAY_LABEL, Some(draft.version.label())),
         (GATEWAY_DIGEST_LABEL, draft.gateway.clone()),
         (labels::NAME, draft.sealed.clone()),
         (CONTENT_LABEL, Some(draft.content.clone())),
-        ("clawbake-base", Some(recipe.base.to_string())),
+        (labels::BASE, Some(recipe.base.to_string())),
         (
             "clawbake",
             Some(env!("CARGO_PKG_VERSION").replace('.', "-")),
         ),
     ];
+    labels.extend(draft.lock.as_ref().map(Lock::labels).unwrap_or_default());
     labels.extend(
         known
             .into_iter()
@@ -94,11 +97,15 @@ fn labels(recipe: &Recipe, draft: &Draft) -> BTreeMap<String, String> {
     labels
 }
 
-/// Whether an image was baked from this recipe with the gateway version that it names.
+/// Whether an image was baked from this recipe with a gateway version that it names, or that may be on the
+/// channel that it names.
 #[must_use]
 pub fn serves(image: &Image, recipe: &Recipe) -> bool {
-    image.labels.get(RECIPE_LABEL).map(String::as_str) == Some(&*recipe.name)
-        && image.labels.get(GATEWAY_LABEL) == Some(&recipe.gateway.release.version.label())
+    let label = |key: &str| image.labels.get(key).map(String::as_str);
+    let release = &recipe.gateway.release;
+    let version = label(GATEWAY_LABEL).and_then(Version::of_label);
+    label(RECIPE_LABEL) == Some(&*recipe.name)
+        && version.is_some_and(|version| release.admits(&release.npm, version))
 }
 
 /// Whether VMs can be created from it.

@@ -20,6 +20,7 @@ mod builder;
 mod draft;
 mod family;
 mod image;
+mod locked;
 mod promotion;
 mod prune;
 mod publish;
@@ -33,7 +34,9 @@ use gce::Image;
 use crate::image::cache::Cache;
 use crate::image::{Offline, Plan};
 use crate::journal::{Journal, Resource};
+use crate::lock::{FILE_NAME, Gateway, Lock};
 use crate::paths;
+use crate::progress::Outcome;
 use crate::run::Run;
 
 pub use boot_test::{BootTestFailed, boot_test};
@@ -42,6 +45,7 @@ pub use builder::Builder;
 pub use draft::{Draft, Source};
 pub use family::{Deprecated, Family, Member, Obstacle, Step};
 pub use image::{GATEWAY_LABEL, RECIPE_LABEL, is_own, serves, verdict};
+pub use locked::{locked, plan};
 pub use promotion::{observe, promote, rollback};
 pub use prune::{delete, used};
 pub use publish::publish;
@@ -55,24 +59,33 @@ pub enum Until {
     Promoted,
 }
 
-/// Bakes the deployment's recipe. What exists is not made again.
+/// Bakes the deployment's recipe. What exists is not made again. Once the image is in front of its family,
+/// the deployment's lock names it.
 pub async fn bake(run: &Run, builder: Builder, until: Until) -> Result<Image> {
-    let plan = Plan::resolve(&run.deployment.recipe).await?;
-    let image = match find(run, &plan.name, &plan.content()).await? {
-        Some(image) => image,
-        None => make(run, &plan, builder).await?,
-    };
-    front(run, image, until).await
+    ensure_recordable(run, until)?;
+    let plan = plan(&run.deployment, &run.progress).await?;
+    let image = publish_plan(run, &plan, builder).await?;
+    front(run, image, Some(&plan.lock), until).await
+}
+
+/// The image of a plan, published and not tested. What exists is not made again.
+pub async fn publish_plan(run: &Run, plan: &Plan, builder: Builder) -> Result<Image> {
+    match find(run, &plan.name, &plan.content()).await? {
+        Some(image) => Ok(image),
+        None => make(run, plan, builder).await,
+    }
 }
 
 /// Publishes an archive that [`Offline::build`] made elsewhere, from the deployment's recipe.
 pub async fn bake_archive(run: &Run, archive: &Path, until: Until) -> Result<Image> {
-    let draft = Draft::archive(&run.deployment.recipe, archive).await?;
+    ensure_recordable(run, until)?;
+    let lock = locked(&run.deployment, &run.progress)?;
+    let draft = Draft::archive(&run.deployment.recipe, lock, archive).await?;
     let image = match find(run, &draft.name, &draft.content).await? {
         Some(image) => image,
         None => publish_alone(run, &draft).await?,
     };
-    front(run, image, until).await
+    front(run, image, draft.lock.as_ref(), until).await
 }
 
 /// The image of that name, if it is READY.
@@ -92,7 +105,7 @@ async fn make(run: &Run, plan: &Plan, builder: Builder) -> Result<Image> {
     match builder {
         Builder::Offline => {
             let cache = Cache::open(&paths::cache()?)?;
-            let offline = Offline::new(&run.deployment.recipe, &cache);
+            let offline = Offline::new(&plan.recipe, &cache);
             let built = offline.build(plan, &run.progress).await?;
             publish_alone(run, &Draft::planned(plan, Source::Archive(built.archive))).await
         }
@@ -116,8 +129,17 @@ async fn publish_alone(run: &Run, draft: &Draft) -> Result<Image> {
     journal.settle(&run.cloud.client, published).await
 }
 
-/// Tests the image and puts it in front of its family, as far as the bake goes.
-async fn front(run: &Run, image: Image, until: Until) -> Result<Image> {
+/// Fails if the lock could not be written at the end.
+fn ensure_recordable(run: &Run, until: Until) -> Result<()> {
+    match until {
+        Until::Published => Ok(()),
+        Until::Promoted => Lock::ensure_writable(&run.deployment.dir),
+    }
+}
+
+/// Tests the image and puts it in front of its family, as far as the bake goes; then its lock is the
+/// deployment's.
+async fn front(run: &Run, image: Image, lock: Option<&Lock>, until: Until) -> Result<Image> {
     if until == Until::Published {
         return Ok(image);
     }
@@ -130,7 +152,35 @@ async fn front(run: &Run, image: Image, until: Until) -> Result<Image> {
     match promote(run, &name, Deprecated::Stays).await {
         // That another image stays in front is no failure, and `promote` has said it.
         Err(error) if error.is::<Obstacle>() => {}
-        promoted => promoted?,
+        promoted => {
+            promoted?;
+            if let Some(lock) = lock {
+                record(run, lock)?;
+            }
+        }
     }
     Ok(run.cloud.client.images().get(&name).await?)
+}
+
+/// Makes a lock the deployment's. The template stays while the image does.
+fn record(run: &Run, lock: &Lock) -> Result<()> {
+    let dir = &run.deployment.dir;
+    let old = Lock::load(dir)?;
+    let mut new = lock.clone();
+    if let Some(old) = &old
+        && old.image == new.image
+    {
+        new.template.clone_from(&old.template);
+    }
+    if old.as_ref() == Some(&new) {
+        return Ok(());
+    }
+    new.save(dir)?;
+    let stage = run.progress.stage("lock");
+    for line in old.iter().flat_map(|old| old.diff(&new)) {
+        stage.note(line);
+    }
+    let Gateway { npm, version, .. } = &new.gateway;
+    stage.finish(Outcome::Done, format!("{npm} {version} in {FILE_NAME}"));
+    Ok(())
 }

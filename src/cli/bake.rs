@@ -7,11 +7,12 @@ use anyhow::Result;
 use super::deployment_file::DeploymentFile;
 use super::{output::outln, terminal};
 use crate::bake::{self, Builder, Until};
+use crate::deployment::Deployment;
+use crate::image::Offline;
 use crate::image::cache::Cache;
-use crate::image::{Offline, Plan};
+use crate::lock::Lock;
 use crate::paths;
 use crate::progress::Progress;
-use crate::recipe::Recipe;
 use crate::run::Run;
 
 #[derive(Debug, clap::Args)]
@@ -60,7 +61,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
     let deployment = args.deployment.load()?;
     let progress = terminal::progress();
     if args.no_publish {
-        return build(&deployment.recipe, args.json, &progress).await;
+        return build(&deployment, args.json, &progress).await;
     }
     let run = Run::connect(deployment, progress).await?;
     let until = if args.no_promote {
@@ -82,10 +83,18 @@ pub(super) async fn run(args: Args) -> Result<()> {
 }
 
 /// Builds the archive and publishes nothing.
-async fn build(recipe: &Recipe, json: bool, progress: &Progress) -> Result<()> {
+async fn build(deployment: &Deployment, json: bool, progress: &Progress) -> Result<()> {
+    Lock::ensure_writable(&deployment.dir)?;
     let cache = Cache::open(&paths::cache()?)?;
-    let plan = Plan::resolve(recipe).await?;
-    let built = Offline::new(recipe, &cache).build(&plan, progress).await?;
+    let plan = bake::plan(deployment, progress).await?;
+    let offline = Offline::new(&plan.recipe, &cache);
+    let built = offline.build(&plan, progress).await?;
+    // It goes with the archive, whose image has no name yet.
+    let lock = Lock {
+        image: None,
+        ..plan.lock
+    };
+    lock.save(&deployment.dir)?;
     if json {
         outln!("{}", serde_json::to_string(&built)?)?;
     } else {

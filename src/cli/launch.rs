@@ -5,14 +5,16 @@ use anyhow::{Context, Result, bail};
 use super::deployment_file::DeploymentFile;
 use super::ready::{Timeout, announce, wait};
 use super::terminal;
+use crate::bake;
 use crate::fleet;
+use crate::lock::FILE_NAME;
 use crate::run::Run;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     deployment: DeploymentFile,
-    /// Use the image NAME instead of the newest
+    /// Use the image NAME instead of the lock's
     #[arg(long, value_name = "NAME")]
     image: Option<String>,
     /// Return as soon as the VM is created
@@ -38,9 +40,14 @@ pub(super) async fn run(args: Args) -> Result<()> {
     let images = run.cloud.client.images();
     let image = match &args.image {
         Some(name) => images.get(name).await?,
-        None => images.find_in_family(family).await?.with_context(|| {
-            format!("the family {family} has no image: `clawbake bake` makes one")
-        })?,
+        None => match locked(&run)? {
+            Some(name) => images.find(&name).await?.with_context(|| {
+                format!("{FILE_NAME} names the image {name}, which does not exist: `clawbake bake` makes one")
+            })?,
+            None => images.find_in_family(family).await?.with_context(|| {
+                format!("the family {family} has no image: `clawbake bake` makes one")
+            })?,
+        },
     };
     let instance = fleet::launch(&run, &image, args.adopt_state).await?;
     if args.no_wait {
@@ -48,4 +55,12 @@ pub(super) async fn run(args: Args) -> Result<()> {
     }
     wait(&run, &instance, args.timeout.duration()).await?;
     announce(&run).await
+}
+
+/// The image that the deployment's lock names.
+fn locked(run: &Run) -> Result<Option<String>> {
+    let lock = bake::locked(&run.deployment, &run.progress)?;
+    Ok(lock
+        .and_then(|lock| lock.image)
+        .map(|name| name.to_string()))
 }

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result, anyhow};
 use clap::Subcommand;
 
 use super::output::outln;
 use crate::document::Findings;
-use crate::recipe::{self, Recipe};
+use crate::recipe::{self, Exact, Recipe};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -32,13 +32,24 @@ pub(super) fn run(command: Command) -> Result<()> {
             outln!(
                 "{}: valid, {} of {} on {}",
                 recipe.name,
-                recipe.gateway.release.version,
+                recipe.gateway.release.wanted(),
                 recipe.gateway.release.npm,
                 recipe.base
             )?;
         }
         Command::Show { recipe } => {
             let recipe = load(&recipe)?;
+            let version = recipe.gateway.release.version.with_context(|| {
+                format!(
+                    "the recipe names the channel {} and no version: only a bake knows it",
+                    recipe.gateway.release.channel
+                )
+            })?;
+            let recipe = Exact {
+                recipe,
+                version,
+                schema: None,
+            };
             outln!("# compose.yaml\n{}", recipe.compose_yaml())?;
             outln!(
                 "# image.json\n{}",

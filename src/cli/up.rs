@@ -89,7 +89,11 @@ async fn ensure_running(run: &Run, adopt_state: bool) -> Result<Instance> {
 
 async fn ensure_image(run: &Run) -> Result<gce::Image> {
     let (recipe, images) = (&run.deployment.recipe, run.cloud.client.images());
-    let found = images.find_in_family(&recipe.family).await?;
+    let lock = bake::locked(&run.deployment, &run.progress)?;
+    let found = match lock.and_then(|lock| lock.image) {
+        Some(name) => images.find(&name).await?,
+        None => images.find_in_family(&recipe.family).await?,
+    };
     if let Some(image) = found.filter(|image| bake::serves(image, recipe)) {
         let stage = run.progress.stage("image");
         stage.finish(Outcome::Cached, image.name.as_deref().unwrap_or_default());

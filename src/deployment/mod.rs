@@ -5,6 +5,7 @@ mod read;
 mod target;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use crate::names::{EnvName, MachineType, ResourceName, SecretName};
 use crate::recipe::Recipe;
@@ -17,6 +18,8 @@ pub const FILE_NAME: &str = "clawbake.yaml";
 /// A validated deployment with its recipe.
 #[derive(Debug, Clone)]
 pub struct Deployment {
+    /// The directory of its file: what the recipe's path is relative to, and where the lock is.
+    pub dir: PathBuf,
     /// The VM's name, and the prefix of its resources' names.
     pub name: ResourceName,
     /// Which cloud.

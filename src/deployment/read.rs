@@ -45,6 +45,7 @@ pub(super) fn deployment(root: &Cursor, dir: &Path, log: &Log) -> Option<Deploym
     }
     let env = environment(&top, &secrets);
     Some(Deployment {
+        dir: dir.to_owned(),
         name: name?,
         target: target?,
         recipe: recipe?,

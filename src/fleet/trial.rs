@@ -6,7 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use gce::{Image, Instance, SecretBytes};
 
 use super::plan::Adopt;
@@ -15,9 +15,10 @@ use crate::cloud::Reach;
 use crate::deployment::{Deployment, Secret};
 use crate::document::Refusal;
 use crate::journal::{Journal, Resource};
-use crate::labels::NAME;
+use crate::labels::{GATEWAY, NAME};
 use crate::names::EnvName;
 use crate::progress::Stage;
+use crate::release::Version;
 use crate::run::Run;
 
 /// How long a gateway may take. Under full emulation it needs up to ten minutes. A failure that the VM
@@ -154,14 +155,7 @@ impl Trial {
         instance: &Instance,
         serial: &str,
     ) -> Result<Option<String>> {
-        judge(
-            report,
-            &self.run.deployment,
-            image,
-            &self.canaries,
-            instance,
-            serial,
-        )
+        judge(report, image, &self.canaries, instance, serial)
     }
 }
 
@@ -189,13 +183,16 @@ fn parse<T: FromStr<Err = Refusal>>(name: &str) -> Result<T> {
 /// What is wrong with a VM that is ready, if anything.
 fn judge(
     report: &Report,
-    test: &Deployment,
     image: &Image,
     canaries: &BTreeMap<EnvName, SecretBytes>,
     instance: &Instance,
     serial: &str,
 ) -> Result<Option<String>> {
-    let version = test.recipe.gateway.release.version.to_string();
+    let label = image.labels.get(GATEWAY);
+    let version = label.and_then(|label| Version::of_label(label));
+    let version = version
+        .context("the image does not say which gateway it holds")?
+        .to_string();
     if report.gateway != version {
         return Ok(Some(format!(
             "it runs gateway {}, not {version}",
@@ -255,13 +252,16 @@ mod tests {
 
     #[test]
     fn another_gateway_another_image_and_a_value_in_sight_are_failures() {
-        let test = throw_away(&deployment(), "1a2b3c4d").unwrap();
-        let version = test.recipe.gateway.release.version.to_string();
+        let version = "2026.1.24-3";
         let canaries = [("TOKEN".parse().unwrap(), b"c4n4ry".to_vec().into())].into();
         let image = |name: &str| Image {
-            labels: [(NAME.to_owned(), name.to_owned())].into(),
+            labels: [(NAME, name), (GATEWAY, "2026-1-24-3")]
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .into(),
             ..Image::default()
         };
+        let mut unnamed = image("");
+        unnamed.labels.remove(NAME);
         let told = |gateway: &str, image: &Image, instance: &Instance, serial: &str| {
             let report = Report {
                 nonce: "n".into(),
@@ -272,23 +272,23 @@ mod tests {
                 at: "2026-01-01T00:00:00Z".into(),
                 reason: None,
             };
-            judge(&report, &test, image, &canaries, instance, serial)
+            judge(&report, image, &canaries, instance, serial)
                 .unwrap()
                 .unwrap_or_default()
         };
         let (golden, clean) = (image("golden"), Instance::default());
-        assert_eq!(told(&version, &golden, &clean, "ready"), "");
-        assert_eq!(told(&version, &Image::default(), &clean, ""), "");
+        assert_eq!(told(version, &golden, &clean, "ready"), "");
+        assert_eq!(told(version, &unnamed, &clean, ""), "");
         assert_eq!(
             told("2020.1.1", &golden, &clean, ""),
             format!("it runs gateway 2020.1.1, not {version}")
         );
         assert_eq!(
-            told(&version, &image("other"), &clean, ""),
+            told(version, &image("other"), &clean, ""),
             "it calls itself golden, not other"
         );
         assert_eq!(
-            told(&version, &golden, &clean, "token=c4n4ry"),
+            told(version, &golden, &clean, "token=c4n4ry"),
             "the value of TOKEN is in its serial output"
         );
         let leaking = Instance {
@@ -296,7 +296,7 @@ mod tests {
             ..Instance::default()
         };
         assert_eq!(
-            told(&version, &golden, &leaking, ""),
+            told(version, &golden, &leaking, ""),
             "the value of TOKEN is in its metadata"
         );
     }

@@ -14,7 +14,7 @@ use super::key::Key;
 use super::sources::Sources;
 use super::{context, kit, run};
 use crate::progress::{Outcome, Stage};
-use crate::recipe::{Binary, Recipe};
+use crate::recipe::{Binary, Exact};
 
 /// The Docker archive within the stage's directory.
 pub const ARCHIVE: &str = "gateway.tar";
@@ -25,7 +25,7 @@ const WARM_MARKER: &str = "clawbake-warm: ";
 
 /// What the container image is made from.
 #[must_use]
-pub fn key(recipe: &Recipe, containerfile: &str, sources: &Sources, archive: &str) -> Key {
+pub fn key(recipe: &Exact, containerfile: &str, sources: &Sources, archive: &str) -> Key {
     let gateway = &recipe.gateway;
     let binaries = gateway
         .binaries
@@ -71,7 +71,7 @@ pub fn key(recipe: &Recipe, containerfile: &str, sources: &Sources, archive: &st
 }
 
 /// The Containerfile, with nothing left open.
-pub fn containerfile(recipe: &Recipe, sources: &Sources) -> Result<String> {
+pub fn containerfile(recipe: &Exact, sources: &Sources) -> Result<String> {
     let gateway = &recipe.gateway;
     let template = match &gateway.container.file {
         Some(file) => recipe
@@ -80,7 +80,7 @@ pub fn containerfile(recipe: &Recipe, sources: &Sources) -> Result<String> {
             .with_context(|| format!("reading the recipe's {file}"))?,
         None => kit::CONTAINERFILE.to_owned(),
     };
-    let version = gateway.release.version.to_string();
+    let version = recipe.version.to_string();
     let label = |name: &str, value: &str| json!({"name": name, "value": value});
     let mut context = tera::Context::new();
     let base = gateway.container.base.as_deref();
@@ -122,7 +122,7 @@ fn quoted(text: &str) -> String {
 
 /// Makes the archive, or finds it in the cache. Returns the stage's directory.
 pub async fn make(
-    recipe: &Recipe,
+    recipe: &Exact,
     key: &Key,
     containerfile: &str,
     sources: &Sources,

@@ -11,12 +11,12 @@ use serde_json::json;
 
 use super::sources::Sources;
 use super::{key, kit};
-use crate::recipe::{Recipe, Scripts};
+use crate::recipe::{Exact, Recipe, Scripts};
 use crate::release::Package;
 
 /// Writes it into a directory.
 pub(crate) fn lay_out(
-    recipe: &Recipe,
+    recipe: &Exact,
     containerfile: &str,
     sources: &Sources,
     dir: &Path,
@@ -41,7 +41,7 @@ pub(crate) fn lay_out(
 }
 
 /// Variables of the shell. No value needs quotes but the registry, which comes from the environment.
-fn settings(recipe: &Recipe, containerfile: &str, sources: &Sources) -> Result<String> {
+fn settings(recipe: &Exact, containerfile: &str, sources: &Sources) -> Result<String> {
     let gateway = &recipe.gateway;
     let suite = if copies(containerfile, "base.tar") {
         recipe.base.suite()
@@ -103,7 +103,7 @@ fn tarball(package: &Package) -> Result<reqwest::Url> {
 }
 
 /// What npm installs.
-pub(super) fn package_json(recipe: &Recipe) -> serde_json::Value {
+pub(super) fn package_json(recipe: &Exact) -> serde_json::Value {
     let release = &recipe.gateway.release;
     let overrides: serde_json::Map<_, _> = release
         .overrides
@@ -113,7 +113,7 @@ pub(super) fn package_json(recipe: &Recipe) -> serde_json::Value {
     json!({
         "name": recipe.name.to_string(),
         "private": true,
-        "dependencies": {release.npm.to_string(): release.version.to_string()},
+        "dependencies": {release.npm.to_string(): recipe.version.to_string()},
         "overrides": overrides,
     })
 }

@@ -11,7 +11,7 @@ use super::key::Key;
 use super::root::Ids;
 use super::{container, kit, layout, run};
 use crate::progress::{Outcome, Stage};
-use crate::recipe::Recipe;
+use crate::recipe::{Exact, Recipe};
 
 /// The raw disk within the stage's directory.
 pub const DISK: &str = "disk.raw";
@@ -19,7 +19,7 @@ pub const DISK: &str = "disk.raw";
 pub const MANIFEST: &str = "packages";
 
 /// What the disk is made from.
-pub fn key(recipe: &Recipe, root: &Key, gateway: &Key) -> Result<Key> {
+pub fn key(recipe: &Exact, root: &Key, gateway: &Key) -> Result<Key> {
     let mut key = Key::new("disk", 1)
         .with("root", &root.short())
         .with("gateway", &gateway.short())
@@ -57,7 +57,7 @@ fn verify(recipe: &Recipe) -> String {
 
 /// Makes the disk, or finds it in the cache. Returns the stage's directory.
 pub async fn make(
-    recipe: &Recipe,
+    recipe: &Exact,
     name: &str,
     key: &Key,
     (root, root_key): (&Path, &Key),
@@ -99,7 +99,7 @@ pub async fn make(
 }
 
 /// Everything that `inside.sh` reads.
-fn lay_out(recipe: &Recipe, name: &str, ids: &Ids, gateway: &Path, input: &Path) -> Result<()> {
+fn lay_out(recipe: &Exact, name: &str, ids: &Ids, gateway: &Path, input: &Path) -> Result<()> {
     write_input(recipe, name, input)?;
     let env = format!(
         "CLAWBAKE_ROOT_UUID={}\nCLAWBAKE_ESP_UUID={}\n",
@@ -112,7 +112,7 @@ fn lay_out(recipe: &Recipe, name: &str, ids: &Ids, gateway: &Path, input: &Path)
 }
 
 /// What `inside.sh` reads wherever it runs: all but the gateway's archive and the disk's ids in `env`.
-pub(crate) fn write_input(recipe: &Recipe, name: &str, input: &Path) -> Result<()> {
+pub(crate) fn write_input(recipe: &Exact, name: &str, input: &Path) -> Result<()> {
     fs::create_dir(input)?;
     let provision = input.join("provision");
     kit::write(&provision, kit::PROVISION.iter().copied())?;

@@ -8,7 +8,7 @@ use super::cache::Cache;
 use super::plan::Plan;
 use super::{archive, container, disk, root};
 use crate::progress::Progress;
-use crate::recipe::Recipe;
+use crate::recipe::Exact;
 
 /// A finished build.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -26,14 +26,14 @@ pub struct Built {
 /// The offline builder of a recipe.
 #[derive(Debug)]
 pub struct Offline<'a> {
-    recipe: &'a Recipe,
+    recipe: &'a Exact,
     cache: &'a Cache,
 }
 
 impl<'a> Offline<'a> {
     /// A builder that keeps its stages in `cache`.
     #[must_use]
-    pub fn new(recipe: &'a Recipe, cache: &'a Cache) -> Self {
+    pub fn new(recipe: &'a Exact, cache: &'a Cache) -> Self {
         Self { recipe, cache }
     }
 
@@ -90,11 +90,10 @@ impl<'a> Offline<'a> {
             &stage,
         );
         let (dir, outcome) = made.await?;
-        let Recipe { name, gateway, .. } = self.recipe;
         let size = size(&dir.join(container::ARCHIVE))?;
         stage.finish(
             outcome,
-            format!("{name} {}, {size}", gateway.release.version),
+            format!("{} {}, {size}", self.recipe.name, self.recipe.version),
         );
         Ok(dir)
     }

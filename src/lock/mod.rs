@@ -63,6 +63,17 @@ pub struct Package {
     pub integrity: Integrity,
 }
 
+impl Gateway {
+    /// Its package.
+    #[must_use]
+    pub fn package(&self) -> Package {
+        Package {
+            version: self.version.to_string(),
+            integrity: self.integrity.clone(),
+        }
+    }
+}
+
 /// The state of Debian's archive, as digests of `InRelease`. Every update changes them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Debian {

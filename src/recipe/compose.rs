@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::Recipe;
+use super::Exact;
 use crate::names::RelativePath;
 
 /// Where the guest writes the secrets, on tmpfs.
@@ -53,7 +53,7 @@ struct BindOptions {
     create_host_path: bool,
 }
 
-impl Recipe {
+impl Exact {
     /// The image's `/etc/clawbake/compose.yaml`. It holds no value of a secret.
     #[must_use]
     #[expect(
@@ -109,20 +109,19 @@ mod tests {
     #[test]
     fn the_shipped_recipes() {
         for name in super::super::shipped_names() {
-            let recipe = Recipe::shipped(name).unwrap().unwrap();
+            let recipe = Exact::shipped(name);
             insta::assert_snapshot!(format!("{name} compose.yaml"), recipe.compose_yaml());
         }
     }
 
     #[test]
     fn nothing_is_left_for_compose_to_interpolate() {
-        let mut recipe = Recipe::shipped("clawdbot").unwrap().unwrap();
-        recipe.gateway.command = vec!["${HOME}".to_owned(), "yes".to_owned(), "0644".to_owned()];
-        recipe
-            .gateway
-            .env
-            .insert("PRICE".parse().unwrap(), "$5: #1".to_owned());
-        let text = recipe.compose_yaml();
+        let mut exact = Exact::shipped("clawdbot");
+        exact.recipe.gateway.command =
+            vec!["${HOME}".to_owned(), "yes".to_owned(), "0644".to_owned()];
+        let env = &mut exact.recipe.gateway.env;
+        env.insert("PRICE".parse().unwrap(), "$5: #1".to_owned());
+        let text = exact.compose_yaml();
         // Go's YAML reads a bare 0644 as 420.
         assert!(text.contains("- \"0644\""), "{text}");
         let read: serde_json::Value = serde_yaml::from_str(&text).unwrap();

@@ -1,8 +1,8 @@
 use serde_json::{Value, json};
 
-use super::{Probe, Recipe, Seed};
+use super::{Exact, Probe, Seed};
 
-impl Recipe {
+impl Exact {
     /// What an image says about itself in `/etc/clawbake/image.json`; the guest's scripts read it.
     #[must_use]
     pub fn image_json(&self, image_name: &str) -> Value {
@@ -19,7 +19,7 @@ impl Recipe {
             "schema": 1,
             "image": image_name,
             "recipe": self.name,
-            "gateway": {"version": gateway.release.version.to_string()},
+            "gateway": {"version": self.version.to_string()},
             "token_env": gateway.token_env,
             "port": gateway.ports.front,
             "inner_port": gateway.ports.inner,
@@ -38,8 +38,8 @@ mod tests {
 
     #[test]
     fn the_shipped_recipes() {
-        for name in super::super::shipped_names() {
-            let recipe = Recipe::shipped(name).unwrap().unwrap();
+        for name in crate::recipe::shipped_names() {
+            let recipe = Exact::shipped(name);
             let json = serde_json::to_string_pretty(&recipe.image_json("the-image")).unwrap();
             insta::assert_snapshot!(format!("{name} image.json"), json);
         }

@@ -2,6 +2,7 @@
 
 mod compose;
 mod environment;
+mod exact;
 mod files;
 mod image_json;
 mod load;
@@ -21,7 +22,7 @@ use crate::names::{
     EnvName, ImageDigest, LabelKey, LabelValue, MachineType, NpmPackage, PackageName, RelativePath,
     ResourceName, ServiceAccount, Sha256,
 };
-use crate::release::{Channel, Version};
+use crate::release::{Channel, Schema, Version};
 
 /// The file that makes a directory a recipe.
 pub const FILE_NAME: &str = "recipe.yaml";
@@ -55,6 +56,17 @@ pub struct Recipe {
     pub verify: Vec<Verify>,
     /// The recipe's own files.
     pub files: Files,
+}
+
+/// A recipe whose release is known exactly: what an image is made from.
+#[derive(Debug, Clone)]
+pub struct Exact {
+    /// The recipe.
+    pub recipe: Recipe,
+    /// The gateway's version.
+    pub version: Version,
+    /// The schemas that it writes; absent where the release names none.
+    pub schema: Option<Schema>,
 }
 
 /// The distribution that an image is made from.
@@ -111,8 +123,9 @@ pub struct Gateway {
 pub struct Release {
     /// The npm package.
     pub npm: NpmPackage,
-    /// Its version.
-    pub version: Version,
+    /// Its version; without one, the newest of the channel when it is first baked, and from then on what
+    /// the lock says.
+    pub version: Option<Version>,
     /// The channel to look for newer versions on.
     pub channel: Channel,
     /// npm's `overrides`: package to version specification.
@@ -222,11 +235,19 @@ pub struct Verify {
     pub run: String,
 }
 
-impl Recipe {
-    /// The gateway's container image: `clawbake/<recipe>:<version>`.
+impl Release {
+    /// Whether the recipe wants this version of this package, or might.
     #[must_use]
-    pub fn container_image(&self) -> String {
-        format!("clawbake/{}:{}", self.name, self.gateway.release.version)
+    pub fn admits(&self, npm: &NpmPackage, version: Version) -> bool {
+        let wanted = self.version.map(|wanted| wanted == version);
+        *npm == self.npm && wanted.unwrap_or_else(|| self.channel.admits(version))
+    }
+
+    /// What the recipe names, for people: the version, or the channel.
+    #[must_use]
+    pub fn wanted(&self) -> String {
+        let version = self.version.map(|version| version.to_string());
+        version.unwrap_or_else(|| self.channel.to_string())
     }
 }
 

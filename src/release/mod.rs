@@ -1,11 +1,14 @@
-//! Gateway releases: their versions, in upstream's order.
+//! Gateway releases: their versions in upstream's order, what they say of themselves, and where they come
+//! from.
 
 mod integrity;
 mod npm;
 mod schema;
 mod version;
+mod web;
 
 pub use integrity::Integrity;
-pub use npm::{Dist, Package, Registry};
+pub use npm::{Dist, Package, Packument, Registry};
 pub use schema::Schema;
 pub use version::{Channel, Version};
+pub use web::Web;

@@ -6,7 +6,7 @@ use crate::document::Refusal;
 /// Releases from this patch number on belong to the extended-stable line, never to stable.
 const EXTENDED_STABLE_FROM: u32 = 33;
 
-/// A gateway version `YYYY.M.PATCH`, `YYYY.M.PATCH-beta.N` or the correction `YYYY.M.PATCH-N`.
+/// A gateway version `YYYY.M.PATCH`, `YYYY.M.PATCH-alpha.N`, `YYYY.M.PATCH-beta.N` or the correction `YYYY.M.PATCH-N`.
 ///
 /// The order is upstream's, not semver's: a correction is newer than what it corrects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,6 +20,7 @@ pub struct Version {
 /// In order of age.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Stage {
+    Alpha(u32),
     Beta(u32),
     Release,
     Correction(u32),
@@ -30,6 +31,7 @@ impl Version {
     #[must_use]
     pub fn channel(self) -> Channel {
         match self.stage {
+            Stage::Alpha(_) => Channel::Dev,
             Stage::Beta(_) => Channel::Beta,
             _ if self.patch >= EXTENDED_STABLE_FROM => Channel::ExtendedStable,
             _ => Channel::Stable,
@@ -69,8 +71,10 @@ impl FromStr for Version {
                 .map_or((bare, None), |(r, s)| (r, Some(s)));
             let stage = match suffix {
                 None => Stage::Release,
-                Some(suffix) => match suffix.strip_prefix("beta.") {
-                    Some(n) => Stage::Beta(number(n)?),
+                Some(suffix) => match suffix.split_once('.') {
+                    Some(("alpha", n)) => Stage::Alpha(number(n)?),
+                    Some(("beta", n)) => Stage::Beta(number(n)?),
+                    Some(_) => return None,
                     None => Stage::Correction(number(suffix)?),
                 },
             };
@@ -87,7 +91,7 @@ impl FromStr for Version {
         parse().ok_or_else(|| {
             Refusal::new(
                 format!("`{text}` is not a gateway version"),
-                "YYYY.M.PATCH, then nothing, `-beta.N` or `-N`, such as 2026.1.24-3; \
+                "YYYY.M.PATCH, then nothing, `-N`, `-beta.N` or `-alpha.N`, such as 2026.1.24-3; \
                  moving tags such as `latest` cannot be baked",
             )
         })
@@ -104,6 +108,7 @@ impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}.{}", self.year, self.month, self.patch)?;
         match self.stage {
+            Stage::Alpha(n) => write!(f, "-alpha.{n}"),
             Stage::Beta(n) => write!(f, "-beta.{n}"),
             Stage::Release => Ok(()),
             Stage::Correction(n) => write!(f, "-{n}"),
@@ -125,12 +130,23 @@ pub enum Channel {
 }
 
 impl Channel {
+    /// Its dist-tag on npm.
+    #[must_use]
+    pub fn tag(self) -> &'static str {
+        match self {
+            Self::Stable => "latest",
+            Self::Beta => "beta",
+            Self::Dev => "dev",
+            Self::ExtendedStable => "extended-stable",
+        }
+    }
+
     /// Whether a follower of this channel may get `version`.
     #[must_use]
     pub fn admits(self, version: Version) -> bool {
         match self {
             Self::Dev => true,
-            Self::Beta => version.channel() != Self::ExtendedStable,
+            Self::Beta => [Self::Stable, Self::Beta].contains(&version.channel()),
             Self::Stable | Self::ExtendedStable => version.channel() == self,
         }
     }
@@ -175,9 +191,10 @@ mod tests {
     }
 
     /// Oldest first. Semver would sort corrections before their release.
-    const IN_ORDER: [&str; 11] = [
+    const IN_ORDER: [&str; 12] = [
         "2025.12.30",
         "2026.1.5-3",
+        "2026.1.24-alpha.9",
         "2026.1.24-beta.1",
         "2026.1.24-beta.2",
         "2026.1.24-beta.10",
@@ -202,7 +219,12 @@ mod tests {
     fn printing_and_parsing_are_inverse() {
         for patch in [0, 1, 24, 33, 120] {
             for n in [0, 1, 9, 10] {
-                for suffix in [String::new(), format!("-{n}"), format!("-beta.{n}")] {
+                for suffix in [
+                    String::new(),
+                    format!("-{n}"),
+                    format!("-alpha.{n}"),
+                    format!("-beta.{n}"),
+                ] {
                     let text = format!("2026.{}.{patch}{suffix}", 1 + n);
                     assert_eq!(version(&text).to_string(), text);
                     assert_eq!(version(&format!("v{text}")), version(&text));

@@ -53,7 +53,7 @@ impl Scene {
             .recipe(Path::new(shipped), &[("front: 18789", &front)]);
         let (engine, api) = (world.engine_dir(), Api::of(&world.engine_dir()));
         let recipe = Recipe::shipped("clawdbot").unwrap().unwrap();
-        let version = recipe.gateway.release.version.to_string();
+        let version = recipe.gateway.release.version.unwrap().to_string();
         let mut scene = Self {
             world,
             guest: Guest::of(&engine, &version, verb.phase()),

@@ -18,9 +18,9 @@ const LIMIT: usize = 256 << 10;
 const CERTIFICATES_VARIABLE: &str = "NODE_EXTRA_CA_CERTS";
 
 /// The kit as metadata carries it: a tar.gz in base64.
-pub(super) fn pack(recipe: &Recipe, plan: &Plan) -> Result<String> {
+pub(super) fn pack(plan: &Plan) -> Result<String> {
     let dir = tempfile::tempdir().context("making a directory for the builder's kit")?;
-    lay_out(recipe, plan, dir.path()).context("packing the builder's kit")?;
+    lay_out(plan, dir.path()).context("packing the builder's kit")?;
     let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::best()));
     tar.mode(tar::HeaderMode::Deterministic);
     tar.append_dir_all(".", dir.path())?;
@@ -35,7 +35,8 @@ pub(super) fn pack(recipe: &Recipe, plan: &Plan) -> Result<String> {
     Ok(kit)
 }
 
-fn lay_out(recipe: &Recipe, plan: &Plan, dir: &Path) -> Result<()> {
+fn lay_out(plan: &Plan, dir: &Path) -> Result<()> {
+    let recipe = &plan.recipe;
     for Binary { name, url, .. } in &recipe.gateway.binaries {
         ensure!(
             !url.starts_with("file:"),

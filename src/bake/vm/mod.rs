@@ -57,7 +57,7 @@ pub(super) async fn build(run: &Run, plan: &Plan, journal: &mut Journal) -> Resu
         name: &name,
         label: journal.label(),
         base: &base,
-        kit: kit::pack(recipe, plan)?,
+        kit: kit::pack(plan)?,
         nonce: &nonce,
     };
     let instance = builder.instance();

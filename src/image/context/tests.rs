@@ -32,6 +32,9 @@ fn package(tarball: &str) -> Package {
             tarball: tarball.into(),
             integrity: format!("sha512-{}", BASE64_STANDARD.encode([1; 64])),
         },
+        engines: None,
+        schema: None,
+        deprecated: None,
     }
 }
 
@@ -44,10 +47,10 @@ fn sources() -> Sources {
     }
 }
 
-fn recipe(binary: Option<Binary>) -> Recipe {
-    let mut recipe = Recipe::shipped("clawdbot").unwrap().unwrap();
-    recipe.gateway.binaries = binary.into_iter().collect();
-    recipe
+fn recipe(binary: Option<Binary>) -> Exact {
+    let mut exact = Exact::shipped("clawdbot");
+    exact.recipe.gateway.binaries = binary.into_iter().collect();
+    exact
 }
 
 fn binary(url: &str, sha256: &str, member: Option<&str>) -> Binary {

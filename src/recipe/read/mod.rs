@@ -100,7 +100,7 @@ fn schema(top: &Fields) -> Option<()> {
 fn gateway(at: &Cursor, files: &Files) -> Option<Gateway> {
     let keys = at.fields(&GATEWAY_KEYS)?;
     let release = keys
-        .required("release", "{npm, version, channel}")
+        .required("release", "{npm, channel, version}")
         .and_then(|c| release::release(&c));
     let container = keys
         .required("container", "{node}")

@@ -5,19 +5,22 @@ use std::collections::BTreeMap;
 use super::path::existing;
 use crate::document::Cursor;
 use crate::recipe::{Binary, Container, Files, Release, Scripts};
-use crate::release::Channel;
+use crate::release::{Channel, Version};
 
 pub(super) fn release(at: &Cursor) -> Option<Release> {
     let keys = at.fields(&["npm", "version", "channel", "overrides", "prune"])?;
     let npm = keys
         .required("npm", "the gateway's npm package")
         .and_then(|c| c.parse());
-    let version_at = keys.required("version", "such as 2026.1.24-3");
-    let version = version_at.as_ref().and_then(Cursor::parse);
+    let version_at = keys.optional("version");
+    let version: Option<Option<Version>> = match &version_at {
+        Some(at) => at.parse().map(Some),
+        None => Some(None),
+    };
     let channel: Option<Channel> = keys
         .required("channel", "stable, beta, dev or extended-stable")
         .and_then(|c| c.parse());
-    if let (Some(at), Some(version), Some(channel)) = (&version_at, version, channel)
+    if let (Some(at), Some(Some(version)), Some(channel)) = (&version_at, version, channel)
         && !channel.admits(version)
     {
         let hint = format!(
