@@ -23,6 +23,6 @@ pub(crate) use counts::counts;
 pub use counts::{Counts, Lost};
 pub(crate) use look::Look;
 pub(crate) use metadata::{Nonce, item};
-pub(crate) use properties::{Disk, Properties, encryption_key};
+pub(crate) use properties::{Disk, Properties, disks_in, encryption_key};
 pub(crate) use report::{Report, report};
 pub(crate) use watch::Watch;
