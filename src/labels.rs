@@ -38,6 +38,12 @@ pub const ROLLOUT_FROM: &str = "clawbake-rollout-from";
 pub const ROLLOUT_SNAPSHOT: &str = "clawbake-rollout-snapshot";
 /// On a state disk: when a rollout began, in seconds since 1970.
 pub const ROLLOUT_BEGAN: &str = "clawbake-rollout-began";
+/// On an instance: name of the template that it was made from.
+pub const TEMPLATE: &str = "clawbake-template";
+/// On an instance and in its template: digest of the template's content.
+pub const TEMPLATE_CONTENT: &str = "clawbake-template-content";
+/// On an instance and in its template: name of the image.
+pub const IMAGE: &str = "clawbake-image";
 /// On a snapshot: name of the disk that is being restored from it.
 pub const RESTORING: &str = "clawbake-restoring";
 /// On a snapshot that is being restored: id of the disk that goes; absent where there was none.

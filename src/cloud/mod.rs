@@ -34,6 +34,8 @@ pub struct Cloud {
     pub subnetwork: Option<String>,
     /// Whether VMs have an external address.
     pub external_ip: bool,
+    /// Whether instance templates are those of the region, and not global.
+    pub regional_templates: bool,
     /// Bucket for image archives.
     pub bucket: String,
     /// Where images are stored: a region or a multi-region. By default Google chooses.
@@ -90,6 +92,7 @@ impl Cloud {
             network: "global/networks/default".into(),
             subnetwork: None,
             external_ip: true,
+            regional_templates: false,
             bucket: bucket(&endpoint.project),
             storage_locations: Vec::new(),
             kms_key: None,
@@ -143,6 +146,7 @@ impl Cloud {
                 .as_ref()
                 .map(|name| format!("regions/{}/subnetworks/{name}", region_of(&gce.zone))),
             external_ip: gce.external_ip,
+            regional_templates: gce.regional_templates,
             bucket: or_default(gce.bucket.as_ref().map(ToString::to_string), bucket),
             storage_locations: gce.storage_locations.clone(),
             kms_key: gce.kms_key.clone(),
@@ -174,6 +178,12 @@ impl Cloud {
             Some(path) if self.local => format!("{ENGINE_IN_GUEST}{}", &url[path..]),
             _ => url.to_owned(),
         }
+    }
+
+    /// The region of the instance templates; none if they are global.
+    #[must_use]
+    pub fn template_region(&self) -> Option<&str> {
+        self.regional_templates.then(|| self.region())
     }
 
     /// How the gateway of an instance is reached from here.

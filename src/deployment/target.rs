@@ -34,6 +34,8 @@ pub struct Gce {
     pub service_account: Option<ServiceAccount>,
     /// Whether the VM has an address of its own; without one it needs Cloud NAT.
     pub external_ip: bool,
+    /// Whether instance templates are those of the region, and not global.
+    pub regional_templates: bool,
     /// Where images are kept: a region or a multi-region, such as `us`.
     pub storage_locations: Vec<String>,
     /// The Cloud KMS key of disks and images, as `projects/P/locations/L/keyRings/R/cryptoKeys/K`.
@@ -109,7 +111,7 @@ fn endpoint(text: &str) -> Result<(), Refusal> {
     }
 }
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "project",
     "zone",
     "bucket",
@@ -117,6 +119,7 @@ const KEYS: [&str; 11] = [
     "subnetwork",
     "service_account",
     "external_ip",
+    "templates",
     "storage_locations",
     "kms_key",
     "credentials",
@@ -157,6 +160,7 @@ pub(super) fn read(at: &Cursor, dir: &Path) -> Option<Target> {
         subnetwork: keys.optional("subnetwork").and_then(|c| c.parse()),
         service_account: keys.optional("service_account").and_then(|c| c.parse()),
         external_ip: keys.or("external_ip", true, |c| c.flag())?,
+        regional_templates: keys.or("templates", false, |c| regional(&c))?,
         storage_locations: keys
             .optional("storage_locations")
             .map(|c| storage_locations(&c))
@@ -165,6 +169,22 @@ pub(super) fn read(at: &Cursor, dir: &Path) -> Option<Target> {
         credentials: credentials?,
         endpoint,
     })))
+}
+
+/// Whether templates are regional: `regional` or `global`.
+fn regional(at: &Cursor) -> Option<bool> {
+    let text = at.text()?;
+    match text.as_str() {
+        "global" => Some(false),
+        "regional" => Some(true),
+        _ => {
+            at.report(
+                format!("`{text}` is not a scope of instance templates"),
+                "`global`, or `regional` where an organisation wants them kept in the region",
+            );
+            None
+        }
+    }
 }
 
 /// A list as in Google's API, though it takes only one location.

@@ -1,15 +1,15 @@
 //! Creates, starts and deletes a deployment's VM.
 
 use anyhow::{Context, Result, bail, ensure};
-use gce::{Image, Kind};
+use gce::{Image, InstanceTemplate, Kind};
 
 use super::plan::{Adopt, Instance, StateDisk};
-use super::{plan, snapshots};
+use super::written::Written;
+use super::{plan, snapshots, state_disk, template};
 use crate::cloud::Cloud;
 use crate::journal::{Journal, Resource};
 use crate::progress::Outcome;
 use crate::run::Run;
-use crate::userdata;
 use crate::vm::Nonce;
 
 /// Creates the deployment's VM from an image, and its state disk if there is none. With `adopt_state`
@@ -34,64 +34,76 @@ pub async fn create(
     adopt: Adopt,
     journal: &mut Journal,
 ) -> Result<Instance> {
-    let Run {
-        deployment, cloud, ..
-    } = run;
-    let mut values = userdata::Values::new(
-        deployment,
-        cloud.client.project_id(),
-        &cloud.secret_manager_in_guest,
-    );
-    values.clone = adopt == Adopt::Clone;
-    let user_data = userdata::render(&values)?;
-    let image = image
-        .self_link
-        .as_deref()
-        .context("the image has no selfLink")?;
-    let (client, zone) = (&cloud.client, &cloud.zone);
-    let [vm, boot_disk, state_disk] = resources(run);
+    let wanted = template::of(run, image, adopt)?;
+    ensure_absent(run).await?;
+    let template = template::create(run, wanted, journal).await?;
+    insert(run, template, adopt, journal).await
+}
+
+/// Creates the deployment's VM from a template that exists already.
+pub async fn create_from(
+    run: &Run,
+    template: InstanceTemplate,
+    adopt: Adopt,
+    journal: &mut Journal,
+) -> Result<Instance> {
+    template::ensure_belongs(&template, &run.deployment)?;
+    ensure_absent(run).await?;
+    journal.adopt(&template::resource(&template)?)?;
+    insert(run, template, adopt, journal).await
+}
+
+async fn ensure_absent(run: &Run) -> Result<()> {
     ensure!(
         find(run).await?.is_none(),
         "there is an instance {0} already: `clawbake delete` removes it, `clawbake up` uses it",
-        deployment.name
+        run.deployment.name
     );
-    let firewall = plan::firewall(deployment.recipe.gateway.ports.front, &cloud.network);
-    if client
-        .firewalls()
-        .find(firewall.name.as_deref().unwrap_or_default())
-        .await?
-        .is_none()
-    {
-        // Shared by all deployments of the project, so not in this run's journal.
-        match client.firewalls().insert(&firewall).await {
+    Ok(())
+}
+
+/// Creates the VM from its template, and whatever it needs besides.
+async fn insert(
+    run: &Run,
+    template: InstanceTemplate,
+    adopt: Adopt,
+    journal: &mut Journal,
+) -> Result<Instance> {
+    let Run {
+        deployment, cloud, ..
+    } = run;
+    let (client, zone) = (&cloud.client, &cloud.zone);
+    let [vm, boot_disk, state_disk] = resources(run);
+    let url = template.self_link.context("the template has no selfLink")?;
+    let properties = template.properties.unwrap_or_default();
+    let writes = Written::of(&properties.labels)?
+        .with_context(|| format!("the template {url} does not say which gateway is in it"))?;
+    ensure_firewall(run).await?;
+    let state = state_disk::ready(run, state_disk, writes, adopt, journal).await?;
+    let (nonce, label) = (Nonce::random(), journal.label());
+    let instance = plan::instance(deployment, zone, properties, state, &nonce, &label);
+    journal.record(boot_disk)?;
+    let instances = client.instances(zone);
+    journal
+        .create(client, vm, instances.insert_from(&instance, &url))
+        .await?;
+    Ok(instances.get(&deployment.name).await?)
+}
+
+/// Creates the way in, unless it exists. All deployments of the project share it, so it is in no journal.
+async fn ensure_firewall(run: &Run) -> Result<()> {
+    let port = run.deployment.recipe.gateway.ports.front;
+    let firewall = plan::firewall(port, &run.cloud.network);
+    let firewalls = run.cloud.client.firewalls();
+    let name = firewall.name.as_deref().unwrap_or_default();
+    if firewalls.find(name).await?.is_none() {
+        match firewalls.insert(&firewall).await {
             Ok(pending) => drop(pending.wait().await?),
             Err(error) if error.kind == Kind::AlreadyExists => {}
             Err(error) => return Err(error.into()),
         }
     }
-    let label = journal.label();
-    let schedule = policy(run).await?;
-    let disks = client.disks(zone);
-    let found = disks.find(&plan::state_disk_name(deployment)).await?;
-    let state = if let Some(disk) = found {
-        plan::ensure_belongs(&state_disk, &disk.labels, deployment)?;
-        journal.adopt(&state_disk)?;
-        snapshots::follow(cloud, &disk, schedule.as_deref()).await?;
-        StateDisk::found(adopt)
-    } else {
-        let disk = plan::state_disk(deployment, cloud, schedule, &label);
-        journal
-            .create(client, state_disk, disks.insert(&disk))
-            .await?;
-        StateDisk::Made
-    };
-    let nonce = Nonce::random();
-    let instance = plan::instance(deployment, cloud, image, user_data, state, &nonce, &label);
-    journal.record(boot_disk)?;
-    journal
-        .create(client, vm, client.instances(zone).insert(&instance))
-        .await?;
-    Ok(client.instances(zone).get(&deployment.name).await?)
+    Ok(())
 }
 
 /// The deployment's VM, if there is one. A VM of that name that is somebody else's is an error.
@@ -146,9 +158,10 @@ pub async fn schedule(run: &Run) -> Result<()> {
     }
 }
 
-/// Keeps the VM and its state, which are in use from now on: see [`Run::keep`].
-pub fn keep(run: &Run) -> Result<()> {
-    run.keep(&resources(run))
+/// Keeps the VM, its template and its state, which are in use from now on: see [`Run::keep`].
+pub fn keep(run: &Run, instance: &Instance) -> Result<()> {
+    run.keep(&resources(run))?;
+    run.keep(&template::of_instance(&run.cloud, instance))
 }
 
 /// Starts a stopped VM, with a new nonce for its reports. With `adopt_state` it takes over a state disk

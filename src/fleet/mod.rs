@@ -8,15 +8,22 @@ mod probe;
 mod ready;
 mod secrets;
 mod snapshots;
+mod state_disk;
+mod template;
 mod trial;
+mod written;
 
 pub use counted::counts;
-pub use launch::{Deleted, create, delete, find, keep, launch, policy, schedule, start};
+pub use launch::{
+    Deleted, create, create_from, delete, find, keep, launch, policy, schedule, start,
+};
 pub use plan::{Adopt, Instance, firewall, state_disk_name};
 pub(crate) use plan::{belongs, ensure_belongs, state_disk};
 pub use probe::probe;
 pub use ready::{NotReady, Phase, Report, report, watch};
 pub use secrets::{ACCESSOR, Form, check, define, generate, grant, missing, random, store};
+pub use template::{ensure_template, find_template, template, templates};
 pub use trial::{Flaw, TRIAL_PREFIX, Trial};
+pub use written::Written;
 
 pub use crate::vm::{Answer, Counts, Lost, Memory, NoAnswer};

@@ -3,16 +3,25 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use anyhow::{Result, ensure};
-use gce::{Disk, Firewall, FirewallRule, Metadata, MetadataItem, Scheduling};
+use anyhow::{Context, Result, ensure};
+use gce::{
+    Disk, Firewall, FirewallRule, Image, InstanceProperties, InstanceTemplate, Metadata,
+    MetadataItem, Scheduling,
+};
+use sha2::{Digest, Sha256};
 
 use crate::cloud::Cloud;
 use crate::deployment::Deployment;
+use crate::image::key::hex;
+use crate::labels::{GATEWAY, IMAGE, SCHEMA, TEMPLATE, TEMPLATE_CONTENT};
 use crate::userdata::STATE_DEVICE;
 use crate::vm::{self, Nonce, Properties, item};
 
 /// An instance of the client's.
 pub use gce::Instance;
+
+/// Labels of a resource.
+pub(super) type Labels = BTreeMap<String, String>;
 
 /// Label on everything that belongs to a deployment.
 const DEPLOYMENT_LABEL: &str = "clawbake-deployment";
@@ -83,13 +92,13 @@ pub fn state_disk_name(deployment: &Deployment) -> String {
     format!("{}-state", name.trim_end_matches('-'))
 }
 
-fn labels(deployment: &Deployment, run: &(String, String)) -> BTreeMap<String, String> {
+fn labels(deployment: &Deployment, run: &(String, String)) -> Labels {
     let own = (DEPLOYMENT_LABEL.to_owned(), deployment.name.to_string());
     BTreeMap::from([own, run.clone()])
 }
 
 /// Whether something was made for this deployment.
-pub(crate) fn belongs(labels: &BTreeMap<String, String>, deployment: &Deployment) -> bool {
+pub(crate) fn belongs(labels: &Labels, deployment: &Deployment) -> bool {
     labels.get(DEPLOYMENT_LABEL).map(String::as_str) == Some(&*deployment.name)
 }
 
@@ -97,7 +106,7 @@ pub(crate) fn belongs(labels: &BTreeMap<String, String>, deployment: &Deployment
 /// `what` is somebody else's.
 pub(crate) fn ensure_belongs(
     what: &impl fmt::Display,
-    labels: &BTreeMap<String, String>,
+    labels: &Labels,
     deployment: &Deployment,
 ) -> Result<()> {
     ensure!(
@@ -147,27 +156,64 @@ pub fn firewall(port: u16, network: &str) -> Firewall {
     }
 }
 
-/// The VM.
-pub(super) fn instance(
+/// Digits of the content's digest in a template's name, and in its label.
+const DIGITS: [usize; 2] = [8, 32];
+
+/// The template of a VM from an image, named by its content.
+pub(super) fn template(
     deployment: &Deployment,
     cloud: &Cloud,
-    image: &str,
+    image: &Image,
     user_data: String,
-    state_disk: StateDisk,
-    nonce: &Nonce,
-    run: &(String, String),
-) -> Instance {
-    let mut metadata = vec![item("user-data", user_data)];
-    metadata.extend(state_disk.item(nonce));
-    let properties = Properties {
+) -> Result<InstanceTemplate> {
+    let mut properties = properties(deployment, cloud, image, user_data)?.template();
+    let digest = hex(&Sha256::digest(serde_json::to_vec(&properties)?));
+    let [in_name, in_label] = DIGITS.map(|digits| &digest[..digits]);
+    let mut name = deployment.name.to_string();
+    name.truncate(63 - 1 - in_name.len());
+    let name = format!("{}-{in_name}", name.trim_end_matches('-'));
+    properties.labels.extend([
+        (TEMPLATE.to_owned(), name.clone()),
+        (TEMPLATE_CONTENT.to_owned(), in_label.to_owned()),
+    ]);
+    Ok(InstanceTemplate {
+        name: Some(name),
+        properties: Some(properties),
+        ..InstanceTemplate::default()
+    })
+}
+
+/// What every VM of a deployment is made of: the one that is launched, and those that try an image.
+fn properties<'a>(
+    deployment: &'a Deployment,
+    cloud: &'a Cloud,
+    image: &Image,
+    user_data: String,
+) -> Result<Properties<'a>> {
+    let link = image.self_link.as_deref();
+    let link = link.context("the image has no selfLink")?;
+    let name = last(link);
+    let gateway = image.labels.get(GATEWAY).with_context(|| {
+        format!("the image {name} does not say which gateway is in it: it has no label {GATEWAY}")
+    })?;
+    let labels = [
+        (DEPLOYMENT_LABEL, Some(&*deployment.name)),
+        (IMAGE, Some(name)),
+        (GATEWAY, Some(gateway)),
+        (SCHEMA, image.labels.get(SCHEMA).map(String::as_str)),
+    ];
+    let labels = labels.into_iter();
+    Ok(Properties {
         description: None,
         machine_type: &deployment.machine.r#type,
-        labels: labels(deployment, run),
+        labels: labels
+            .filter_map(|(key, value)| Some((key.to_owned(), value?.to_owned())))
+            .collect(),
         tag: Some(TAG),
         disks: vec![
             vm::Disk::Boot {
                 name: None,
-                image: image.to_owned(),
+                image: partial(link).to_owned(),
                 size_gb: deployment.machine.boot_disk_gb.into(),
                 kms_key: cloud.kms_key.clone(),
                 auto_delete: true,
@@ -180,16 +226,54 @@ pub(super) fn instance(
         network: &cloud.network,
         subnetwork: cloud.subnetwork.as_deref(),
         external_ip: cloud.external_ip,
-        metadata,
-        nonce,
+        metadata: vec![item("user-data", user_data)],
         service_account: Some(&cloud.service_account),
         scheduling: Scheduling {
             automatic_restart: Some(true),
             on_host_maintenance: Some("MIGRATE".into()),
             ..Scheduling::default()
         },
+    })
+}
+
+/// What is said of the VM besides its template. Disks that are made with it are the template's, and carry
+/// the run's label: clean-up knows them by it.
+pub(super) fn instance(
+    deployment: &Deployment,
+    zone: &str,
+    template: InstanceProperties,
+    state_disk: StateDisk,
+    nonce: &Nonce,
+    run: &(String, String),
+) -> Instance {
+    let mut disks = vm::disks_in(zone, template.disks);
+    let made = disks.iter_mut();
+    for params in made.filter_map(|disk| disk.initialize_params.as_mut()) {
+        params.labels.extend([run.clone()]);
+    }
+    let metadata = Metadata {
+        fingerprint: None,
+        ..template.metadata.unwrap_or_default()
     };
-    properties.instance(deployment.name.to_string(), &cloud.zone)
+    let mut labels = template.labels;
+    labels.extend([run.clone()]);
+    Instance {
+        name: Some(deployment.name.to_string()),
+        disks,
+        labels,
+        metadata: Some(for_start(metadata, nonce, state_disk)),
+        ..Instance::default()
+    }
+}
+
+/// A URL from its project on: the same at every address of the API.
+fn partial(url: &str) -> &str {
+    url.find("projects/").map_or(url, |at| &url[at..])
+}
+
+/// The last part of a URL: a resource's name.
+pub(super) fn last(url: &str) -> &str {
+    url.rsplit('/').next().unwrap_or_default()
 }
 
 /// An instance's metadata for another start: a new nonce, and what it vouches for. What an earlier
@@ -246,30 +330,102 @@ mod tests {
         );
     }
 
-    #[tokio::test]
-    async fn a_launch_asks_for_this_instance() {
+    const KEY: &str = "projects/p/locations/us/keyRings/r/cryptoKeys/k";
+
+    async fn cloud(target: &str) -> (Deployment, Cloud) {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("token"), "t").unwrap();
         let text = include_str!("../userdata/testdata/clawbake.yaml");
-        let key = "projects/p/locations/us/keyRings/r/cryptoKeys/k";
         let target = format!(
-            "target: {{gce: {{project: my-project, zone: us-central1-a, kms_key: {key}, \
-             subnetwork: gateways, credentials: {{token_file: token}}}}}}"
+            "target: {{gce: {{project: my-project, zone: us-central1-a, \
+             credentials: {{token_file: token}}{target}}}}}"
         );
         let text = text.replace("target: local", &target);
         let deployment = Deployment::parse("clawbake.yaml", &text, dir.path()).unwrap();
         let progress = crate::progress::Progress::silent();
         let cloud = Cloud::connect(&deployment.target, &progress).await.unwrap();
-        let run = ("clawbake-run".to_owned(), "r1".to_owned());
+        (deployment, cloud)
+    }
+
+    fn golden() -> Image {
+        let labels = [(GATEWAY, "2026-9-6"), (SCHEMA, "18-23"), ("other", "x")];
+        let owned = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
+        Image {
+            self_link: Some("https://x/compute/v1/projects/p/global/images/golden".into()),
+            labels: labels.map(owned).into(),
+            ..Image::default()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_launch_asks_for_this_template_and_this_instance() {
+        let (deployment, cloud) = cloud(&format!(", kms_key: {KEY}, subnetwork: gateways")).await;
+        let template = template(&deployment, &cloud, &golden(), "#cloud-config".into()).unwrap();
+        insta::assert_snapshot!("template", serde_json::to_string_pretty(&template).unwrap());
         let instance = instance(
             &deployment,
-            &cloud,
-            "projects/my-project/global/images/golden",
-            "#cloud-config".into(),
+            &cloud.zone,
+            template.properties.unwrap(),
             StateDisk::Made,
             &"n".into(),
-            &run,
+            &("clawbake-run".to_owned(), "r1".to_owned()),
         );
-        insta::assert_snapshot!(serde_json::to_string_pretty(&instance).unwrap());
+        insta::assert_snapshot!("instance", serde_json::to_string_pretty(&instance).unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_templates_name_is_its_contents() {
+        let (mut deployment, cloud) = cloud("").await;
+        let name = |deployment: &Deployment, image: &Image, user_data: &str| {
+            let template = template(deployment, &cloud, image, user_data.into()).unwrap();
+            let name = template.name.unwrap();
+            assert_eq!(template.properties.unwrap().labels[TEMPLATE], name);
+            name
+        };
+        let golden = golden();
+        let first = name(&deployment, &golden, "u");
+        assert_eq!(first, name(&deployment, &golden, "u"));
+        let newer = Image {
+            self_link: Some("https://x/compute/v1/projects/p/global/images/newer".into()),
+            ..golden.clone()
+        };
+        assert_ne!(first, name(&deployment, &newer, "u"));
+        assert_ne!(first, name(&deployment, &golden, "v"));
+        deployment.machine.r#type = "e2-medium".parse().unwrap();
+        assert_ne!(first, name(&deployment, &golden, "u"));
+        // Elsewhere the same image has another server.
+        let elsewhere = Image {
+            self_link: Some("http://127.0.0.1/compute/v1/projects/p/global/images/newer".into()),
+            ..golden.clone()
+        };
+        assert_eq!(
+            name(&deployment, &newer, "u"),
+            name(&deployment, &elsewhere, "u")
+        );
+        deployment.name = format!("{}-{}", "a".repeat(53), "b".repeat(9))
+            .parse()
+            .unwrap();
+        let long = name(&deployment, &golden, "u");
+        assert!(long.starts_with(&format!("{}-", "a".repeat(53))), "{long}");
+        assert_eq!(long.len(), 62, "no two dashes: {long}");
+    }
+
+    #[tokio::test]
+    async fn templates_are_global_or_of_the_zones_region() {
+        let (_, global) = cloud("").await;
+        assert_eq!(global.template_region(), None);
+        let (_, regional) = cloud(", templates: regional").await;
+        assert_eq!(regional.template_region(), Some("us-central1"));
+    }
+
+    #[tokio::test]
+    async fn an_image_has_to_say_which_gateway_is_in_it() {
+        let (deployment, cloud) = cloud("").await;
+        let strange = Image {
+            labels: Labels::new(),
+            ..golden()
+        };
+        let refused = template(&deployment, &cloud, &strange, "u".into()).unwrap_err();
+        assert!(refused.to_string().contains(GATEWAY), "{refused}");
     }
 }

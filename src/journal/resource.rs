@@ -38,6 +38,13 @@ pub enum Resource {
         /// Its name.
         name: String,
     },
+    /// An instance template. It has no labels of its own: its description holds the run's.
+    InstanceTemplate {
+        /// Its region; none if it is global.
+        region: Option<String>,
+        /// Its name.
+        name: String,
+    },
     /// An object in Cloud Storage.
     Object {
         /// Its bucket.
@@ -59,6 +66,11 @@ impl fmt::Display for Resource {
             Self::Instance { zone, name } => write!(f, "instance {name} in {zone}"),
             Self::Disk { zone, name } => write!(f, "disk {name} in {zone}"),
             Self::Snapshot { name } => write!(f, "snapshot {name}"),
+            Self::InstanceTemplate { region: None, name } => write!(f, "instance template {name}"),
+            Self::InstanceTemplate {
+                region: Some(region),
+                name,
+            } => write!(f, "instance template {name} in {region}"),
             Self::Object { bucket, name } => write!(f, "object gs://{bucket}/{name}"),
             Self::Secret { name } => write!(f, "secret {name}"),
         }
@@ -75,6 +87,11 @@ impl Resource {
             }
             Self::Disk { zone, name } => client.disks(zone).find(name).await?.map(|it| it.labels),
             Self::Snapshot { name } => client.snapshots().find(name).await?.map(|it| it.labels),
+            Self::InstanceTemplate { region, name } => client
+                .instance_templates(region.as_deref())
+                .find(name)
+                .await?
+                .map(|it| described(it.description.as_deref())),
             Self::Object { bucket, name } => client
                 .objects(bucket)
                 .find(name)
@@ -98,6 +115,13 @@ impl Resource {
                 operations.unfinished("disks", name).await
             }
             Self::Snapshot { name } => client.operations(None).unfinished("snapshots", name).await,
+            Self::InstanceTemplate { region, name } => {
+                let operations = match region {
+                    Some(region) => client.region_operations(region),
+                    None => client.operations(None),
+                };
+                operations.unfinished("instanceTemplates", name).await
+            }
             Self::Object { .. } | Self::Secret { .. } => return Ok(()),
         };
         for pending in unfinished? {
@@ -116,6 +140,10 @@ impl Resource {
             Self::Instance { zone, name } => done(client.instances(zone).delete(name).await).await,
             Self::Disk { zone, name } => done(client.disks(zone).delete(name).await).await,
             Self::Snapshot { name } => done(client.snapshots().delete(name).await).await,
+            Self::InstanceTemplate { region, name } => {
+                let templates = client.instance_templates(region.as_deref());
+                done(templates.delete(name).await).await
+            }
             Self::Object { bucket, name } => client.objects(bucket).delete(name).await,
             Self::Secret { name } => client.secrets().delete(name).await,
         };
@@ -125,6 +153,15 @@ impl Resource {
             Err(error) => Err(error),
         }
     }
+}
+
+/// The labels in a description: its words of the form `KEY=VALUE`.
+fn described(description: Option<&str>) -> BTreeMap<String, String> {
+    let words = description.unwrap_or_default().split_whitespace();
+    words
+        .filter_map(|word| word.split_once('='))
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
 }
 
 /// Waits for an accepted request.

@@ -1,8 +1,9 @@
 use std::collections::BTreeMap;
 
 use gce::{
-    AccessConfig, AttachedDisk, CustomerEncryptionKey, InitializeParams, Instance, Metadata,
-    MetadataItem, NetworkInterface, Scheduling, ServiceAccount, ShieldedInstanceConfig, Tags,
+    AccessConfig, AttachedDisk, CustomerEncryptionKey, InitializeParams, Instance,
+    InstanceProperties, Metadata, MetadataItem, NetworkInterface, Scheduling, ServiceAccount,
+    ShieldedInstanceConfig, Tags,
 };
 
 use super::metadata::{Nonce, item};
@@ -26,8 +27,6 @@ pub(crate) struct Properties<'a> {
     pub external_ip: bool,
     /// What it finds in its metadata, besides what every VM of ours does.
     pub metadata: Vec<MetadataItem>,
-    /// What it signs its reports with.
-    pub nonce: &'a Nonce,
     /// Email of its service account.
     pub service_account: Option<&'a str>,
     pub scheduling: Scheduling,
@@ -53,22 +52,44 @@ pub(crate) enum Disk {
         name: String,
         device: &'static str,
         size_gb: u64,
+        /// Its key in Cloud KMS, if it is not Google's own.
+        kms_key: Option<String>,
     },
     /// A disk that was there before the VM, and outlives it.
     Existing { name: String, device: &'static str },
 }
 
 impl Properties<'_> {
-    /// An instance with these properties.
-    pub(crate) fn instance(self, name: String, zone: &str) -> Instance {
-        let disks = self.disks.into_iter();
-        let disks = disks
-            .map(|disk| disk.attached(zone, &self.labels))
-            .collect();
+    /// An instance with these properties, which signs its reports with `nonce`.
+    pub(crate) fn instance(self, name: String, zone: &str, nonce: &Nonce) -> Instance {
+        let template = self.template();
+        let machine_type = template.machine_type.unwrap_or_default();
+        let mut metadata = template.metadata.unwrap_or_default();
+        metadata.items.push(nonce.item());
         Instance {
             name: Some(name),
+            description: template.description,
+            machine_type: Some(format!("zones/{zone}/machineTypes/{machine_type}")),
+            disks: disks_in(zone, template.disks),
+            labels: template.labels,
+            tags: template.tags,
+            network_interfaces: template.network_interfaces,
+            metadata: Some(metadata),
+            service_accounts: template.service_accounts,
+            shielded_instance_config: template.shielded_instance_config,
+            scheduling: template.scheduling,
+            ..Instance::default()
+        }
+    }
+
+    /// The properties of a template: types and existing disks by their names, for no zone is known yet,
+    /// and no nonce, which is new for every start.
+    pub(crate) fn template(self) -> InstanceProperties {
+        let disks = self.disks.into_iter();
+        let disks = disks.map(|disk| disk.attached(&self.labels)).collect();
+        InstanceProperties {
             description: self.description,
-            machine_type: Some(format!("zones/{zone}/machineTypes/{}", self.machine_type)),
+            machine_type: Some(self.machine_type.to_owned()),
             disks,
             labels: self.labels,
             tags: self.tag.map(|tag| Tags {
@@ -79,7 +100,7 @@ impl Properties<'_> {
                 subnetwork: self.subnetwork.map(str::to_owned),
                 access_configs: self.external_ip.then(external_nat).into_iter().collect(),
             }],
-            metadata: Some(metadata(self.metadata, self.nonce)),
+            metadata: Some(metadata(self.metadata)),
             service_accounts: self
                 .service_account
                 .map(service_account)
@@ -91,17 +112,33 @@ impl Properties<'_> {
                 enable_integrity_monitoring: Some(true),
             }),
             scheduling: Some(self.scheduling),
-            ..Instance::default()
         }
     }
 }
 
+/// A template's disks for an instance of a zone, which has URLs where a template has names.
+pub(crate) fn disks_in(zone: &str, mut disks: Vec<AttachedDisk>) -> Vec<AttachedDisk> {
+    for disk in &mut disks {
+        if let Some(name) = &mut disk.source {
+            *name = format!("zones/{zone}/disks/{}", last(name));
+        }
+        if let Some(disk_type) = disk
+            .initialize_params
+            .as_mut()
+            .and_then(|params| params.disk_type.as_mut())
+        {
+            *disk_type = format!("zones/{zone}/diskTypes/{}", last(disk_type));
+        }
+    }
+    disks
+}
+
 impl Disk {
-    fn attached(self, zone: &str, labels: &BTreeMap<String, String>) -> AttachedDisk {
+    fn attached(self, labels: &BTreeMap<String, String>) -> AttachedDisk {
         let new = |name: Option<String>, size_gb: u64| InitializeParams {
             disk_name: name,
             disk_size_gb: Some(size_gb),
-            disk_type: Some(format!("zones/{zone}/diskTypes/pd-balanced")),
+            disk_type: Some("pd-balanced".into()),
             labels: labels.clone(),
             ..InitializeParams::default()
         };
@@ -126,21 +163,28 @@ impl Disk {
                 name,
                 device,
                 size_gb,
+                kms_key,
             } => AttachedDisk {
                 auto_delete: Some(true),
                 device_name: Some(device.into()),
+                disk_encryption_key: kms_key.map(encryption_key),
                 initialize_params: Some(new(Some(name), size_gb)),
                 ..AttachedDisk::default()
             },
             Self::Existing { name, device } => AttachedDisk {
                 auto_delete: Some(false),
                 device_name: Some(device.into()),
-                source: Some(format!("zones/{zone}/disks/{name}")),
+                source: Some(name),
                 mode: Some("READ_WRITE".into()),
                 ..AttachedDisk::default()
             },
         }
     }
+}
+
+/// The name of what a template names, which may have become a URL in the cloud.
+fn last(reference: &str) -> &str {
+    reference.rsplit('/').next().unwrap_or_default()
 }
 
 /// A key in Cloud KMS.
@@ -151,11 +195,10 @@ pub(crate) fn encryption_key(kms_key: String) -> CustomerEncryptionKey {
 }
 
 /// Lets the VM report, and the project's SSH keys open none of ours.
-fn metadata(mut items: Vec<MetadataItem>, nonce: &Nonce) -> Metadata {
+fn metadata(mut items: Vec<MetadataItem>) -> Metadata {
     items.extend([
         item("enable-guest-attributes", "TRUE"),
         item("block-project-ssh-keys", "TRUE"),
-        nonce.item(),
     ]);
     Metadata {
         items,

@@ -6,26 +6,36 @@ impl Client {
     pub fn operations(&self, zone: Option<&str>) -> Operations {
         Operations {
             client: self.clone(),
-            zone: zone.map(Into::into),
+            scope: match zone {
+                Some(zone) => vec!["zones".into(), zone.into()],
+                None => vec!["global".into()],
+            },
+        }
+    }
+
+    /// Operations in a region.
+    #[must_use]
+    pub fn region_operations(&self, region: &str) -> Operations {
+        Operations {
+            client: self.clone(),
+            scope: vec!["regions".into(), region.into()],
         }
     }
 }
 
-/// Operations of one zone, or the global ones.
+/// Operations of one zone or region, or the global ones.
 #[derive(Debug)]
 pub struct Operations {
     client: Client,
-    zone: Option<String>,
+    /// The path of the place.
+    scope: Vec<String>,
 }
 
 impl Operations {
-    /// `zoneOperations.list` or `globalOperations.list`: the unfinished operations on one resource of
+    /// `zoneOperations.list`, `regionOperations.list` or `globalOperations.list`: the unfinished operations on one resource of
     /// a collection such as `disks`, whoever started them.
     pub async fn unfinished(&self, collection: &str, name: &str) -> Result<Vec<Pending>> {
-        let scope = match &self.zone {
-            Some(zone) => vec!["zones", zone],
-            None => vec!["global"],
-        };
+        let scope: Vec<_> = self.scope.iter().map(String::as_str).collect();
         let what = format!("listing operations on {name} of {}", scope.join("/"));
         let url = self
             .client

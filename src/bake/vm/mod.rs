@@ -54,6 +54,7 @@ pub(super) async fn build(run: &Run, plan: &Plan, journal: &mut Journal) -> Resu
         zone,
         network: &cloud.network,
         subnetwork: cloud.subnetwork.as_deref(),
+        kms_key: cloud.kms_key.as_deref(),
         name: &name,
         label: journal.label(),
         base: &base,

@@ -26,6 +26,8 @@ pub(super) struct Builder<'a> {
     pub network: &'a str,
     /// Partial URL of the subnetwork, if it is not the network's own in the region.
     pub subnetwork: Option<&'a str>,
+    /// The key of its disks in Cloud KMS, if it is not Google's own.
+    pub kms_key: Option<&'a str>,
     /// Name of the instance and of its boot disk: unique to the run.
     pub name: &'a str,
     /// The run's, on everything that it creates.
@@ -56,7 +58,7 @@ impl Builder<'_> {
                     name: Some(self.name.to_owned()),
                     image: self.base.to_owned(),
                     size_gb: recipe.disk_gb.into(),
-                    kms_key: None,
+                    kms_key: self.kms_key.map(str::to_owned),
                     auto_delete: false,
                 },
                 Disk::Scratch {
@@ -64,6 +66,7 @@ impl Builder<'_> {
                     // builder.sh finds it by this.
                     device: "clawbake-scratch",
                     size_gb: SCRATCH_GB,
+                    kms_key: self.kms_key.map(str::to_owned),
                 },
             ],
             network: self.network,
@@ -73,7 +76,6 @@ impl Builder<'_> {
                 item("startup-script", kit::VM),
                 item("clawbake-kit", self.kit),
             ],
-            nonce: self.nonce,
             service_account: builder.service_account.as_deref(),
             scheduling: Scheduling {
                 // A bake that lost its machine begins anew.
@@ -85,7 +87,7 @@ impl Builder<'_> {
                 ..Scheduling::default()
             },
         };
-        properties.instance(self.name.to_owned(), self.zone)
+        properties.instance(self.name.to_owned(), self.zone, self.nonce)
     }
 }
 
@@ -103,12 +105,15 @@ pub(super) fn scratch(name: &str) -> String {
 mod tests {
     use super::*;
 
+    const KEY: &str = "projects/p/locations/us/keyRings/r/cryptoKeys/k";
+
     fn instance(recipe: &Recipe) -> Instance {
         let builder = Builder {
             recipe,
             zone: "us-central1-a",
             network: "global/networks/default",
             subnetwork: None,
+            kms_key: Some(KEY),
             name: "clawbake-builder-r1",
             label: ("clawbake-run".into(), "r1".into()),
             base: "projects/debian-cloud/global/images/debian-13-trixie-v20261101",
@@ -152,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn the_boot_disk_outlives_the_vm_and_everything_carries_the_run() {
+    fn the_boot_disk_outlives_the_vm_and_all_disks_have_run_and_key() {
         let recipe = Recipe::shipped("clawdbot").unwrap().unwrap();
         let instance = instance(&recipe);
         let label = |labels: &BTreeMap<String, String>| labels.get("clawbake-run").cloned();
@@ -163,6 +168,8 @@ mod tests {
             .map(|disk| {
                 let params = disk.initialize_params.as_ref().unwrap();
                 assert_eq!(label(&params.labels).as_deref(), Some("r1"));
+                let key = disk.disk_encryption_key.as_ref().unwrap();
+                assert_eq!(key.kms_key_name.as_deref(), Some(KEY));
                 (params.disk_name.as_deref().unwrap(), disk.auto_delete)
             })
             .collect();

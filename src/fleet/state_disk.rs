@@ -1,0 +1,134 @@
+//! The state disk that a VM is about to get: found or made, and labelled with the release that writes it
+//! from now on.
+
+use anyhow::{Context, Result, bail, ensure};
+use gce::{Disk, Kind};
+
+use super::plan::{self, Adopt, StateDisk};
+use super::snapshots;
+use super::written::Written;
+use crate::journal::{Journal, Resource};
+use crate::labels::RESTORING;
+use crate::run::Run;
+
+/// How often a change of labels is tried again when somebody else has changed them meanwhile.
+const ATTEMPTS: usize = 8;
+
+/// Finds the deployment's state disk or makes a blank one, for a VM of the release `writes`.
+///
+/// # Errors
+/// If a later release wrote the state, or if the state is on its way back from a snapshot.
+pub(super) async fn ready(
+    run: &Run,
+    resource: Resource,
+    writes: Written,
+    adopt: Adopt,
+    journal: &mut Journal,
+) -> Result<StateDisk> {
+    let Run {
+        deployment, cloud, ..
+    } = run;
+    let disks = cloud.client.disks(&cloud.zone);
+    let schedule = snapshots::ensure(cloud, deployment.state.snapshots.as_ref()).await?;
+    let name = plan::state_disk_name(deployment);
+    if let Some(disk) = disks.find(&name).await? {
+        plan::ensure_belongs(&resource, &disk.labels, deployment)?;
+        journal.adopt(&resource)?;
+        snapshots::follow(cloud, &disk, schedule.as_deref()).await?;
+        claim(run, &name, writes).await?;
+        return Ok(StateDisk::found(adopt));
+    }
+    ensure_not_restoring(run, &name).await?;
+    let mut disk = plan::state_disk(deployment, cloud, schedule, &journal.label());
+    writes.write(&mut disk.labels);
+    journal
+        .create(&cloud.client, resource, disks.insert(&disk))
+        .await?;
+    Ok(StateDisk::Made)
+}
+
+/// Refuses to make a blank disk while a snapshot is to become that disk.
+async fn ensure_not_restoring(run: &Run, disk: &str) -> Result<()> {
+    // All are read, with no filter: a filter that finds nothing by mistake would cost the state.
+    let snapshots = run.cloud.client.snapshots().list(None).await?;
+    let mut snapshots = snapshots.into_iter();
+    let restoring = snapshots.find(|it| it.labels.get(RESTORING).is_some_and(|name| name == disk));
+    if let Some(snapshot) = restoring {
+        bail!(
+            "the state disk {disk} is being restored from the snapshot {}: `clawbake state restore` goes on",
+            snapshot.name.unwrap_or_default()
+        );
+    }
+    Ok(())
+}
+
+/// Writes on the disk which release writes it from now on, unless a later one did before.
+async fn claim(run: &Run, name: &str, writes: Written) -> Result<()> {
+    let disks = run.cloud.client.disks(&run.cloud.zone);
+    for _ in 0..ATTEMPTS {
+        let disk = disks.get(name).await?;
+        let labels = claimed(&disk, writes)?;
+        if labels == disk.labels {
+            return Ok(());
+        }
+        let fingerprint = disk.label_fingerprint.unwrap_or_default();
+        match disks.set_labels(name, &labels, &fingerprint).await {
+            Ok(pending) => return Ok(pending.wait().await.map(drop)?),
+            Err(error) if error.kind == Kind::PreconditionFailed => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    bail!("the labels of the state disk {name} change all the time: try again")
+}
+
+/// The disk's labels once a release writes it.
+fn claimed(disk: &Disk, writes: Written) -> Result<plan::Labels> {
+    let name = disk.name.as_deref().unwrap_or_default();
+    let mut labels = disk.labels.clone();
+    let before = Written::of(&labels)
+        .with_context(|| format!("reading who wrote the state disk {name} last"))?;
+    if let Some(before) = before {
+        ensure!(
+            writes.may_follow(&before),
+            "the state on {name} was written by {before}, which {writes} cannot be trusted to read: \
+             `clawbake rollback --with-state` goes back with the state from before"
+        );
+    }
+    writes.write(&mut labels);
+    Ok(labels)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::labels::{GATEWAY, SCHEMA};
+
+    fn written(version: &str, schema: &str) -> Written {
+        Written {
+            version: version.parse().unwrap(),
+            schema: Some(schema.parse().unwrap()),
+        }
+    }
+
+    #[test]
+    fn a_disk_says_who_writes_it_and_goes_up_alone() {
+        let mut disk = Disk {
+            name: Some("state".into()),
+            labels: [("a".to_owned(), "b".to_owned())].into(),
+            ..Disk::default()
+        };
+        disk.labels = claimed(&disk, written("2026.9.4", "17-19")).unwrap();
+        disk.labels = claimed(&disk, written("2026.9.6", "18-23")).unwrap();
+        let said = ["a", GATEWAY, SCHEMA].map(|key| disk.labels[key].as_str());
+        assert_eq!(said, ["b", "2026-9-6", "18-23"]);
+        let refused = claimed(&disk, written("2026.9.5", "17-21")).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "the state on state was written by 2026.9.6 (schema 18/23), which 2026.9.5 (schema 17/21) \
+             cannot be trusted to read: `clawbake rollback --with-state` goes back with the state from \
+             before"
+        );
+        disk.labels.insert(GATEWAY.into(), "newest".into());
+        claimed(&disk, written("2026.9.6", "18-23")).unwrap_err();
+    }
+}
