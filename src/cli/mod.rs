@@ -1,5 +1,6 @@
 //! The command line: arguments -> call -> print. One file per verb.
 
+mod ago;
 mod bake;
 mod clean;
 mod delete;
@@ -16,6 +17,7 @@ mod recipe;
 mod secrets;
 mod setup;
 mod signal;
+mod state;
 mod status;
 mod terminal;
 mod up;
@@ -81,6 +83,9 @@ enum Command {
     /// Manage the deployment's secrets in Secret Manager
     #[command(subcommand)]
     Secrets(secrets::Command),
+    /// Manage the deployment's state
+    #[command(subcommand)]
+    State(state::Command),
     /// Delete the VM and keep its state disk
     Delete(delete::Args),
     /// Remove resources left by killed runs
@@ -112,6 +117,7 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Status(args) => status::run(args).await,
         Command::Logs(args) => logs::run(args).await,
         Command::Secrets(command) => secrets::run(command).await,
+        Command::State(command) => interruptible(state::run(command)).await,
         Command::Delete(args) => interruptible(delete::run(args)).await,
         Command::Clean(args) => interruptible(clean::run(args)).await,
         Command::Recipe(command) => recipe::run(command),
@@ -130,6 +136,7 @@ impl Command {
                 | Self::Images(_)
                 | Self::Launch(_)
                 | Self::Status(_)
+                | Self::State(_)
                 | Self::Delete(_)
         )
     }
