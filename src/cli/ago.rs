@@ -1,4 +1,7 @@
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use gce::Snapshot;
+use jiff::Timestamp;
 
 /// An age in its largest unit.
 pub(super) fn ago(age: Duration) -> String {
@@ -9,6 +12,24 @@ pub(super) fn ago(age: Duration) -> String {
         (0, hours, _) => format!("{hours} h ago"),
         (days, ..) => format!("{days} d ago"),
     }
+}
+
+/// A snapshot's age at a time in seconds since 1970.
+pub(super) fn age(snapshot: &Snapshot, now: u64) -> String {
+    let time = snapshot.creation_timestamp.as_deref().unwrap_or_default();
+    let Ok(created) = time.parse::<Timestamp>() else {
+        return time.to_owned();
+    };
+    let created = u64::try_from(created.as_second()).unwrap_or_default();
+    ago(Duration::from_secs(now.saturating_sub(created)))
+}
+
+/// Seconds since 1970.
+pub(super) fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
 }
 
 #[cfg(test)]

@@ -14,11 +14,15 @@ mod logs;
 mod output;
 mod ready;
 mod recipe;
+mod resize;
+mod restart;
 mod secrets;
 mod setup;
 mod signal;
+mod start;
 mod state;
 mod status;
+mod stop;
 mod terminal;
 mod up;
 mod user_data;
@@ -83,6 +87,14 @@ enum Command {
     /// Manage the deployment's secrets in Secret Manager
     #[command(subcommand)]
     Secrets(secrets::Command),
+    /// Start the stopped VM and wait for its gateway
+    Start(start::Args),
+    /// Stop the gateway and its VM
+    Stop(stop::Args),
+    /// Stop the VM, start it again and wait for its gateway
+    Restart(restart::Args),
+    /// Give the VM another machine type
+    Resize(resize::Args),
     /// Manage the deployment's state
     #[command(subcommand)]
     State(state::Command),
@@ -117,6 +129,10 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Status(args) => status::run(args).await,
         Command::Logs(args) => logs::run(args).await,
         Command::Secrets(command) => secrets::run(command).await,
+        Command::Start(args) => interruptible(start::run(args)).await,
+        Command::Stop(args) => interruptible(stop::run(args)).await,
+        Command::Restart(args) => interruptible(restart::run(args)).await,
+        Command::Resize(args) => interruptible(resize::run(args)).await,
         Command::State(command) => interruptible(state::run(command)).await,
         Command::Delete(args) => interruptible(delete::run(args)).await,
         Command::Clean(args) => interruptible(clean::run(args)).await,
@@ -136,6 +152,10 @@ impl Command {
                 | Self::Images(_)
                 | Self::Launch(_)
                 | Self::Status(_)
+                | Self::Start(_)
+                | Self::Stop(_)
+                | Self::Restart(_)
+                | Self::Resize(_)
                 | Self::State(_)
                 | Self::Delete(_)
         )

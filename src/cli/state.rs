@@ -1,20 +1,17 @@
 //! `clawbake state`
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
 use anyhow::{Context, Result};
 use clap::Subcommand;
 use gce::Snapshot;
-use jiff::Timestamp;
 use serde_json::json;
 
-use super::ago::ago;
+use super::ago::{age, now};
 use super::deployment_file::DeploymentFile;
 use super::output::{errln, outln};
 use super::terminal;
 use crate::fleet::{self, Counts};
 use crate::labels;
-use crate::progress::Progress;
+use crate::progress::{Outcome, Progress};
 use crate::run::Run;
 use crate::state::{self, Why};
 
@@ -74,7 +71,14 @@ pub(super) async fn run(command: Command) -> Result<()> {
 
 async fn snapshot(common: &Common) -> Result<()> {
     let run = common.connect(terminal::progress()).await?;
-    let taken = state::snapshot(&run, Why::Asked, &Counts::default()).await?;
+    let stage = run.progress.stage("counts");
+    let counts = fleet::count(&run, &stage).await?.unwrap_or_default();
+    if counts.is_empty() {
+        stage.finish(Outcome::Cached, "none");
+    } else {
+        stage.finish(Outcome::Done, counts.to_string());
+    }
+    let taken = state::snapshot(&run, Why::Asked, &counts).await?;
     if common.json {
         outln!("{}", serde_json::to_string_pretty(&taken)?)
     } else {
@@ -154,14 +158,6 @@ async fn grow(gb: u64, common: &Common) -> Result<()> {
     outln!("{} GiB", grown.to)
 }
 
-/// Seconds since 1970.
-fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs()
-}
-
 /// A snapshot in one line: name, age, size, what it takes, who wrote it, what for, what was counted.
 fn line(snapshot: &Snapshot, now: u64) -> String {
     let label = |key: &str| snapshot.labels.get(key).map_or("-", String::as_str);
@@ -189,15 +185,6 @@ fn line(snapshot: &Snapshot, now: u64) -> String {
         snapshot.disk_size_gb.unwrap_or_default(),
         snapshot.storage_bytes.unwrap_or_default().div_ceil(1 << 20),
     )
-}
-
-fn age(snapshot: &Snapshot, now: u64) -> String {
-    let time = snapshot.creation_timestamp.as_deref().unwrap_or_default();
-    let Ok(created) = time.parse::<Timestamp>() else {
-        return time.to_owned();
-    };
-    let created = u64::try_from(created.as_second()).unwrap_or_default();
-    ago(Duration::from_secs(now.saturating_sub(created)))
 }
 
 #[cfg(test)]

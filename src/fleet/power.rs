@@ -87,7 +87,9 @@ async fn quiesce(run: &Run, stage: &Stage) {
     let patience = Duration::from_secs(seconds) + GUEST;
     stage.note("stopping its gateway");
     match vm::ask(&run.cloud, name, Request::Stop, patience, stage).await {
-        Ok(answer) if answer.killed => stage.note("its gateway did not stop in time, and was killed"),
+        Ok(answer) if answer.killed => {
+            stage.note("its gateway did not stop in time, and was killed")
+        }
         Ok(_) => {}
         Err(error) => stage.note(format!("its gateway is stopped with it: {error:#}")),
     }
