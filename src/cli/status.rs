@@ -13,7 +13,7 @@ use crate::fleet::{self, Instance, Memory, Report};
 use crate::labels;
 use crate::progress::Progress;
 use crate::run::Run;
-use crate::state::{self, Written};
+use crate::state;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -55,6 +55,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
             "name": name,
             "status": status,
             "machineType": fleet::machine_type_of(&instance),
+            "template": instance.labels.get(labels::TEMPLATE),
             "report": report,
             "memory": memory,
             "state": kept.json(),
@@ -65,6 +66,8 @@ pub(super) async fn run(args: Args) -> Result<()> {
     }
     outln!("VM       {name} {status}")?;
     print(&[("machine", machine(&instance, &run.deployment))])?;
+    let template = instance.labels.get(labels::TEMPLATE);
+    print(&template.map_or(Vec::new(), |name| vec![("template", name.clone())]))?;
     print(&rows(report.as_ref()))?;
     print(&memory.map_or(Vec::new(), |memory| memory_rows(&memory, &instance)))?;
     print(&kept.rows(&run.deployment))?;
@@ -181,10 +184,7 @@ fn disk_line(disk: &Disk, deployment: &Deployment) -> String {
     let size = disk.size_gb.unwrap_or_default();
     let written = match state::written(&disk.labels) {
         Ok(None) => String::new(),
-        Ok(Some(Written { version, schema })) => {
-            let schema = schema.map_or(String::new(), |it| format!(", schema {it}"));
-            format!(", written by {version}{schema}")
-        }
+        Ok(Some(written)) => format!(", written by {written}"),
         Err(error) => format!(", {error:#}"),
     };
     let wanted = u64::from(deployment.state.disk_gb);
@@ -267,7 +267,7 @@ mod tests {
             [
                 (
                     "state",
-                    "d, 5 GiB, written by 2026.9.6, schema 18/23, and 10 GiB in the deployment: \
+                    "d, 5 GiB, written by 2026.9.6 (schema 18/23), and 10 GiB in the deployment: \
                      `clawbake state grow 10`"
                         .to_owned()
                 ),

@@ -16,12 +16,10 @@ mod template;
 mod trial;
 mod written;
 
-pub use counted::counts;
+pub use counted::{count, counts};
 pub use launch::{
     Deleted, create, create_from, delete, find, keep, launch, policy, schedule, start,
 };
-pub use counted::{count, counts};
-pub use launch::{Deleted, create, delete, find, keep, launch, policy, schedule, start};
 pub use memory::{memory, remedy};
 pub use plan::{Adopt, Instance, firewall, state_disk_name};
 pub(crate) use plan::{belongs, ensure_belongs, state_disk};
