@@ -1,5 +1,6 @@
 //! The command line: arguments -> call -> print. One file per verb.
 
+mod ago;
 mod bake;
 mod clean;
 mod delete;
@@ -13,10 +14,15 @@ mod logs;
 mod output;
 mod ready;
 mod recipe;
+mod resize;
+mod restart;
 mod secrets;
 mod setup;
 mod signal;
+mod start;
+mod state;
 mod status;
+mod stop;
 mod terminal;
 mod up;
 mod user_data;
@@ -81,6 +87,17 @@ enum Command {
     /// Manage the deployment's secrets in Secret Manager
     #[command(subcommand)]
     Secrets(secrets::Command),
+    /// Start the stopped VM and wait for its gateway
+    Start(start::Args),
+    /// Stop the gateway and its VM
+    Stop(stop::Args),
+    /// Stop the VM, start it again and wait for its gateway
+    Restart(restart::Args),
+    /// Give the VM another machine type
+    Resize(resize::Args),
+    /// Manage the deployment's state
+    #[command(subcommand)]
+    State(state::Command),
     /// Delete the VM and keep its state disk
     Delete(delete::Args),
     /// Remove resources left by killed runs
@@ -112,6 +129,11 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Status(args) => status::run(args).await,
         Command::Logs(args) => logs::run(args).await,
         Command::Secrets(command) => secrets::run(command).await,
+        Command::Start(args) => interruptible(start::run(args)).await,
+        Command::Stop(args) => interruptible(stop::run(args)).await,
+        Command::Restart(args) => interruptible(restart::run(args)).await,
+        Command::Resize(args) => interruptible(resize::run(args)).await,
+        Command::State(command) => interruptible(state::run(command)).await,
         Command::Delete(args) => interruptible(delete::run(args)).await,
         Command::Clean(args) => interruptible(clean::run(args)).await,
         Command::Recipe(command) => recipe::run(command),
@@ -130,6 +152,11 @@ impl Command {
                 | Self::Images(_)
                 | Self::Launch(_)
                 | Self::Status(_)
+                | Self::Start(_)
+                | Self::Stop(_)
+                | Self::Restart(_)
+                | Self::Resize(_)
+                | Self::State(_)
                 | Self::Delete(_)
         )
     }

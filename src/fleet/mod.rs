@@ -3,7 +3,10 @@
 
 mod counted;
 mod launch;
+mod memory;
 mod plan;
+mod power;
+mod prices;
 mod probe;
 mod ready;
 mod secrets;
@@ -13,12 +16,14 @@ mod template;
 mod trial;
 mod written;
 
-pub use counted::counts;
+pub use counted::{count, counts};
 pub use launch::{
     Deleted, create, create_from, delete, find, keep, launch, policy, schedule, start,
 };
+pub use memory::{memory, remedy};
 pub use plan::{Adopt, Instance, firewall, state_disk_name};
 pub(crate) use plan::{belongs, ensure_belongs, state_disk};
+pub use power::{machine_type_of, power_on, set_machine_type, stop};
 pub use probe::probe;
 pub use ready::{NotReady, Phase, Report, report, watch};
 pub use secrets::{ACCESSOR, Form, check, define, generate, grant, missing, random, store};

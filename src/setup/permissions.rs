@@ -2,7 +2,7 @@
 //! secret's value. For the secrets of boot tests there is a conditional grant.
 
 /// Permissions by verb, with the names of Google's IAM permissions reference.
-pub const VERBS: [(&str, &[&str]); 5] = [
+pub const VERBS: [(&str, &[&str]); 7] = [
     (
         "bake",
         &[
@@ -60,6 +60,20 @@ pub const VERBS: [(&str, &[&str]); 5] = [
             "compute.instances.getSerialPortOutput",
         ],
     ),
+    (
+        "state",
+        &[
+            "compute.disks.createSnapshot",
+            "compute.disks.resize",
+            "compute.snapshots.create",
+            "compute.snapshots.delete",
+            "compute.snapshots.get",
+            "compute.snapshots.list",
+            "compute.snapshots.setLabels",
+            "compute.snapshots.useReadOnly",
+        ],
+    ),
+    ("resize", &["compute.instances.setMachineType"]),
     (
         "delete",
         &["compute.disks.delete", "compute.instances.delete"],

@@ -30,6 +30,12 @@ const SCENES: [(Verb, &[Command]); 8] = [
             (&["launch", "--no-wait"], 1),
             // It restarts what has failed, and that fails again.
             (&["up"], 5),
+            (&["stop"], 0),
+            (&["resize", "e2-medium"], 5),
+            (&["state", "snapshot"], 0),
+            (&["state", "list"], 0),
+            (&["state", "grow", "12"], 0),
+            (&["state", "restore"], 0),
         ],
     ),
     (Verb::Relaunch, &[]),
