@@ -23,6 +23,7 @@ mod start;
 mod state;
 mod status;
 mod stop;
+mod template;
 mod terminal;
 mod up;
 mod user_data;
@@ -78,6 +79,9 @@ enum Command {
     /// Manage the images of the recipe's family
     #[command(subcommand)]
     Images(images::Command),
+    /// Manage the instance templates of the deployment's VM
+    #[command(subcommand)]
+    Template(template::Command),
     /// Create a VM from the newest image and wait for its gateway
     Launch(launch::Args),
     /// Show the state of the VM and its gateway
@@ -125,6 +129,7 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Up(args) => interruptible(up::run(args)).await,
         Command::Bake(args) => interruptible(bake::run(args)).await,
         Command::Images(command) => interruptible(images::run(command)).await,
+        Command::Template(command) => interruptible(template::run(command)).await,
         Command::Launch(args) => interruptible(launch::run(args)).await,
         Command::Status(args) => status::run(args).await,
         Command::Logs(args) => logs::run(args).await,
@@ -150,6 +155,7 @@ impl Command {
             Self::Up(_)
                 | Self::Bake(_)
                 | Self::Images(_)
+                | Self::Template(_)
                 | Self::Launch(_)
                 | Self::Status(_)
                 | Self::Start(_)

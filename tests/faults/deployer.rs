@@ -26,6 +26,8 @@ const SCENES: [(Verb, &[Command]); 8] = [
         &[
             (&["status"], 0),
             (&["logs"], 0),
+            (&["template", "list"], 0),
+            (&["template", "prune"], 0),
             // It takes the family's image, and then finds that there is a VM.
             (&["launch", "--no-wait"], 1),
             // It restarts what has failed, and that fails again.
