@@ -37,7 +37,7 @@ class Release(unittest.TestCase):
                           state={"dirs": [".openclaw"], "seeds": [], "lease": None, "preflight": None, "doctor": None, "counts": None, **state})
 
     def preflight(self, rest=""):
-        return {**note("preflight", rest), "refused": [1]}
+        return {**note("preflight", rest), "refused": [3]}
 
     def run_it(self):
         done = guest.script("clawbake-release", env=self.env)
@@ -63,7 +63,7 @@ class Release(unittest.TestCase):
         return DONE.read_text().split() if DONE.exists() else []
 
     def test_the_release_that_wrote_last_is_not_asked(self):
-        self.image("2026.9.5", lease=note("lease"), preflight=self.preflight("exit 1"))
+        self.image("2026.9.5", lease=note("lease"), preflight=self.preflight("exit 3"))
         self.passes()
         self.assertEqual((self.done(), LOG.exists()), ([], False))
 
@@ -82,13 +82,13 @@ class Release(unittest.TestCase):
         self.assertEqual((json.loads(MARKER.read_text())["gateway"], LOG.exists()), ("2026.9.6", False))
 
     def test_a_refusal_is_told_with_its_last_line_at_every_start(self):
-        self.image("2026.9.6", preflight=self.preflight("echo state: exact; echo agent main: incompatible; echo; exit 1"))
+        self.image("2026.9.6", preflight=self.preflight("echo state: exact; echo agent main: incompatible; echo; exit 3"))
         for _ in range(2):
             self.assertEqual(self.fails(), "preflight: this release does not take the state: agent main: incompatible")
 
     def test_another_status_means_that_nobody_knows(self):
-        self.image("2026.9.6", preflight=self.preflight("echo no such command >&2; exit 3"))
-        self.assertEqual(self.fails(), "preflight: it ended with status 3, so nobody knows whether this release takes the state: no such command")
+        self.image("2026.9.6", preflight=self.preflight("echo no such command >&2; exit 1"))
+        self.assertEqual(self.fails(), "preflight: it ended with status 1, so nobody knows whether this release takes the state: no such command")
 
     def test_a_command_has_its_time_and_its_container_goes(self):
         self.image("2026.9.6", preflight={**self.preflight("sleep 60"), "seconds": 1})
@@ -127,7 +127,7 @@ class Release(unittest.TestCase):
     def test_what_a_command_says_of_a_secret_is_not_told(self):
         (guest.RUN / "secrets").mkdir(parents=True)
         (guest.RUN / "secrets/A").write_text("canary-0123456789")
-        self.image("2026.9.6", preflight=self.preflight("echo 'token canary-0123456789'; exit 1"))
+        self.image("2026.9.6", preflight=self.preflight("echo 'token canary-0123456789'; exit 3"))
         self.assertEqual(self.fails(), "preflight: this release does not take the state: token [redacted]")
 
     def test_an_image_of_before_names_nothing_and_passes(self):
@@ -139,6 +139,6 @@ class Release(unittest.TestCase):
     def test_words_arrive_as_they_are(self):
         words = ["a b", "'", '"', "$HOME", "`id`", "\\", "*", "-x", "{}", "é"]
         out = pathlib.Path("/run/stand-ins/words")
-        self.image("2026.9.6", preflight={"run": ["sh", "-c", f'printf "%s\\n" "$@" >{out}', "sh", *words], "seconds": 5, "refused": [1]})
+        self.image("2026.9.6", preflight={"run": ["sh", "-c", f'printf "%s\\n" "$@" >{out}', "sh", *words], "seconds": 5, "refused": [3]})
         self.passes()
         self.assertEqual(out.read_text().splitlines(), words)
