@@ -143,18 +143,25 @@ impl World {
     pub fn recipe(self, shipped: &Path, changes: &[(&str, &str)]) -> Self {
         let world = self.init();
         let name = shipped.file_name().and_then(OsStr::to_str).expect("a name");
-        fs::create_dir(world.path("recipe")).expect("a directory");
-        for entry in fs::read_dir(shipped).expect("a recipe") {
-            let entry = entry.expect("a file");
-            if entry.path().is_file() {
-                let copy = world.path("recipe").join(entry.file_name());
-                fs::copy(entry.path(), copy).expect("a copy");
-            }
-        }
+        copy(shipped, &world.path("recipe"));
         world.replace("recipe/recipe.yaml", changes);
         let (of_all, own) = (format!("recipe: {name} "), "recipe: ./recipe ");
         world.replace("clawbake.yaml", &[(&of_all, own)]);
         world
+    }
+}
+
+/// Copies a directory with all that is in it.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir(to).expect("a directory");
+    for entry in fs::read_dir(from).expect("a directory") {
+        let entry = entry.expect("a file");
+        let (path, to) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            copy(&path, &to);
+        } else {
+            fs::copy(path, to).expect("a copy");
+        }
     }
 }
 
