@@ -26,8 +26,6 @@ pub enum Manner {
     Sick,
     /// It is ready, and has lost half of the sessions.
     Forgetful,
-    /// The same, once it runs on the state itself: on a copy of it all is well.
-    Late,
 }
 
 /// The manners of releases by their labels; one that is not there is good.
@@ -110,7 +108,6 @@ impl Stage {
         let tried = name.starts_with("clawbake-test-");
         let loses = match manner {
             Manner::Forgetful => true,
-            Manner::Late => !tried,
             Manner::Good | Manner::Sick => false,
         };
         // A boot test has blank state.

@@ -143,14 +143,7 @@ impl World {
     pub fn recipe(self, shipped: &Path, changes: &[(&str, &str)]) -> Self {
         let world = self.init();
         let name = shipped.file_name().and_then(OsStr::to_str).expect("a name");
-        fs::create_dir(world.path("recipe")).expect("a directory");
-        for entry in fs::read_dir(shipped).expect("a recipe") {
-            let entry = entry.expect("a file");
-            if entry.path().is_file() {
-                let copy = world.path("recipe").join(entry.file_name());
-                fs::copy(entry.path(), copy).expect("a copy");
-            }
-        }
+        copy(shipped, &world.path("recipe"));
         world.replace("recipe/recipe.yaml", changes);
         let (of_all, own) = (format!("recipe: {name} "), "recipe: ./recipe ");
         world.replace("clawbake.yaml", &[(&of_all, own)]);
@@ -394,6 +387,20 @@ impl Drop for World {
         if !stopped {
             let engine = self.engine_dir();
             eprintln!("the engine in {} does not stop", engine.display());
+        }
+    }
+}
+
+/// Copies a directory and all in it.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir(to).expect("a directory");
+    for entry in fs::read_dir(from).expect("a directory") {
+        let entry = entry.expect("a file");
+        let (path, copied) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            copy(&path, &copied);
+        } else {
+            fs::copy(&path, &copied).expect("a copy");
         }
     }
 }
