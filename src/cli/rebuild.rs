@@ -18,6 +18,7 @@ use crate::run::Run;
 const SOMETHING_NEW: u8 = 10;
 
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(super) struct Args {
     #[command(flatten)]
     deployment: DeploymentFile,
