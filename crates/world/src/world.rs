@@ -405,6 +405,20 @@ impl Drop for World {
     }
 }
 
+/// Copies a directory and all in it.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir(to).expect("a directory");
+    for entry in fs::read_dir(from).expect("a directory") {
+        let entry = entry.expect("a file");
+        let (path, copied) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            copy(&path, &copied);
+        } else {
+            fs::copy(&path, &copied).expect("a copy");
+        }
+    }
+}
+
 /// An archive of a disk of 1 GiB that begins with `content`, in a new directory.
 ///
 /// # Panics
