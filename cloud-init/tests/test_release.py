@@ -97,6 +97,12 @@ class Release(unittest.TestCase):
         self.assertLess(time.monotonic() - start, 20)
         self.assertEqual(LOG.read_text().splitlines()[-1], "rm --force clawbake-preflight")
 
+    def test_a_state_that_came_since_is_looked_at_too(self):
+        self.image("2026.9.6", preflight=self.preflight())
+        MARKER.write_text(json.dumps({"package": "openclaw", "gateway": "2026.9.8", "schema": {"state": 19, "agent": 24}}))
+        self.assertIn("the state was last written by openclaw 2026.9.8 with schema 19/24", self.fails())
+        self.assertEqual(self.done(), [])
+
     def test_the_lease_is_taken_in_a_clone_alone_and_first(self):
         self.image("2026.9.6", lease=note("lease"), preflight=self.preflight())
         self.passes()
