@@ -2,12 +2,18 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, bail};
-use gce::Image;
+use anyhow::{Context, Result, bail};
+use gce::{Image, InstanceTemplate};
 
+use super::machine::Aim;
+use super::observe::Seen;
+use super::preview::{Preview, preview};
+use super::run::{Patience, Rollout, now};
+use super::{last, me};
+use crate::fleet::{self, Written};
 use crate::run::Run;
 
-/// What a replacement is for. It names the snapshot that is taken before.
+/// What a replacement is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Why {
     /// The same release, in a new VM.
@@ -57,6 +63,92 @@ pub struct Replaced {
 /// # Errors
 /// [`super::Refused`] if nothing was changed, [`super::PutBack`] if the VM before runs again.
 pub async fn replace(run: &Run, goal: Goal) -> Result<Replaced> {
-    let _ = (run, goal);
-    bail!("not yet")
+    let (seen, template) = prepare(run, &goal).await?;
+    let aim = aim(run, &seen, &template, &goal).await?;
+    let patience = Patience {
+        timeout: goal.timeout,
+        soak: goal.soak,
+    };
+    Rollout::new(run, aim, me()?, patience).drive().await
+}
+
+/// What [`replace`] would do. Nothing is changed, but for a template that may be made.
+pub async fn plan(run: &Run, goal: &Goal) -> Result<Preview> {
+    let (seen, template) = prepare(run, goal).await?;
+    let aim = aim(run, &seen, &template, goal).await?;
+    preview(&seen.scene, aim)
+}
+
+/// Looks at the deployment and makes sure of the new VM's template.
+async fn prepare(run: &Run, goal: &Goal) -> Result<(Seen, InstanceTemplate)> {
+    let seen = Seen::look(run).await?;
+    if let Some(instance) = &seen.instance {
+        // A run that died must not take back what is in use.
+        fleet::keep(run, instance)?;
+    }
+    if seen.disk.is_none() && seen.scene.intent().is_none() {
+        bail!(words_without_state(run, &seen));
+    }
+    let template = match begun(run, &seen, goal).await? {
+        Some(template) => template,
+        None => fleet::ensure_template(run, &goal.image).await?,
+    };
+    Ok((seen, template))
+}
+
+/// The template of a rollout under way that goes to the same image: the deployment's file, which decides
+/// on the template too, may have changed since it began.
+async fn begun(run: &Run, seen: &Seen, goal: &Goal) -> Result<Option<InstanceTemplate>> {
+    let Some(intent) = seen.scene.intent() else {
+        return Ok(None);
+    };
+    let template = fleet::find_template(run, &intent.to).await?;
+    Ok(template.filter(|it| last::image_name(it) == goal.image.name.as_deref()))
+}
+
+/// What the words are where there is no state to keep.
+fn words_without_state(run: &Run, seen: &Seen) -> String {
+    let (name, disk) = (
+        &run.deployment.name,
+        fleet::state_disk_name(&run.deployment),
+    );
+    let newest = seen.snapshots.first().and_then(|it| it.name.as_deref());
+    match newest {
+        Some(snapshot) => format!(
+            "the state disk {disk} of {name} is not there: `clawbake state restore {snapshot}` makes it \
+             again from the newest snapshot"
+        ),
+        None => format!(
+            "{name} has no state disk, and so nothing to keep: `clawbake launch` makes a new VM"
+        ),
+    }
+}
+
+async fn aim(run: &Run, seen: &Seen, template: &InstanceTemplate, goal: &Goal) -> Result<Aim> {
+    let before = last::template(run, seen).await?;
+    let from = match &before {
+        Some(before) => Some((name(before)?, release(before)?)),
+        None => None,
+    };
+    Ok(Aim {
+        to: name(template)?,
+        release: release(template)?,
+        from,
+        state: goal.state.clone(),
+        now: now(),
+        soak: !goal.soak.is_zero(),
+    })
+}
+
+/// A template's name.
+pub(super) fn name(template: &InstanceTemplate) -> Result<String> {
+    template.name.clone().context("a template has no name")
+}
+
+/// The release in a template's image.
+pub(super) fn release(template: &InstanceTemplate) -> Result<Option<Written>> {
+    match &template.properties {
+        Some(properties) => Written::of(&properties.labels),
+        None => Ok(None),
+    }
 }
