@@ -5,9 +5,9 @@ use gce::{Image, InstanceTemplate};
 
 use super::observe::Seen;
 use super::replace::{name, release};
-use super::seam;
 use crate::fleet;
 use crate::labels::{IMAGE, TEMPLATE};
+use crate::lock::Lock;
 use crate::run::Run;
 
 /// The template of the VM that is there or, where there is none, of the one that was there last.
@@ -23,8 +23,7 @@ pub(super) async fn template(run: &Run, seen: &Seen) -> Result<Option<InstanceTe
             None => Ok(None),
         };
     }
-    let lock = seam::lock(run)?;
-    let named = lock.and_then(|lock| lock.template);
+    let named = Lock::load(&run.deployment.dir)?.and_then(|lock| lock.template);
     if let Some(name) = named
         && let Some(template) = fleet::find_template(run, &name).await?
     {
@@ -48,18 +47,17 @@ async fn image_of_vm(run: &Run) -> Result<Option<Image>> {
     }
 }
 
-/// The image for a new VM of the same release: that of the VM, of the lock, or of the VM that was there
-/// last.
+/// The image for a new VM of the same release: that of the VM, or of the one that was there last. Where
+/// nobody knows it, the lock's, or the one in front of the family.
 pub(super) async fn image(run: &Run, seen: &Seen) -> Result<Image> {
+    if let Some(template) = template(run, seen).await? {
+        return image_of(run, &template).await;
+    }
     let images = run.cloud.client.images();
-    if seen.instance.is_none()
-        && let Some(name) = seam::lock(run)?.and_then(|lock| lock.image)
+    if let Some(name) = Lock::load(&run.deployment.dir)?.and_then(|lock| lock.image)
         && let Some(image) = images.find(&name).await?
     {
         return Ok(image);
-    }
-    if let Some(template) = template(run, seen).await? {
-        return image_of(run, &template).await;
     }
     let family = &run.deployment.recipe.family;
     images.find_in_family(family).await?.with_context(|| {

@@ -8,11 +8,11 @@ mod machine;
 mod model;
 mod observe;
 mod preview;
+mod record;
 mod recreate;
 mod replace;
 mod run;
 mod scene;
-mod seam;
 mod step;
 mod words;
 

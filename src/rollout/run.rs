@@ -8,13 +8,14 @@ use gce::{Kind, Snapshot};
 
 use super::gate::{Gate, PutBack, Refused};
 use super::intent::{Intent, Labels, clear};
+use super::last;
 use super::machine::{Aim, End, Fault, Machine, Next};
 use super::observe::Seen;
+use super::record::record;
 use super::replace::Replaced;
 use super::scene::Power;
 use super::step::Step;
 use super::words;
-use super::{last, seam};
 use crate::cloud::Reach;
 use crate::fleet::{self, Adopt, Counts, NotReady, Report};
 use crate::journal::Resource;
@@ -102,13 +103,7 @@ fn fault(error: &Error) -> Fault {
 }
 
 impl<'a> Rollout<'a> {
-    pub(super) fn new(
-        run: &'a Run,
-        aim: Aim,
-        me: String,
-        to: Template,
-        patience: Patience,
-    ) -> Self {
+    pub(super) fn new(run: &'a Run, aim: Aim, me: String, patience: Patience) -> Self {
         Self {
             run,
             machine: Machine::new(aim, me),
@@ -453,7 +448,7 @@ impl<'a> Rollout<'a> {
     async fn lock(&self, template: &str) -> Result<()> {
         if let Some(found) = fleet::find_template(self.run, template).await? {
             let image = last::image_of(self.run, &found).await?;
-            seam::save(self.run, &image, template)?;
+            record(self.run, &image, template);
         }
         Ok(())
     }
