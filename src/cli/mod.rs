@@ -13,6 +13,8 @@ mod logs;
 mod output;
 mod ready;
 mod recipe;
+mod recreate;
+mod rollback;
 mod secrets;
 mod setup;
 mod signal;
@@ -74,6 +76,10 @@ enum Command {
     Images(images::Command),
     /// Create a VM from the newest image and wait for its gateway
     Launch(launch::Args),
+    /// Replace the VM and keep its state, or go on with a replacement
+    Recreate(recreate::Args),
+    /// Go back to an older release
+    Rollback(rollback::Args),
     /// Show the state of the VM and its gateway
     Status(status::Args),
     /// Print the VM's serial output
@@ -109,6 +115,8 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Bake(args) => interruptible(bake::run(args)).await,
         Command::Images(command) => interruptible(images::run(command)).await,
         Command::Launch(args) => interruptible(launch::run(args)).await,
+        Command::Recreate(args) => recreate::resumable(recreate::run(args)).await,
+        Command::Rollback(args) => recreate::resumable(rollback::run(args)).await,
         Command::Status(args) => status::run(args).await,
         Command::Logs(args) => logs::run(args).await,
         Command::Secrets(command) => secrets::run(command).await,
@@ -129,6 +137,8 @@ impl Command {
                 | Self::Bake(_)
                 | Self::Images(_)
                 | Self::Launch(_)
+                | Self::Recreate(_)
+                | Self::Rollback(_)
                 | Self::Status(_)
                 | Self::Delete(_)
         )

@@ -192,9 +192,9 @@ impl Machine {
             return Next::End(End::Stuck(why));
         }
         if same {
-            // There may be no disk to write on, and a restore goes on as it is.
+            // While a restore is under way there may be no disk to write on.
             return Next::Take(match scene.restoring() {
-                Some((snapshot, _)) if scene.vm.is_none() => Step::Restore(snapshot.to_owned()),
+                Some((snapshot, _)) if scene.disk.is_none() => Step::Restore(snapshot.to_owned()),
                 _ => Step::TakeOver(Intent {
                     by: self.me.clone(),
                     ..intent.clone()
@@ -218,6 +218,8 @@ impl Machine {
         let template = &intent.to;
         Next::Take(match &scene.vm {
             None => Step::Insert(template.clone()),
+            // A run that was held up for long has created it.
+            Some(vm) if vm.is_of_another(template) => Step::Delete,
             Some(vm) if vm.power == Power::Off && !self.powered => Step::Start,
             Some(_) if !self.ready => Step::Watch {
                 counts: intent.state.clone().or_else(|| intent.snapshot.clone()),
@@ -362,10 +364,15 @@ fn is_loaded(scene: &Scene, intent: &Intent) -> bool {
     state.is_some_and(|state| scene.has(state, intent))
 }
 
-/// Whether the state is the one from before, restored.
+/// Whether the state is the one from before, restored, and no other release has been started on it since.
 fn is_before(scene: &Scene, intent: &Intent) -> bool {
-    let before = intent.snapshot.as_deref();
-    before.is_some_and(|before| scene.has(before, intent))
+    let before = intent
+        .snapshot
+        .as_deref()
+        .filter(|it| scene.has(it, intent));
+    let before = before.and_then(|it| scene.snapshots.get(it));
+    let wrote = scene.disk.as_ref().and_then(|disk| disk.written);
+    before.is_some_and(|before| before.written == wrote)
 }
 
 /// From the stopped gateway to the moment before the new VM.

@@ -17,7 +17,7 @@ const STEPS: usize = 32;
 const TAKEN: &str = "the snapshot that is taken";
 
 /// The steps of a rollout.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Preview {
     /// One line each.
@@ -28,7 +28,7 @@ impl fmt::Display for Preview {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut comma = "";
         for (number, step) in (1..).zip(&self.steps) {
-            write!(f, "{comma}{number:>2}. {step}")?;
+            write!(f, "{comma}{number}. {step}")?;
             comma = "\n";
         }
         Ok(())
@@ -126,5 +126,116 @@ fn restore(scene: &mut Scene, name: &str) {
             intent,
             written: snapshot.written,
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::gate::Gate;
+    use super::super::intent::Word;
+    use super::*;
+
+    fn scene(vm: bool) -> Scene {
+        let archive = Snapshot {
+            id: 2,
+            of: Some(1),
+            ready: true,
+            written: None,
+            restoring: None,
+        };
+        Scene {
+            vm: vm.then(|| Vm {
+                power: Power::On,
+                keeps_state: true,
+                failed: false,
+                template: Some("t-1".into()),
+            }),
+            disk: Some(Disk {
+                id: 1,
+                source: None,
+                intent: None,
+                written: None,
+            }),
+            snapshots: [("archive".to_owned(), archive)].into(),
+        }
+    }
+
+    fn steps(scene: &Scene, state: Option<&str>, soak: bool) -> String {
+        let aim = Aim {
+            to: "t-2".into(),
+            release: None,
+            from: None,
+            state: state.map(Into::into),
+            now: 0,
+            soak,
+        };
+        preview(scene, aim).unwrap().to_string()
+    }
+
+    #[test]
+    fn the_steps_are_those_that_will_be_taken() {
+        assert_eq!(
+            steps(&scene(true), None, true),
+            "1. begin: to template t-2\n\
+             2. stop the gateway, if it runs\n\
+             3. stop the VM\n\
+             4. put the stopped state into a snapshot\n\
+             5. delete the VM, keep its state disk\n\
+             6. record on the state disk that t-2 writes it\n\
+             7. create the VM from template t-2\n\
+             8. wait until its gateway is ready and has all of its state\n\
+             9. watch that it stays ready\n\
+             10. write down what runs"
+        );
+        assert_eq!(
+            steps(&scene(false), Some("archive"), false),
+            "1. begin: to template t-2\n\
+             2. stop the gateway, if it runs\n\
+             3. put the stopped state into a snapshot\n\
+             4. make the state disk again from snapshot archive\n\
+             5. record on the state disk that t-2 writes it\n\
+             6. create the VM from template t-2\n\
+             7. wait until its gateway is ready and has all of its state\n\
+             8. write down what runs"
+        );
+    }
+
+    #[test]
+    fn one_that_is_under_way_shows_the_rest() {
+        let mut scene = scene(false);
+        let intent = Intent {
+            word: Word::Back,
+            to: "t-2".into(),
+            from: Some("t-1".into()),
+            snapshot: Some("archive".into()),
+            state: None,
+            began: 0,
+            gate: Some(Gate::Counts),
+            by: "other".into(),
+        };
+        scene.disk.as_mut().unwrap().intent = Some(intent);
+        assert_eq!(
+            steps(&scene, None, false),
+            "1. make the state disk again from snapshot archive\n\
+             2. create the VM from template t-1\n\
+             3. wait until its gateway is ready\n\
+             4. write down what runs"
+        );
+    }
+
+    #[test]
+    fn a_vm_that_would_take_its_state_along_is_refused() {
+        let mut scene = scene(true);
+        scene.vm.as_mut().unwrap().keeps_state = false;
+        let aim = Aim {
+            to: "t-2".into(),
+            release: None,
+            from: None,
+            state: None,
+            now: 0,
+            soak: false,
+        };
+        let refused: Refused = preview(&scene, aim).unwrap_err().downcast().unwrap();
+        assert_eq!(refused.gate, Gate::Kept);
     }
 }

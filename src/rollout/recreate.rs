@@ -6,12 +6,13 @@ use anyhow::{Context, Result};
 use gce::Image;
 
 use super::intent::Intent;
-use super::last;
 use super::observe::Seen;
 use super::preview::Preview;
 use super::replace::{Goal, Replaced, Why, plan, replace};
+use super::{last, words};
 use crate::fleet;
 use crate::run::Run;
+use crate::state;
 
 /// Replaces the VM by one of `image` or, without one, of what it runs; a VM that is lost comes back with
 /// its state. Without an image, a rollout under way is continued, whatever verb began it.
@@ -26,13 +27,14 @@ pub async fn plan_recreate(run: &Run, image: Option<Image>, timeout: Duration) -
     plan(run, &goal).await
 }
 
-/// Refuses to work on a VM while a rollout is under way.
+/// Refuses to create or start a VM while a rollout is under way, whose place it would take.
 pub async fn ensure_none(run: &Run) -> Result<()> {
-    let seen = Seen::look(run).await?;
-    if let Some(intent) = seen.scene.intent() {
-        return Err(super::words::under_way(intent).into());
+    let disk = state::disk(run).await?;
+    let intent = disk.map(|disk| Intent::read(&disk.labels)).transpose()?;
+    match intent.flatten() {
+        Some(intent) => Err(words::under_way(&intent).into()),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 async fn goal(run: &Run, image: Option<Image>, timeout: Duration) -> Result<Goal> {

@@ -9,7 +9,7 @@ use super::machine::Aim;
 use super::observe::Seen;
 use super::preview::{Preview, preview};
 use super::run::{Patience, Rollout, now};
-use super::{last, me};
+use super::{last, me, words};
 use crate::fleet::{self, Written};
 use crate::run::Run;
 
@@ -87,7 +87,7 @@ async fn prepare(run: &Run, goal: &Goal) -> Result<(Seen, InstanceTemplate)> {
         fleet::keep(run, instance)?;
     }
     if seen.disk.is_none() && seen.scene.intent().is_none() {
-        bail!(words_without_state(run, &seen));
+        bail!(words::without_state(&run.deployment, &seen.snapshots));
     }
     let template = match begun(run, &seen, goal).await? {
         Some(template) => template,
@@ -104,24 +104,6 @@ async fn begun(run: &Run, seen: &Seen, goal: &Goal) -> Result<Option<InstanceTem
     };
     let template = fleet::find_template(run, &intent.to).await?;
     Ok(template.filter(|it| last::image_name(it) == goal.image.name.as_deref()))
-}
-
-/// What the words are where there is no state to keep.
-fn words_without_state(run: &Run, seen: &Seen) -> String {
-    let (name, disk) = (
-        &run.deployment.name,
-        fleet::state_disk_name(&run.deployment),
-    );
-    let newest = seen.snapshots.first().and_then(|it| it.name.as_deref());
-    match newest {
-        Some(snapshot) => format!(
-            "the state disk {disk} of {name} is not there: `clawbake state restore {snapshot}` makes it \
-             again from the newest snapshot"
-        ),
-        None => format!(
-            "{name} has no state disk, and so nothing to keep: `clawbake launch` makes a new VM"
-        ),
-    }
 }
 
 async fn aim(run: &Run, seen: &Seen, template: &InstanceTemplate, goal: &Goal) -> Result<Aim> {

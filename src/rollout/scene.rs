@@ -28,6 +28,14 @@ pub(super) struct Vm {
     pub(super) template: Option<String>,
 }
 
+impl Vm {
+    /// Whether it says that it was made from another template than this.
+    pub(super) fn is_of_another(&self, template: &str) -> bool {
+        let own = self.template.as_deref();
+        own.is_some_and(|own| own != template)
+    }
+}
+
 /// What a VM is doing, as far as a rollout cares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Power {

@@ -77,7 +77,7 @@ impl fmt::Display for Step {
             Self::Settle => f.write_str("wait for what the VM is doing"),
             Self::Begin(to) => write!(f, "begin: to template {}", to.to),
             Self::TakeOver(it) => write!(f, "go on at `{}`", it.word.name()),
-            Self::Quiesce(_) => f.write_str("stop the gateway"),
+            Self::Quiesce(_) => f.write_str("stop the gateway, if it runs"),
             Self::Halt => f.write_str("stop the VM"),
             Self::Snapshot(_) => f.write_str("put the stopped state into a snapshot"),
             Self::Delete => f.write_str("delete the VM, keep its state disk"),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-const INSTANCE: &str = "/computeMetadata/v1/instance";
+pub const INSTANCE: &str = "/computeMetadata/v1/instance";
 
 /// What VMs say of themselves, as `clawbake-phase` does.
 #[derive(Clone)]
@@ -53,7 +53,7 @@ impl Guest {
 }
 
 /// Asks a VM's metadata server, and returns what it answers.
-fn ask(socket: &Path, method: &str, path: &str, body: &str) -> Option<String> {
+pub fn ask(socket: &Path, method: &str, path: &str, body: &str) -> Option<String> {
     let mut stream = UnixStream::connect(socket).ok()?;
     let length = body.len();
     let request = format!(

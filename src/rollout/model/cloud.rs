@@ -1,6 +1,7 @@
 //! A cloud as plain data, with one VM's place, its state disk and the snapshots.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::super::intent::Intent;
 use super::super::scene::{Disk, Power, Restoring, Scene, Snapshot, Vm};
@@ -57,7 +58,6 @@ pub(super) struct Machine {
 pub(super) struct StateDisk {
     pub(super) id: u64,
     pub(super) source: Option<u64>,
-    pub(super) fingerprint: u32,
     pub(super) intent: Option<Intent>,
     pub(super) written: Written,
     pub(super) content: Content,
@@ -95,7 +95,7 @@ pub(super) enum Call {
     Ask,
     /// Labels of the disk, as far as they matter here.
     Label {
-        fingerprint: u32,
+        fingerprint: u64,
         intent: Option<Intent>,
         written: Option<Written>,
     },
@@ -146,7 +146,6 @@ impl Cloud {
             disk: Some(StateDisk {
                 id: 1,
                 source: None,
-                fingerprint: 0,
                 intent: None,
                 written: release(OLD),
                 content: Content::of("present", OLD),
@@ -189,8 +188,13 @@ impl Cloud {
         }
     }
 
-    pub(super) fn fingerprint(&self) -> u32 {
-        self.disk.as_ref().map_or(0, |disk| disk.fingerprint)
+    /// Of the disk's labels: the same labels have the same, as at Google.
+    pub(super) fn fingerprint(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        let disk = self.disk.as_ref();
+        disk.map(|disk| (&disk.intent, disk.written))
+            .hash(&mut hasher);
+        hasher.finish()
     }
 
     /// Name of the next snapshot.
@@ -224,11 +228,11 @@ impl Cloud {
                 intent,
                 written,
             } => {
+                let own = self.fingerprint();
                 let disk = self.disk.as_mut()?;
-                if disk.fingerprint != *fingerprint {
+                if own != *fingerprint {
                     return Some(Answer::Stale);
                 }
-                disk.fingerprint += 1;
                 disk.intent.clone_from(intent);
                 if let Some(written) = written {
                     disk.written = *written;
@@ -242,7 +246,13 @@ impl Cloud {
             }
             Call::Delete => drop(self.vm.take()?),
             Call::Insert(template) => {
-                self.disk.as_ref().filter(|_| self.vm.is_none())?;
+                // It claims the disk first.
+                let disk = self.disk.as_mut().filter(|_| self.vm.is_none())?;
+                let own = release(template);
+                if own != disk.written {
+                    own.may_follow(&disk.written).then_some(())?;
+                    disk.written = own;
+                }
                 self.vm = Some(Machine {
                     template: template.clone(),
                     power: Power::On,
@@ -294,7 +304,6 @@ impl Cloud {
                 self.disk = Some(StateDisk {
                     id,
                     source: Some(copy.id),
-                    fingerprint: 0,
                     intent: copy.mark.as_ref()?.intent.clone(),
                     written: copy.written,
                     content: copy.content.clone(),

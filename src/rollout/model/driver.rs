@@ -10,6 +10,9 @@ use super::cloud::{Answer, Call, Cloud, release};
 /// Calls of a restore, without others that restore too.
 const RESTORE: usize = 6;
 
+/// Restores that a run begins at most: others may undo them, and every run has an end.
+const RESTORES: usize = 3;
+
 /// What a verb asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Wish {
@@ -43,7 +46,7 @@ enum At {
     Look,
     Do {
         scene: Scene,
-        fingerprint: u32,
+        fingerprint: u64,
         step: Step,
         /// Calls made so far.
         made: usize,
@@ -59,6 +62,8 @@ enum At {
 pub(super) struct Driver {
     machine: Machine,
     at: At,
+    /// Restores that it has begun.
+    restores: usize,
 }
 
 /// What the driver does next.
@@ -92,6 +97,7 @@ impl Driver {
         Self {
             machine: Machine::new(aim, format!("run-{me}")),
             at: At::Look,
+            restores: 0,
         }
     }
 
@@ -183,7 +189,10 @@ impl Driver {
             Turn::Ended(_) => {}
             Turn::Look => {
                 let scene = cloud.scene();
-                self.at = match self.machine.next(&scene) {
+                let next = self.machine.next(&scene);
+                self.restores += usize::from(matches!(next, Next::Take(Step::Restore(_))));
+                self.at = match next {
+                    _ if self.restores > RESTORES => At::Ended(End::Stuck("others".into())),
                     Next::End(end) => At::Ended(end),
                     Next::Take(step) => At::Do {
                         fingerprint: cloud.fingerprint(),
