@@ -53,5 +53,6 @@ pub mod run;
 mod serial;
 pub mod setup;
 pub mod state;
+pub mod updates;
 pub mod userdata;
 mod vm;

@@ -87,6 +87,8 @@ fn the_deployers_role_is_what_its_verbs_ask_for() {
     eprintln!("a deployer's verbs ask for {} permissions", asked.len());
     // The image of a VM that was baked in is made of its disk: tests/e2e/vm_builder.rs does that.
     assert!(asked.insert("compute.disks.useReadOnly".to_owned()));
+    // These scenes have global templates.
+    assert!(asked.insert("compute.regionOperations.list".to_owned()));
     assert_eq!(asked, deployer::working());
     assert_eq!(
         deployer::unmissed(&archive),

@@ -10,7 +10,11 @@ use clawbake::recipe::{Base, Files, Recipe};
 use clawbake::userdata;
 
 /// The files that the recipes in `bad/recipe` refer to.
-const FILES: Files = Files::Shipped(&[("Containerfile.tera", ""), ("provision/10-extra.sh", "")]);
+const FILES: Files = Files::Shipped(&[
+    ("Containerfile.tera", ""),
+    ("provision/10-extra.sh", ""),
+    ("state/counts.mjs", ""),
+]);
 
 fn recipe(text: &str) -> Result<(), Findings> {
     Recipe::parse("recipe.yaml", text, FILES).map(|_| ())

@@ -4,8 +4,9 @@
 # under nobody.sh; npm's cache is /mnt/cache.
 #
 # usage: container.sh
-# /mnt/settings assigns image, registry (npm's), scripts (none, offline or online), warm (1 or empty),
-# health_url and token_variable. A warm image takes /mnt/warm.mjs, /mnt/command.json, which is the
+# /mnt/settings assigns image, registry (npm's), scripts (none, offline or online), plugins (npm packages,
+# separated by commas), plugins_into (their place in node_modules), warm (1 or empty), health_url and
+# token_variable. Plugins take /mnt/plugins.sh. A warm image takes /mnt/warm.mjs, /mnt/command.json, which is the
 # gateway's command, and /mnt/seed, the home directory of a fresh state disk.
 # shellcheck disable=SC2154 # the settings assign them
 set -eu
@@ -36,7 +37,7 @@ fresh_home() {
 echo "clawbake: installing the gateway from npm"
 buildah build --isolation=chroot --layers=false --volume=/mnt/cache:/run/npm-cache ${trust:+"$trust"} \
   --build-arg "npm_config_registry=$registry" --tag "$image" /mnt/context
-[ "$scripts$warm" = none ] || container=$(buildah from --pull-never "$image")
+[ "$scripts$plugins$warm" = none ] || container=$(buildah from --pull-never "$image")
 
 # Without npm's cache, which other bakes share.
 install_scripts() {
@@ -65,6 +66,12 @@ online)
   exit 1
   ;;
 esac
+
+if [ -n "$plugins" ]; then
+  echo "clawbake: putting plugins where the gateway looks for them"
+  buildah run --isolation=chroot --user=0:0 --workingdir=/app/node_modules \
+    --volume=/mnt/plugins.sh:/run/plugins.sh:ro "$container" -- sh /run/plugins.sh "$plugins_into" "$plugins"
+fi
 
 if [ -n "$warm" ]; then
   for time in "for the first time, to fill its caches" "again, warm"; do

@@ -25,8 +25,9 @@ pub(super) async fn run(args: Args) -> Result<()> {
     }
     if let Some(disk) = deleted.stays {
         errln!(
-            "the state disk {disk} stays; `clawbake delete --state-disk {disk}` deletes it for good"
+            "back again:  clawbake launch   (the state disk {disk} stays, and so do its snapshots)"
         );
+        errln!("for good:    clawbake delete --state-disk {disk}");
     }
     Ok(())
 }

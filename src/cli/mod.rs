@@ -1,5 +1,6 @@
 //! The command line: arguments -> call -> print. One file per verb.
 
+mod ago;
 mod bake;
 mod clean;
 mod delete;
@@ -15,10 +16,16 @@ mod ready;
 mod recipe;
 mod recreate;
 mod rollback;
+mod resize;
+mod restart;
 mod secrets;
 mod setup;
 mod signal;
+mod start;
+mod state;
 mod status;
+mod stop;
+mod template;
 mod terminal;
 mod up;
 mod user_data;
@@ -74,6 +81,9 @@ enum Command {
     /// Manage the images of the recipe's family
     #[command(subcommand)]
     Images(images::Command),
+    /// Manage the instance templates of the deployment's VM
+    #[command(subcommand)]
+    Template(template::Command),
     /// Create a VM from the newest image and wait for its gateway
     Launch(launch::Args),
     /// Replace the VM and keep its state, or go on with a replacement
@@ -87,6 +97,17 @@ enum Command {
     /// Manage the deployment's secrets in Secret Manager
     #[command(subcommand)]
     Secrets(secrets::Command),
+    /// Start the stopped VM and wait for its gateway
+    Start(start::Args),
+    /// Stop the gateway and its VM
+    Stop(stop::Args),
+    /// Stop the VM, start it again and wait for its gateway
+    Restart(restart::Args),
+    /// Give the VM another machine type
+    Resize(resize::Args),
+    /// Manage the deployment's state
+    #[command(subcommand)]
+    State(state::Command),
     /// Delete the VM and keep its state disk
     Delete(delete::Args),
     /// Remove resources left by killed runs
@@ -114,12 +135,18 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Up(args) => interruptible(up::run(args)).await,
         Command::Bake(args) => interruptible(bake::run(args)).await,
         Command::Images(command) => interruptible(images::run(command)).await,
+        Command::Template(command) => interruptible(template::run(command)).await,
         Command::Launch(args) => interruptible(launch::run(args)).await,
         Command::Recreate(args) => recreate::resumable(recreate::run(args)).await,
         Command::Rollback(args) => recreate::resumable(rollback::run(args)).await,
         Command::Status(args) => status::run(args).await,
         Command::Logs(args) => logs::run(args).await,
         Command::Secrets(command) => secrets::run(command).await,
+        Command::Start(args) => interruptible(start::run(args)).await,
+        Command::Stop(args) => interruptible(stop::run(args)).await,
+        Command::Restart(args) => interruptible(restart::run(args)).await,
+        Command::Resize(args) => interruptible(resize::run(args)).await,
+        Command::State(command) => interruptible(state::run(command)).await,
         Command::Delete(args) => interruptible(delete::run(args)).await,
         Command::Clean(args) => interruptible(clean::run(args)).await,
         Command::Recipe(command) => recipe::run(command),
@@ -136,10 +163,16 @@ impl Command {
             Self::Up(_)
                 | Self::Bake(_)
                 | Self::Images(_)
+                | Self::Template(_)
                 | Self::Launch(_)
                 | Self::Recreate(_)
                 | Self::Rollback(_)
                 | Self::Status(_)
+                | Self::Start(_)
+                | Self::Stop(_)
+                | Self::Restart(_)
+                | Self::Resize(_)
+                | Self::State(_)
                 | Self::Delete(_)
         )
     }

@@ -1,13 +1,19 @@
 //! `clawbake status`
 
 use anyhow::Result;
-use serde_json::json;
+use gce::{Disk, Snapshot};
+use serde_json::{Value, json};
 
+use super::ago::{age, now};
 use super::deployment_file::DeploymentFile;
 use super::output::outln;
-use crate::cloud::{Cloud, Reach};
-use crate::fleet::{self, Report};
+use crate::cloud::Reach;
+use crate::deployment::Deployment;
+use crate::fleet::{self, Instance, Memory, Report};
+use crate::labels;
 use crate::progress::Progress;
+use crate::run::Run;
+use crate::state;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -19,41 +25,179 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> Result<()> {
-    let deployment = args.deployment.load()?;
-    let cloud = Cloud::connect(&deployment.target, &Progress::silent()).await?;
-    let name = &deployment.name;
-    let Some(instance) = cloud.client.instances(&cloud.zone).find(name).await? else {
+    let run = Run::connect(args.deployment.load()?, Progress::silent()).await?;
+    let name = &run.deployment.name;
+    let instance = run
+        .cloud
+        .client
+        .instances(&run.cloud.zone)
+        .find(name)
+        .await?;
+    let kept = Kept::look(&run).await?;
+    let Some(instance) = instance else {
         if args.json {
-            outln!("{}", json!({"name": name, "status": null}))?;
-        } else {
-            outln!("{name}: no VM (`clawbake up` makes one)")?;
+            let document = json!({"name": name, "status": null, "state": kept.json()});
+            return outln!("{}", serde_json::to_string_pretty(&document)?);
         }
-        return Ok(());
+        outln!("{name}: no VM (`clawbake up` makes one)")?;
+        return print(&kept.rows(&run.deployment));
     };
-    let report = fleet::report(&cloud, &instance).await?;
+    let report = fleet::report(&run.cloud, &instance).await?;
+    let memory = fleet::memory(&run.cloud, &instance).await?;
     let status = instance.status.as_deref().unwrap_or("UNKNOWN");
-    let (url, tunnel) = match cloud.reach(&instance, deployment.recipe.gateway.ports.front) {
+    let front = run.deployment.recipe.gateway.ports.front;
+    let (url, tunnel) = match run.cloud.reach(&instance, front) {
         Reach::Url(url) => (Some(url), None),
         Reach::Tunnel(command) => (None, Some(command)),
     };
     if args.json {
-        let document =
-            json!({"name": name, "status": status, "report": report, "url": url, "tunnel": tunnel});
-        outln!("{}", serde_json::to_string_pretty(&document)?)?;
-        return Ok(());
+        let document = json!({
+            "name": name,
+            "status": status,
+            "machineType": fleet::machine_type_of(&instance),
+            "template": instance.labels.get(labels::TEMPLATE),
+            "report": report,
+            "memory": memory,
+            "state": kept.json(),
+            "url": url,
+            "tunnel": tunnel,
+        });
+        return outln!("{}", serde_json::to_string_pretty(&document)?);
     }
     outln!("VM       {name} {status}")?;
-    for (label, text) in rows(report.as_ref()) {
-        outln!("{label:<9}{text}")?;
-    }
+    print(&[("machine", machine(&instance, &run.deployment))])?;
+    let template = instance.labels.get(labels::TEMPLATE);
+    print(&template.map_or(Vec::new(), |name| vec![("template", name.clone())]))?;
+    print(&rows(report.as_ref()))?;
+    print(&memory.map_or(Vec::new(), |memory| memory_rows(&memory, &instance)))?;
+    print(&kept.rows(&run.deployment))?;
     if let Some(way) = url.or(tunnel) {
         outln!("address  {way}")?;
     }
     Ok(())
 }
 
+type Row = (&'static str, String);
+
+fn print(rows: &[Row]) -> Result<()> {
+    for (label, text) in rows {
+        outln!("{label:<9}{text}")?;
+    }
+    Ok(())
+}
+
+fn machine(instance: &Instance, deployment: &Deployment) -> String {
+    let is = fleet::machine_type_of(instance);
+    let wanted = &deployment.machine.r#type;
+    if is == &**wanted {
+        is.to_owned()
+    } else {
+        format!("{is}, and {wanted} in the deployment: `clawbake resize {wanted}`")
+    }
+}
+
+fn memory_rows(memory: &Memory, instance: &Instance) -> Vec<Row> {
+    let kills = match memory.oom_kills {
+        0 => String::new(),
+        1 => ", a program was killed for want of it".into(),
+        many => format!(", programs were killed for want of it {many} times"),
+    };
+    let Memory {
+        available_mb,
+        total_mb,
+        ..
+    } = memory;
+    let text = format!("{available_mb} of {total_mb} MiB available{kills}");
+    let remedy = fleet::remedy(memory, instance);
+    let remedy = remedy.map(|remedy| ("remedy", remedy));
+    [("memory", text)].into_iter().chain(remedy).collect()
+}
+
+/// What is kept of a gateway, with and without a VM.
+struct Kept {
+    disk: Option<Disk>,
+    /// The newest that can be restored from.
+    snapshot: Option<Snapshot>,
+    /// The one that a restore is under way from.
+    restoring: Option<Snapshot>,
+}
+
+impl Kept {
+    async fn look(run: &Run) -> Result<Self> {
+        let snapshots = state::list(run).await?.into_iter();
+        let mut ready = snapshots.filter(|it| it.status.as_deref() == Some("READY"));
+        Ok(Self {
+            disk: state::disk(run).await?,
+            snapshot: ready.next(),
+            restoring: state::restoring(run).await?,
+        })
+    }
+
+    /// What is written where a rollout is under way.
+    fn rollout(&self) -> Option<[Option<&str>; 2]> {
+        let disk = self.disk.as_ref().map(|it| &it.labels);
+        let labels = disk.or(self.restoring.as_ref().map(|it| &it.labels))?;
+        let said = |key: &str| labels.get(key).map(String::as_str);
+        said(labels::ROLLOUT).map(|step| [Some(step), said(labels::ROLLOUT_TO)])
+    }
+
+    fn json(&self) -> Value {
+        let label = |key: &str| self.disk.as_ref().and_then(|it| it.labels.get(key));
+        let name = |it: &Option<Snapshot>| it.as_ref().and_then(|it| it.name.clone());
+        json!({
+            "disk": self.disk.as_ref().map(|it| &it.name),
+            "sizeGb": self.disk.as_ref().map(|it| it.size_gb),
+            "gateway": label(labels::GATEWAY),
+            "schema": label(labels::SCHEMA),
+            "snapshot": name(&self.snapshot),
+            "restoring": name(&self.restoring),
+            "rollout": self.rollout().map(|[step, to]| json!({"step": step, "to": to})),
+        })
+    }
+
+    fn rows(&self, deployment: &Deployment) -> Vec<Row> {
+        let mut rows = Vec::new();
+        if let Some(disk) = &self.disk {
+            rows.push(("state", disk_line(disk, deployment)));
+        }
+        let newest = self.snapshot.as_ref().map(|snapshot| {
+            let name = snapshot.name.as_deref().unwrap_or_default();
+            ("snapshot", format!("{name}, {}", age(snapshot, now())))
+        });
+        rows.extend(newest);
+        if let Some(snapshot) = &self.restoring {
+            let name = snapshot.name.as_deref().unwrap_or_default();
+            let text = format!("from {name} is under way: `clawbake state restore` goes on");
+            rows.push(("restore", text));
+        }
+        if let Some([step, to]) = self.rollout() {
+            let (step, to) = (step.unwrap_or_default(), to.unwrap_or("?"));
+            let text = format!("to {to} is under way ({step}): `clawbake recreate` goes on");
+            rows.push(("rollout", text));
+        }
+        rows
+    }
+}
+
+fn disk_line(disk: &Disk, deployment: &Deployment) -> String {
+    let name = disk.name.as_deref().unwrap_or_default();
+    let size = disk.size_gb.unwrap_or_default();
+    let written = match state::written(&disk.labels) {
+        Ok(None) => String::new(),
+        Ok(Some(written)) => format!(", written by {written}"),
+        Err(error) => format!(", {error:#}"),
+    };
+    let wanted = u64::from(deployment.state.disk_gb);
+    let growth = if size < wanted {
+        format!(", and {wanted} GiB in the deployment: `clawbake state grow {wanted}`")
+    } else {
+        String::new()
+    };
+    format!("{name}, {size} GiB{written}{growth}")
+}
+
 /// The VM's report as rows. A line break in its text must not look like another row.
-fn rows(report: Option<&Report>) -> Vec<(&'static str, String)> {
+fn rows(report: Option<&Report>) -> Vec<Row> {
     let Some(report) = report else {
         return vec![("phase", "no report of this start yet".into())];
     };
@@ -93,6 +237,62 @@ mod tests {
         assert_eq!(shown.find(bad), None);
         assert!(shown.contains("\\u001b") && shown.contains("\\u009b"));
         assert!(!shown.contains("\naddress"), "{shown}");
+    }
+
+    #[test]
+    fn what_is_kept_is_told_and_what_is_under_way() {
+        let pair = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
+        let text = include_str!("../userdata/testdata/clawbake.yaml");
+        let deployment = Deployment::parse("clawbake.yaml", text, "".as_ref()).unwrap();
+        let disk = Disk {
+            name: Some("d".into()),
+            size_gb: Some(5),
+            labels: [
+                (labels::GATEWAY, "2026-9-6"),
+                (labels::SCHEMA, "18-23"),
+                (labels::ROLLOUT, "stopped"),
+                (labels::ROLLOUT_TO, "t"),
+            ]
+            .map(pair)
+            .into(),
+            ..Disk::default()
+        };
+        let kept = Kept {
+            disk: Some(disk),
+            snapshot: None,
+            restoring: None,
+        };
+        assert_eq!(
+            kept.rows(&deployment),
+            [
+                (
+                    "state",
+                    "d, 5 GiB, written by 2026.9.6 (schema 18/23), and 10 GiB in the deployment: \
+                     `clawbake state grow 10`"
+                        .to_owned()
+                ),
+                (
+                    "rollout",
+                    "to t is under way (stopped): `clawbake recreate` goes on".to_owned()
+                ),
+            ]
+        );
+        // While a restore has no disk, its snapshot knows of the rollout.
+        let lost = Kept {
+            restoring: Some(Snapshot {
+                name: Some("s".into()),
+                labels: [(labels::ROLLOUT, "stopped")].map(pair).into(),
+                ..Snapshot::default()
+            }),
+            disk: None,
+            snapshot: None,
+        };
+        let rows = lost.rows(&deployment);
+        assert_eq!(
+            rows.iter().map(|row| row.0).collect::<Vec<_>>(),
+            ["restore", "rollout"]
+        );
+        assert_eq!(lost.json()["rollout"]["step"], "stopped");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use crate::names::{EnvName, MachineType, ResourceName, SecretName};
 use crate::recipe::Recipe;
+use crate::release::Version;
 
 pub use target::{Access, Endpoint, Gce, Identity, Target};
 
@@ -30,6 +31,8 @@ pub struct Deployment {
     pub machine: Machine,
     /// The state disk.
     pub state: State,
+    /// How newer releases are found and taken over.
+    pub updates: Updates,
     /// Secrets by the variable in the gateway's environment.
     pub secrets: BTreeMap<EnvName, Secret>,
     /// Plain variables.
@@ -63,6 +66,28 @@ pub struct Snapshots {
     pub daily: String,
     /// How many days a snapshot is kept.
     pub keep: u32,
+}
+
+/// How newer releases are found and taken over. Which version is wanted is in the recipe's release: a
+/// channel or pin of the deployment is there already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Updates {
+    /// Versions that are never taken.
+    pub ignore: Vec<Version>,
+    /// How old a release must be, in days.
+    pub minimum_age_days: u32,
+    /// How long a new release is watched before it counts as good, in minutes.
+    pub soak_minutes: u32,
+}
+
+impl Default for Updates {
+    fn default() -> Self {
+        Self {
+            ignore: Vec::new(),
+            minimum_age_days: 0,
+            soak_minutes: 5,
+        }
+    }
 }
 
 /// A secret in Secret Manager: its name, never its value.

@@ -1,13 +1,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{Deployment, Machine, Secret, Snapshots, State, target};
+use super::{Deployment, Machine, Secret, Snapshots, State, Updates, target};
 use crate::document::{Cursor, Fields, Log, Value};
 use crate::names::EnvName;
 use crate::recipe::{self, Recipe};
+use crate::release::{Channel, Version};
 
-const KEYS: [&str; 7] = [
-    "name", "target", "recipe", "machine", "state", "secrets", "env",
+const KEYS: [&str; 8] = [
+    "name", "target", "recipe", "machine", "state", "updates", "secrets", "env",
 ];
 
 /// How many snapshots of changes are kept by default.
@@ -21,7 +22,7 @@ pub(super) fn deployment(root: &Cursor, dir: &Path, log: &Log) -> Option<Deploym
     let target = top
         .required("target", "`local`, or {gce: {project, zone}}")
         .and_then(|c| target::read(&c, dir));
-    let recipe = top
+    let mut recipe = top
         .required("recipe", "a shipped recipe's name, or a path")
         .and_then(|c| named(&c, dir, log));
     let machine = top.required("machine", "{type: e2-small, boot_disk_gb: 20}");
@@ -29,6 +30,9 @@ pub(super) fn deployment(root: &Cursor, dir: &Path, log: &Log) -> Option<Deploym
     let state = top
         .required("state", "{disk_gb: 10}")
         .and_then(|c| state(&c));
+    let updates = top.or("updates", Updates::default(), |c| {
+        updates(&c, recipe.as_mut())
+    });
     let secrets_at = top.required("secrets", "name in .env: secret in Secret Manager");
     let secrets = secrets_at.as_ref().map(secrets).unwrap_or_default();
     if let (Some(at), Some(recipe)) = (&secrets_at, &recipe) {
@@ -51,6 +55,7 @@ pub(super) fn deployment(root: &Cursor, dir: &Path, log: &Log) -> Option<Deploym
         recipe: recipe?,
         machine: machine?,
         state: state?,
+        updates: updates?,
         secrets,
         env,
     })
@@ -121,6 +126,52 @@ fn state(at: &Cursor) -> Option<State> {
         disk_gb: disk_gb?,
         keep_changes: keep_changes?,
         snapshots: snapshots?,
+    })
+}
+
+/// A channel and a pin go into the recipe: they replace what it says.
+fn updates(at: &Cursor, recipe: Option<&mut Recipe>) -> Option<Updates> {
+    let keys = at.fields(&[
+        "channel",
+        "pin",
+        "ignore",
+        "minimum_age_days",
+        "soak_minutes",
+    ])?;
+    let channel: Option<Option<Channel>> = keys.or("channel", None, |c| c.parse().map(Some));
+    let pin_at = keys.optional("pin");
+    let pin: Option<Option<Version>> = keys.or("pin", None, |c| c.parse().map(Some));
+    let default = Updates::default();
+    let minimum_age_days = keys.or("minimum_age_days", default.minimum_age_days, |c| {
+        c.number(0..=3650, "a number of days")
+    });
+    let soak_minutes = keys.or("soak_minutes", default.soak_minutes, |c| {
+        c.number(0..=1440, "a number of minutes")
+    });
+    let ignore = keys.list("ignore", |c| c.parse());
+    if let (Some(recipe), Some(channel), Some(pin)) = (recipe, channel, pin) {
+        let release = &mut recipe.gateway.release;
+        if let Some(channel) = channel {
+            (release.channel, release.version) = (channel, None);
+        }
+        release.version = pin.or(release.version);
+        if let (Some(at), Some(pin)) = (pin_at, pin)
+            && !release.channel.admits(pin)
+        {
+            let hint = format!(
+                "it is a release of {}: name that `channel` as well",
+                pin.channel()
+            );
+            at.report(
+                format!("{pin} is not on the {} channel", release.channel),
+                hint,
+            );
+        }
+    }
+    Some(Updates {
+        ignore,
+        minimum_age_days: minimum_age_days?,
+        soak_minutes: soak_minutes?,
     })
 }
 

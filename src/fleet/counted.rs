@@ -1,7 +1,14 @@
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 
 use crate::cloud::Cloud;
-use crate::vm::{self, Counts};
+use crate::progress::Stage;
+use crate::run::Run;
+use crate::vm::{self, Counts, Request};
+
+/// How long a gateway that runs may take to count.
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// What the gateway of a VM counted in its state when it became ready, since the VM's last start. `None`
 /// as long as it has not, or if its recipe counts nothing.
@@ -11,4 +18,22 @@ pub async fn counts(cloud: &Cloud, name: &str) -> Result<Option<Counts>> {
     let instance = instances.get(name).await.with_context(asking)?;
     let counts = vm::counts(&instances, &instance).await;
     counts.with_context(asking)
+}
+
+/// What the gateway counts in its state right now. `None` if its VM does not run or does not answer, or
+/// if its recipe counts nothing.
+pub async fn count(run: &Run, stage: &Stage) -> Result<Option<Counts>> {
+    let running = super::find(run).await?;
+    if running.and_then(|it| it.status).as_deref() != Some("RUNNING") {
+        return Ok(None);
+    }
+    stage.note("the gateway counts its state");
+    let name = &run.deployment.name;
+    match vm::ask(&run.cloud, name, Request::Counts, PATIENCE, stage).await {
+        Ok(answer) => Ok(answer.counts),
+        Err(error) => {
+            stage.note(format!("nothing is counted: {error:#}"));
+            Ok(None)
+        }
+    }
 }

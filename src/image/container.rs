@@ -14,7 +14,7 @@ use super::key::Key;
 use super::sources::Sources;
 use super::{context, kit, run};
 use crate::progress::{Outcome, Stage};
-use crate::recipe::{Binary, Exact};
+use crate::recipe::{Binary, Exact, FILES_DIR};
 
 /// The Docker archive within the stage's directory.
 pub const ARCHIVE: &str = "gateway.tar";
@@ -24,8 +24,8 @@ pub const WARM_START: &str = "warm.json";
 const WARM_MARKER: &str = "clawbake-warm: ";
 
 /// What the container image is made from.
-#[must_use]
-pub fn key(recipe: &Exact, containerfile: &str, sources: &Sources, archive: &str) -> Key {
+pub fn key(recipe: &Exact, containerfile: &str, sources: &Sources, archive: &str) -> Result<Key> {
+    let files = context::files(recipe)?;
     let gateway = &recipe.gateway;
     let binaries = gateway
         .binaries
@@ -33,7 +33,11 @@ pub fn key(recipe: &Exact, containerfile: &str, sources: &Sources, archive: &str
         .map(|b| (b.name.as_str(), &*b.sha256));
     let member = |b: &Binary| format!("{}={}\0", b.name, b.member.as_deref().unwrap_or_default());
     let members: String = gateway.binaries.iter().map(member).collect();
-    Key::new("gateway", 1)
+    let plugins = gateway
+        .plugins
+        .as_ref()
+        .map_or_else(String::new, |it| format!("{}\0{}", it.into, kit::PLUGINS));
+    let key = Key::new("gateway", 1)
         .with("suite", recipe.base.suite())
         .with("archive", archive)
         .with("packages", &gateway.container.packages())
@@ -68,6 +72,9 @@ pub fn key(recipe: &Exact, containerfile: &str, sources: &Sources, archive: &str
                 .map(|s| format!("{}={}", s.path, s.content))
                 .collect::<String>(),
         )
+        .with("plugins", &plugins)
+        .with_all(files.iter().map(|(path, text)| (&***path, text.as_str())));
+    Ok(key)
 }
 
 /// The Containerfile, with nothing left open.
@@ -90,6 +97,8 @@ pub fn containerfile(recipe: &Exact, sources: &Sources) -> Result<String> {
         "binaries",
         &gateway.binaries.iter().map(|b| &b.name).collect::<Vec<_>>(),
     );
+    context.insert("files", &!gateway.container.files.is_empty());
+    context.insert("files_dir", FILES_DIR);
     context.insert("package", &gateway.release.npm);
     context.insert("command", &gateway.command);
     let variable = |(name, value): (_, &String)| json!({"name": name, "value": quoted(value)});

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::sources::Sources;
 use super::{key, kit};
+use crate::names::RelativePath;
 use crate::recipe::{Exact, Recipe, Scripts};
 use crate::release::Package;
 
@@ -29,6 +30,7 @@ pub(crate) fn lay_out(
             ("member.sh", kit::MEMBER),
             ("nobody.sh", kit::NOBODY),
             ("container.sh", kit::CONTAINER),
+            ("plugins.sh", kit::PLUGINS),
             ("warm.mjs", kit::WARM),
             ("settings", &settings(recipe, containerfile, sources)?),
             ("sources", &table(recipe, containerfile, sources)?),
@@ -37,7 +39,23 @@ pub(crate) fn lay_out(
             ("context/package.json", &package_json(recipe).to_string()),
         ],
     )?;
+    let files = files(recipe)?;
+    let files = files.iter().map(|(path, text)| (&***path, text.as_str()));
+    kit::write(&dir.join("context/files"), files)?;
     Ok(())
+}
+
+/// The recipe's own files that the container gets: path and content.
+pub(super) fn files(recipe: &Recipe) -> Result<Vec<(&RelativePath, String)>> {
+    let paths = recipe.gateway.container.files.iter();
+    let read = paths.map(|path| {
+        let text = recipe.files.read(path);
+        Ok((
+            path,
+            text.with_context(|| format!("reading the recipe's {path}"))?,
+        ))
+    });
+    read.collect()
 }
 
 /// Variables of the shell. No value needs quotes but the registry, which comes from the environment.
@@ -49,10 +67,17 @@ fn settings(recipe: &Exact, containerfile: &str, sources: &Sources) -> Result<St
         ""
     };
     let scripts = scripts(recipe, containerfile);
+    let (into, plugins) = match &gateway.plugins {
+        Some(plugins) => (
+            format!("{}/{}", gateway.release.npm, plugins.into),
+            plugins.names(),
+        ),
+        None => (String::new(), String::new()),
+    };
     let warm = if gateway.container.warm { "1" } else { "" };
     let registry = shlex::try_quote(&sources.registry).context("quoting npm's registry")?;
     Ok(format!(
-        "image=docker.io/{}\nregistry={registry}\nsuite={suite}\npackages={}\nscripts={scripts}\nwarm={warm}\nhealth_url=http://127.0.0.1:{}/\ntoken_variable={}\n",
+        "image=docker.io/{}\nregistry={registry}\nsuite={suite}\npackages={}\nscripts={scripts}\nplugins={plugins}\nplugins_into={into}\nwarm={warm}\nhealth_url=http://127.0.0.1:{}/\ntoken_variable={}\n",
         recipe.container_image(),
         gateway.container.packages(),
         gateway.ports.inner,
@@ -110,10 +135,15 @@ pub(super) fn package_json(recipe: &Exact) -> serde_json::Value {
         .iter()
         .map(|(name, to)| (name.to_string(), json!(to)))
         .collect();
+    let plugins = recipe.gateway.plugins.iter().flat_map(|it| &it.npm);
+    let dependencies: serde_json::Map<_, _> = std::iter::once(&release.npm)
+        .chain(plugins)
+        .map(|name| (name.to_string(), json!(recipe.version.to_string())))
+        .collect();
     json!({
         "name": recipe.name.to_string(),
         "private": true,
-        "dependencies": {release.npm.to_string(): recipe.version.to_string()},
+        "dependencies": dependencies,
         "overrides": overrides,
     })
 }

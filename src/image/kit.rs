@@ -31,6 +31,8 @@ pub const GATEWAY: &str = include_str!("../../recipes/base/gateway.sh");
 pub const PHASE: &str = include_str!("../../cloud-init/scripts/clawbake-phase");
 /// Takes out what belongs to one machine.
 pub const SEAL: &str = include_str!("../../recipes/base/seal.sh");
+/// Puts plugins where the gateway looks for them.
+pub const PLUGINS: &str = include_str!("../../recipes/base/plugins.sh");
 /// Starts the gateway once.
 pub const WARM: &str = include_str!("../../recipes/base/warm.mjs");
 

@@ -18,5 +18,6 @@ pub mod run;
 pub mod sources;
 
 pub use offline::{Built, Offline};
-pub use plan::Plan;
 pub(crate) use plan::image_name;
+pub use plan::{Plan, debian_archive};
+pub use sources::newest_tools;

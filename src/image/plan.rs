@@ -55,7 +55,7 @@ impl Plan {
             .short();
         let containerfile = container::containerfile(&recipe, &sources)?;
         let root = root::key(&recipe, &archive);
-        let gateway = container::key(&recipe, &containerfile, &sources, &archive);
+        let gateway = container::key(&recipe, &containerfile, &sources, &archive)?;
         let disk = disk::key(&recipe, &root, &gateway)?;
         let name = image_name(&recipe.family, version, &disk.short());
         let image = name.parse();

@@ -87,6 +87,15 @@ impl Sources {
     }
 }
 
+/// The newest Node and npm that the recipe admits.
+pub async fn newest_tools(recipe: &Recipe, registry: &Registry) -> Result<[Package; 2]> {
+    let (node, npm) = tokio::try_join!(
+        registry.resolve(NODE, &recipe.gateway.container.node),
+        registry.resolve("npm", NPM),
+    )?;
+    Ok([node, npm])
+}
+
 /// The version that the lock holds, if it is one of those that the recipe wants; else those.
 fn wanted<'a>(wanted: &'a str, held: Option<&'a lock::Package>) -> &'a str {
     let admits = |held: &&lock::Package| {

@@ -19,15 +19,24 @@ impl Exact {
             "schema": 1,
             "image": image_name,
             "recipe": self.name,
-            "gateway": {"version": self.version.to_string()},
+            "gateway": {
+                "package": gateway.release.npm.to_string(),
+                "version": self.version.to_string(),
+                "schema": self.schema,
+            },
             "token_env": gateway.token_env,
             "port": gateway.ports.front,
             "inner_port": gateway.ports.inner,
             "state": {
                 "dirs": gateway.state.dirs,
                 "seeds": gateway.state.seeds.iter().map(seed).collect::<Value>(),
+                "lease": gateway.state.lease,
+                "preflight": gateway.state.preflight,
+                "doctor": gateway.state.doctor,
+                "counts": gateway.state.counts,
             },
             "health": health,
+            "stop_seconds": gateway.stop_seconds,
         })
     }
 }

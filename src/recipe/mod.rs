@@ -17,6 +17,8 @@ pub(crate) use environment::environment;
 pub use files::Files;
 pub use shipped::names as shipped_names;
 
+use serde::Serialize;
+
 use crate::document::Refusal;
 use crate::names::{
     EnvName, ImageDigest, LabelKey, LabelValue, MachineType, NpmPackage, PackageName, RelativePath,
@@ -26,6 +28,9 @@ use crate::release::{Channel, Schema, Version};
 
 /// The file that makes a directory a recipe.
 pub const FILE_NAME: &str = "recipe.yaml";
+
+/// Where the container has the recipe's own files.
+pub const FILES_DIR: &str = "/opt/clawbake";
 
 /// A validated recipe and the files it came with.
 #[derive(Debug, Clone)]
@@ -114,8 +119,19 @@ pub struct Gateway {
     pub health: Health,
     /// Seconds that the gateway gets to stop before it is killed.
     pub stop_seconds: u32,
+    /// Plugins that upstream publishes beside the gateway, baked in.
+    pub plugins: Option<Plugins>,
     /// Binaries that skills need, baked in.
     pub binaries: Vec<Binary>,
+}
+
+/// Plugins of the gateway's own version. An offline start finds them, and trusts them as its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plugins {
+    /// The directory in the gateway's package where it looks for them.
+    pub into: RelativePath,
+    /// The npm packages; each is put below `into` by its name without a scope.
+    pub npm: Vec<NpmPackage>,
 }
 
 /// A release on npm.
@@ -143,6 +159,8 @@ pub struct Container {
     pub packages: Vec<PackageName>,
     /// Template of the Containerfile, in place of the base's.
     pub file: Option<RelativePath>,
+    /// The recipe's own files that it gets, below [`FILES_DIR`].
+    pub files: Vec<RelativePath>,
     /// Node's version: `22`, `22.12` or `22.12.0`.
     pub node: String,
     /// How the install scripts of the gateway's npm packages are run.
@@ -180,6 +198,43 @@ pub struct State {
     pub dirs: Vec<RelativePath>,
     /// Files that are written once, if they do not exist.
     pub seeds: Vec<Seed>,
+    /// Takes from a clone of the state whatever claims that a gateway elsewhere still runs on it.
+    pub lease: Option<Command>,
+    /// Asks the release whether it takes the state, before it may write.
+    pub preflight: Option<Preflight>,
+    /// Mends a state that the release refuses.
+    pub doctor: Option<Doctor>,
+    /// Prints what the state holds, as one JSON object of numbers.
+    pub counts: Option<Command>,
+}
+
+/// A command that the guest runs in the gateway's own container, with the state mounted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Command {
+    /// Word by word.
+    pub run: Vec<String>,
+    /// Seconds that it may take.
+    pub seconds: u32,
+}
+
+/// A command whose exit status is the release's verdict on the state: 0 takes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Preflight {
+    /// The command. The last line that it prints is told as the reason.
+    #[serde(flatten)]
+    pub command: Command,
+    /// Exit statuses that refuse the state. With another one the command itself has failed.
+    pub refused: Vec<u8>,
+}
+
+/// A command that is run once, with the gateway stopped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Doctor {
+    /// The command.
+    #[serde(flatten)]
+    pub command: Command,
+    /// The authorised call's status that asks for it.
+    pub when: u16,
 }
 
 /// A JSON file that a fresh state begins with.
@@ -274,6 +329,15 @@ impl Scripts {
             Self::Offline => "offline",
             Self::Online => "online",
         }
+    }
+}
+
+impl Plugins {
+    /// The packages, separated by commas.
+    #[must_use]
+    pub fn names(&self) -> String {
+        let names: Vec<_> = self.npm.iter().map(ToString::to_string).collect();
+        names.join(",")
     }
 }
 

@@ -2,21 +2,29 @@ use super::Files;
 
 type Table = &'static [(&'static str, &'static str)];
 
+macro_rules! recipe {
+    ($name:literal, $($file:literal),+) => {
+        (
+            $name,
+            &[$((
+                $file,
+                include_str!(concat!("../../recipes/", $name, "/", $file)),
+            )),+],
+        )
+    };
+}
+
 /// The recipes that are built into this program, so that the binary is enough.
 const RECIPES: &[(&str, Table)] = &[
-    (
-        "clawdbot",
-        &[(
-            "recipe.yaml",
-            include_str!("../../recipes/clawdbot/recipe.yaml"),
-        )],
-    ),
-    (
+    recipe!("clawdbot", "recipe.yaml", "state/counts.mjs"),
+    recipe!(
         "openclaw",
-        &[(
-            "recipe.yaml",
-            include_str!("../../recipes/openclaw/recipe.yaml"),
-        )],
+        "recipe.yaml",
+        "plugins.mjs",
+        "state/counts.mjs",
+        "state/databases.mjs",
+        "state/lease.mjs",
+        "state/preflight.mjs"
     ),
 ];
 

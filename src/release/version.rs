@@ -1,6 +1,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Serialize, Serializer};
+
 use crate::document::Refusal;
 
 /// Releases from this patch number on belong to the extended-stable line, never to stable.
@@ -113,6 +115,12 @@ impl fmt::Display for Version {
             Stage::Release => Ok(()),
             Stage::Correction(n) => write!(f, "-{n}"),
         }
+    }
+}
+
+impl Serialize for Version {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

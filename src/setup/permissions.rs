@@ -2,7 +2,7 @@
 //! secret's value. For the secrets of boot tests there is a conditional grant.
 
 /// Permissions by verb, with the names of Google's IAM permissions reference.
-pub const VERBS: [(&str, &[&str]); 5] = [
+pub const VERBS: [(&str, &[&str]); 8] = [
     (
         "bake",
         &[
@@ -34,6 +34,10 @@ pub const VERBS: [(&str, &[&str]); 5] = [
             "compute.disks.use",
             "compute.firewalls.get",
             "compute.images.useReadOnly",
+            "compute.instanceTemplates.create",
+            "compute.instanceTemplates.delete",
+            "compute.instanceTemplates.get",
+            "compute.instanceTemplates.useReadOnly",
             "compute.instances.create",
             "compute.instances.get",
             "compute.instances.setLabels",
@@ -43,9 +47,12 @@ pub const VERBS: [(&str, &[&str]); 5] = [
             "compute.instances.start",
             "compute.instances.stop",
             "compute.regionOperations.get",
+            // For templates of a region.
+            "compute.regionOperations.list",
             "compute.resourcePolicies.create",
             "compute.resourcePolicies.get",
             "compute.resourcePolicies.use",
+            "compute.snapshots.list",
             "compute.subnetworks.use",
             "compute.subnetworks.useExternalIp",
             "compute.zoneOperations.get",
@@ -61,9 +68,24 @@ pub const VERBS: [(&str, &[&str]); 5] = [
         ],
     ),
     (
+        "state, recreate, rebuild and rollback",
+        &[
+            "compute.disks.createSnapshot",
+            "compute.disks.resize",
+            "compute.snapshots.create",
+            "compute.snapshots.delete",
+            "compute.snapshots.get",
+            "compute.snapshots.list",
+            "compute.snapshots.setLabels",
+            "compute.snapshots.useReadOnly",
+        ],
+    ),
+    ("resize", &["compute.instances.setMachineType"]),
+    (
         "delete",
         &["compute.disks.delete", "compute.instances.delete"],
     ),
+    ("template", &["compute.instanceGroupManagers.list"]),
     (
         "doctor",
         &[

@@ -29,4 +29,4 @@ pub use retention::retain;
 pub use snapshot::{snapshot, take};
 pub use steps::Obstacle;
 pub use why::Why;
-pub use written::{Written, record, written};
+pub use written::{record, written};

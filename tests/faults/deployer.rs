@@ -26,10 +26,18 @@ const SCENES: [(Verb, &[Command]); 8] = [
         &[
             (&["status"], 0),
             (&["logs"], 0),
+            (&["template", "list"], 0),
+            (&["template", "prune"], 0),
             // It takes the family's image, and then finds that there is a VM.
             (&["launch", "--no-wait"], 1),
             // It restarts what has failed, and that fails again.
             (&["up"], 5),
+            (&["stop"], 0),
+            (&["resize", "e2-medium"], 5),
+            (&["state", "snapshot"], 0),
+            (&["state", "list"], 0),
+            (&["state", "grow", "12"], 0),
+            (&["state", "restore"], 0),
         ],
     ),
     (Verb::Relaunch, &[]),

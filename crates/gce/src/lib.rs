@@ -29,6 +29,7 @@ mod disks;
 mod endpoints;
 mod error;
 mod firewalls;
+mod group_managers;
 mod iam;
 mod images;
 mod instances;
@@ -68,6 +69,7 @@ pub use disks::{Disk, Disks};
 pub use endpoints::Endpoints;
 pub use error::{Error, Kind, Result};
 pub use firewalls::{Firewall, FirewallRule, Firewalls};
+pub use group_managers::{GroupVersion, InstanceGroupManager};
 pub use iam::{Binding, Policy};
 pub use images::{
     CustomerEncryptionKey, DeprecationStatus, GuestOsFeature, Image, Images, RawDisk,

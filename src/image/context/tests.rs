@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use super::*;
-use crate::recipe::Binary;
+use crate::recipe::{Binary, Plugins};
 use crate::release::Dist;
 
 /// A file of this repository.
@@ -102,7 +102,12 @@ fn a_copy_is_recognized_however_it_is_spelled() {
 #[test]
 fn settings_are_read_by_the_shell_as_they_were_meant() {
     let dir = tempfile::tempdir().unwrap();
-    lay_out(&recipe(None), "ADD base.tar /", &sources(), dir.path()).unwrap();
+    let mut recipe = recipe(None);
+    recipe.recipe.gateway.plugins = Some(Plugins {
+        into: "dist/extensions".parse().unwrap(),
+        npm: vec!["@a/chat".parse().unwrap(), "mail".parse().unwrap()],
+    });
+    lay_out(&recipe, "ADD base.tar /", &sources(), dir.path()).unwrap();
     let script = file("src/image/testdata/settings.sh");
     let read = stdout(sh(&script, &[&dir.path().join("settings")], dir.path()));
     assert_eq!(
@@ -113,6 +118,8 @@ fn settings_are_read_by_the_shell_as_they_were_meant() {
             "trixie",
             "ca-certificates,curl,git,jq,procps",
             "none",
+            "@a/chat,mail",
+            "clawdbot/dist/extensions",
             "1",
             "http://127.0.0.1:28789/",
             "CLAWDBOT_GATEWAY_TOKEN"
@@ -273,4 +280,65 @@ fn a_member_is_a_file_or_the_words_say_what_it_is() {
         }
     }
     assert_eq!((tries, differences), (163, Vec::new()));
+}
+
+#[test]
+fn the_container_gets_the_recipes_files_and_npm_its_plugins() {
+    let dir = tempfile::tempdir().unwrap();
+    let recipe = Exact::shipped("openclaw");
+    lay_out(&recipe, "COPY files /opt/clawbake", &sources(), dir.path()).unwrap();
+    for file in &recipe.gateway.container.files {
+        let copied = fs::read_to_string(dir.path().join("context/files").join(&**file)).unwrap();
+        assert_eq!(copied, recipe.files.read(file).unwrap());
+    }
+    let package = package_json(&recipe);
+    let version = recipe.version.to_string();
+    assert_eq!(
+        package["dependencies"],
+        json!({"openclaw": version, "@openclaw/discord": version, "@openclaw/slack": version, "@openclaw/whatsapp": version})
+    );
+}
+
+#[test]
+fn a_plugin_is_moved_into_the_gateway_and_its_own_packages_stay_outside() {
+    let dir = tempfile::tempdir().unwrap();
+    let make = |path: &str, text: &str| {
+        let path = dir.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    make("gateway/dist/extensions/own/index.js", "own");
+    make("@a/chat/index.js", "chat");
+    make("@a/chat/node_modules/dep/index.js", "dep");
+    make("mail/index.js", "mail");
+    let run = |packages: &str| {
+        let words = ["gateway/dist/extensions", packages].map(Path::new);
+        sh(&file("recipes/base/plugins.sh"), &words, dir.path())
+    };
+    stdout(run("@a/chat,mail"));
+    let plugins = dir.path().join("gateway/dist/extensions");
+    let read = |path: &str| fs::read_to_string(plugins.join(path)).unwrap();
+    assert_eq!(read("chat/index.js"), "chat");
+    assert_eq!(read("chat/node_modules/dep/index.js"), "dep");
+    assert_eq!(read("mail/index.js"), "mail");
+    let outside = plugins
+        .join("chat/node_modules/dep")
+        .canonicalize()
+        .unwrap();
+    assert!(
+        !outside.starts_with(plugins.canonicalize().unwrap()),
+        "{}",
+        outside.display()
+    );
+
+    make("@b/own/index.js", "another");
+    let told = run("@b/own");
+    assert_eq!(
+        String::from_utf8_lossy(&told.stderr),
+        "the gateway has own itself: drop @b/own from the recipe's `plugins`\n"
+    );
+    assert_eq!(
+        (told.status.code(), read("own/index.js")),
+        (Some(1), "own".into())
+    );
 }

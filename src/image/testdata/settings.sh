@@ -6,4 +6,4 @@
 set -eu
 # shellcheck source=/dev/null
 . "$1"
-printf '%s\n' "$image" "$registry" "$suite" "$packages" "$scripts" "$warm" "$health_url" "$token_variable"
+printf '%s\n' "$image" "$registry" "$suite" "$packages" "$scripts" "$plugins" "$plugins_into" "$warm" "$health_url" "$token_variable"

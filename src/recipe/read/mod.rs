@@ -1,4 +1,5 @@
 mod builder;
+mod commands;
 mod path;
 mod release;
 mod runtime;
@@ -29,7 +30,7 @@ const KEYS: [&str; 13] = [
     "provision",
     "verify",
 ];
-const GATEWAY_KEYS: [&str; 11] = [
+const GATEWAY_KEYS: [&str; 12] = [
     "release",
     "container",
     "command",
@@ -40,6 +41,7 @@ const GATEWAY_KEYS: [&str; 11] = [
     "state",
     "health",
     "stop_seconds",
+    "plugins",
     "binaries",
 ];
 
@@ -130,12 +132,20 @@ fn gateway(at: &Cursor, files: &Files) -> Option<Gateway> {
             format!("the gateway reads variables that begin with `{prefix}` only"),
         );
     }
-    let state = keys
-        .required("state", "{dirs: [...], seeds: [...]}")
-        .and_then(|c| runtime::state(&c));
+    let state_at = keys.required("state", "{dirs: [...], seeds: [...]}");
+    let files_of = container.as_ref().map(|it| &*it.files);
+    let state = state_at
+        .as_ref()
+        .and_then(|c| runtime::state(c, files_of.unwrap_or_default()));
     let health = keys
         .required("health", "the request that proves the token works")
         .and_then(|c| runtime::health(&c));
+    if let (Some(at), Some(state), Some(health)) = (&state_at, &state, &health)
+        && let Some(doctor) = &state.doctor
+    {
+        commands::check_doctor(at, doctor, health);
+    }
+    let plugins = keys.or("plugins", None, |c| release::plugins(&c).map(Some));
     let stop_seconds = keys.or("stop_seconds", 30, |c| {
         c.number(1..=3600, "a number of seconds")
     });
@@ -162,6 +172,7 @@ fn gateway(at: &Cursor, files: &Files) -> Option<Gateway> {
         state: state?,
         health: health?,
         stop_seconds: stop_seconds?,
+        plugins: plugins?,
         binaries,
     })
 }

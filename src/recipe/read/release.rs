@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::path::existing;
 use crate::document::Cursor;
-use crate::recipe::{Binary, Container, Files, Release, Scripts};
+use crate::names::NpmPackage;
+use crate::recipe::{Binary, Container, Files, Plugins, Release, Scripts};
 use crate::release::{Channel, Version};
 
 pub(super) fn release(at: &Cursor) -> Option<Release> {
@@ -49,7 +50,9 @@ pub(super) fn release(at: &Cursor) -> Option<Release> {
 const PACKAGES: [&str; 5] = ["ca-certificates", "curl", "git", "jq", "procps"];
 
 pub(super) fn container(at: &Cursor, files: &Files) -> Option<Container> {
-    let keys = at.fields(&["base", "file", "node", "packages", "scripts", "warm"])?;
+    let keys = at.fields(&[
+        "base", "file", "files", "node", "packages", "scripts", "warm",
+    ])?;
     let file = keys.or("file", None, |c| existing(&c, files).map(Some));
     let node = keys
         .required("node", "such as \"22\"")
@@ -68,9 +71,40 @@ pub(super) fn container(at: &Cursor, files: &Files) -> Option<Container> {
         packages,
         base: base?,
         file: file?,
+        files: keys.list("files", |c| existing(&c, files)),
         node: node?,
         scripts: scripts?,
         warm: warm?,
+    })
+}
+
+pub(super) fn plugins(at: &Cursor) -> Option<Plugins> {
+    let keys = at.fields(&["into", "npm"])?;
+    let into = keys.required(
+        "into",
+        "the directory in the gateway's package: dist/extensions",
+    );
+    let npm = keys.required(
+        "npm",
+        "a list of npm packages, which have the gateway's version",
+    )?;
+    let mut names = BTreeMap::new();
+    let packages = npm.items();
+    let packages = packages.iter().filter_map(|at| {
+        let package: NpmPackage = at.parse()?;
+        let name = package.rsplit('/').next().unwrap_or_default().to_owned();
+        if let Some(line) = names.insert(name.clone(), at.node().line) {
+            at.report(
+                format!("`{name}` is already there in line {line}"),
+                "drop one of the two: their names without a scope have to differ",
+            );
+        }
+        Some(package)
+    });
+    let packages = packages.collect();
+    Some(Plugins {
+        into: into.and_then(|c| c.parse())?,
+        npm: packages,
     })
 }
 

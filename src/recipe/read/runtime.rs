@@ -1,5 +1,6 @@
 //! How the gateway runs: ports, state, health.
 
+use super::commands;
 use crate::document::{Cursor, Value};
 use crate::names::RelativePath;
 use crate::recipe::{Health, Ports, Probe, Seed, State};
@@ -25,8 +26,9 @@ pub(super) fn ports(at: &Cursor) -> Option<Ports> {
     Some(ports)
 }
 
-pub(super) fn state(at: &Cursor) -> Option<State> {
-    let keys = at.fields(&["dirs", "seeds"])?;
+/// `files` are those that the container has.
+pub(super) fn state(at: &Cursor, files: &[RelativePath]) -> Option<State> {
+    let keys = at.fields(&["dirs", "seeds", "lease", "preflight", "doctor", "counts"])?;
     let dirs_at = keys.required(
         "dirs",
         "directories below the home directory: [.clawdbot, clawd]",
@@ -39,7 +41,20 @@ pub(super) fn state(at: &Cursor) -> Option<State> {
         );
     }
     let seeds = keys.list("seeds", |c| seed(&c, &dirs));
-    Some(State { dirs, seeds })
+    let command = |key| keys.or(key, None, |c| commands::command(&c, files).map(Some));
+    let (lease, counts) = (command("lease"), command("counts"));
+    let preflight = keys.or("preflight", None, |c| {
+        commands::preflight(&c, files).map(Some)
+    });
+    let doctor = keys.or("doctor", None, |c| commands::doctor(&c, files).map(Some));
+    Some(State {
+        dirs,
+        seeds,
+        lease: lease?,
+        preflight: preflight?,
+        doctor: doctor?,
+        counts: counts?,
+    })
 }
 
 fn seed(at: &Cursor, dirs: &[RelativePath]) -> Option<Seed> {

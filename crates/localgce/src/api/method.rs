@@ -1,6 +1,7 @@
 //! A method of Google's: a row in the table of its resource.
 
 use axum::routing::MethodFilter;
+use rusqlite::Connection;
 use serde_json::Value;
 
 use super::call::Call;
@@ -17,7 +18,7 @@ pub struct Need {
 
 /// What a method needs besides its own permission, by what its body and query refer to. It is told the
 /// resource that the method is about.
-pub type Refers = fn(&Call, &str, &Value) -> Vec<Need>;
+pub type Refers = fn(&Connection, &Call, &str, &Value) -> Vec<Need>;
 
 /// A method.
 pub struct Method {

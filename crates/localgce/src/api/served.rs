@@ -23,15 +23,11 @@ const GOOGLES: [(&str, &str, usize); 9] = [
 
 /// Served, and not in the documents: the methods that they are trimmed of, and the requests of a
 /// resumable upload, of which Google's documents have only the first.
-const BEYOND: [&str; 15] = [
+const BEYOND: [&str; 11] = [
     "compute.instanceGroups.insert POST compute/v1/projects/{project}/zones/{zone}/instanceGroups",
     "compute.instanceGroups.delete DELETE compute/v1/projects/{project}/zones/{zone}/instanceGroups/{instanceGroup}",
     "compute.instanceGroups.addInstances POST compute/v1/projects/{project}/zones/{zone}/instanceGroups/{instanceGroup}/addInstances",
     "compute.instanceGroups.removeInstances POST compute/v1/projects/{project}/zones/{zone}/instanceGroups/{instanceGroup}/removeInstances",
-    "compute.regionInstanceTemplates.list GET compute/v1/projects/{project}/regions/{region}/instanceTemplates",
-    "compute.regionInstanceTemplates.insert POST compute/v1/projects/{project}/regions/{region}/instanceTemplates",
-    "compute.regionInstanceTemplates.get GET compute/v1/projects/{project}/regions/{region}/instanceTemplates/{instanceTemplate}",
-    "compute.regionInstanceTemplates.delete DELETE compute/v1/projects/{project}/regions/{region}/instanceTemplates/{instanceTemplate}",
     "compute.regionOperations.delete DELETE compute/v1/projects/{project}/regions/{region}/operations/{operation}",
     "cloudresourcemanager.projects.update PUT v1/projects/{projectsId}",
     "cloudresourcemanager.projects.getAncestry POST v1/projects/{projectsId}:getAncestry",

@@ -169,7 +169,7 @@ fn admit(api: &Api, method: &Method, call: &Call) -> Result<(), Error> {
         }
         let resource = (api.resource)(tx, call)?;
         let others = match method.refers {
-            Some(refers) => refers(call, &resource, &call.unchecked_body()),
+            Some(refers) => refers(tx, call, &resource, &call.unchecked_body()),
             None => Vec::new(),
         };
         let own = Need {

@@ -168,6 +168,54 @@ async fn a_vm_runs_as_an_account_that_its_maker_may_act_as() {
 }
 
 #[tokio::test]
+async fn what_a_template_gives_is_asked_for_as_well() {
+    let engine = Engine::start();
+    let template = json!({"name": "t", "properties": {
+        "machineType": "e2-micro",
+        "disks": [{"boot": true, "initializeParams": {"diskSizeGb": "1"}}, {"source": "state"}],
+        "networkInterfaces": [{"network": "global/networks/default"}],
+    }});
+    let templates = format!("{GLOBAL}/instanceTemplates");
+    engine.mutate(Method::POST, &templates, &template).await;
+    let disk = json!({"name": "state", "sizeGb": "1"});
+    engine
+        .mutate(Method::POST, &format!("{ZONE}/disks"), &disk)
+        .await;
+    let account = Account::new(&engine, "grantee").await;
+    let roles = format!("{PROJECT}/roles");
+    let mut held = vec!["compute.instances.create"];
+    let role = json!({"roleId": "maker", "role": {"includedPermissions": held}});
+    engine.post(&roles, &role).await;
+    let role = "projects/clawbake-local/roles/maker";
+    account.hold(&[(role, Value::Null)]).await;
+    let from = format!("{ZONE}/instances?sourceInstanceTemplate=global/instanceTemplates/t");
+    let vm = json!({"name": "vm"});
+    for (permission, on) in [
+        (
+            "compute.instanceTemplates.useReadOnly",
+            "global/instanceTemplates/t",
+        ),
+        ("compute.disks.create", "zones/us-central1-a/disks/vm"),
+        ("compute.disks.use", "zones/us-central1-a/disks/state"),
+        (
+            "compute.subnetworks.use",
+            "regions/us-central1/subnetworks/default",
+        ),
+    ] {
+        let refused = account.refusal(Method::POST, &from, &vm).await.unwrap();
+        assert_eq!(
+            refused,
+            format!("Required '{permission}' permission for 'projects/clawbake-local/{on}'")
+        );
+        held.push(permission);
+        let path = format!("/v1/{role}");
+        let more = json!({"includedPermissions": held});
+        assert_eq!(engine.call(Method::PATCH, &path, &more).await.0, 200);
+    }
+    assert_eq!(account.refusal(Method::POST, &from, &vm).await, None);
+}
+
+#[tokio::test]
 async fn a_condition_says_which_secrets() {
     let engine = Engine::start();
     let secrets = format!("{PROJECT}/secrets");

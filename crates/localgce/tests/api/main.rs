@@ -24,3 +24,4 @@ mod secrets;
 mod sessions;
 mod snapshots;
 mod storage;
+mod templates;

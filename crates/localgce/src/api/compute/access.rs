@@ -157,7 +157,8 @@ mod tests {
         let own = store.transaction(|tx| resource(tx, &call)).expect("shaped");
         let mut needs = vec![format!("{} {own}", method.permission)];
         if let Some(refers) = method.refers {
-            let others = refers(&call, &own, body).into_iter();
+            let others = store.transaction(|tx| Ok::<_, Error>(refers(tx, &call, &own, body)));
+            let others = others.expect("no database in the way").into_iter();
             needs.extend(others.map(|need| format!("{} {}", need.permission, need.resource)));
         }
         let short = |need: String| need.replace(&format!("{PROJECT}/"), "");

@@ -109,7 +109,7 @@ fn insert(call: &Call, tx: &Connection, key: &Key, mut disk: Disk) -> Result<Wor
     disks::insert(&call.engine, tx, key, disk)
 }
 
-fn new_refers(call: &Call, own: &str, body: &Value) -> Vec<Need> {
+fn new_refers(_: &Connection, call: &Call, own: &str, body: &Value) -> Vec<Need> {
     let mut needs = Needs::new(call.project());
     needs.sources(body);
     needs.given("compute.disks.setLabels", own, &body["labels"]);
@@ -141,7 +141,7 @@ fn create_snapshot(
     snapshots::insert(&call.engine, tx, &key, disk, snapshot)
 }
 
-fn snapshot_refers(call: &Call, _: &str, body: &Value) -> Vec<Need> {
+fn snapshot_refers(_: &Connection, call: &Call, _: &str, body: &Value) -> Vec<Need> {
     let mut needs = Needs::new(call.project());
     let name = body["name"].as_str().unwrap_or_default();
     let snapshot = format!("projects/{}/global/snapshots/{name}", call.project());
@@ -168,7 +168,7 @@ fn remove_policies(
     policies::remove(tx, key, &resource_policies)
 }
 
-fn policies_refer(call: &Call, _: &str, body: &Value) -> Vec<Need> {
+fn policies_refer(_: &Connection, call: &Call, _: &str, body: &Value) -> Vec<Need> {
     let mut needs = Needs::new(call.project());
     needs.policies(body);
     needs.all

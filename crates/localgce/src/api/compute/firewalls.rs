@@ -64,7 +64,7 @@ pub fn methods() -> Vec<Method> {
 }
 
 /// A rule changes its network.
-fn refers(call: &Call, own: &str, body: &Value) -> Vec<Need> {
+fn refers(_: &Connection, call: &Call, own: &str, body: &Value) -> Vec<Need> {
     let mut needs = Needs::new(call.project());
     match &body["network"] {
         Value::String(network) => needs.refer("compute.networks.updatePolicy", network),

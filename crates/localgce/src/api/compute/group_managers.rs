@@ -95,7 +95,7 @@ fn create(call: &Call, tx: &Connection, key: &Key, request: Manager) -> Result<W
 }
 
 /// The template that a new group's instances are made from.
-fn template(call: &Call, _: &str, body: &Value) -> Vec<Need> {
+fn template(_: &Connection, call: &Call, _: &str, body: &Value) -> Vec<Need> {
     let mut needs = Needs::new(call.project());
     needs.field(
         "compute.instanceTemplates.useReadOnly",

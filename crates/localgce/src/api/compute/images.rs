@@ -81,7 +81,7 @@ fn insert(call: &Call, tx: &Connection, key: &Key, image: Image) -> Result<Work,
     images::insert(&call.engine, tx, key, image)
 }
 
-fn refers(call: &Call, own: &str, body: &Value) -> Vec<Need> {
+fn refers(_: &Connection, call: &Call, own: &str, body: &Value) -> Vec<Need> {
     let mut needs = Needs::new(call.project());
     needs.sources(body);
     let archive = body["rawDisk"]["source"].as_str();

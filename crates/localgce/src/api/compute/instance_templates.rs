@@ -104,6 +104,6 @@ fn create(_: &Call, tx: &Connection, key: &Key, request: InstanceTemplate) -> Re
 }
 
 /// The accounts that the template's instances run as.
-fn refers(call: &Call, _: &str, body: &Value) -> Vec<Need> {
+fn refers(_: &Connection, call: &Call, _: &str, body: &Value) -> Vec<Need> {
     accounts(call, &body["properties"])
 }

@@ -58,7 +58,7 @@ fn insert(call: &Call, tx: &Connection, key: &Key, snapshot: Snapshot) -> Result
     snapshots::insert(&call.engine, tx, key, &disk, snapshot)
 }
 
-fn refers(call: &Call, own: &str, body: &Value) -> Vec<Need> {
+fn refers(_: &Connection, call: &Call, own: &str, body: &Value) -> Vec<Need> {
     let mut needs = Needs::new(call.project());
     needs.field("compute.disks.createSnapshot", &body["sourceDisk"]);
     needs.given("compute.snapshots.setLabels", own, &body["labels"]);

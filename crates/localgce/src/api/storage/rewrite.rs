@@ -1,5 +1,6 @@
 //! Objects made of other objects: copies and compositions.
 
+use rusqlite::Connection;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -40,7 +41,7 @@ pub fn methods() -> Vec<Method> {
 }
 
 /// The bucket in which the new object is created.
-fn destination(call: &Call, _: &str, _: &Value) -> Vec<Need> {
+fn destination(_: &Connection, call: &Call, _: &str, _: &Value) -> Vec<Need> {
     vec![Need {
         permission: "storage.objects.create".into(),
         resource: name(call.variable("destinationBucket")),

@@ -1,14 +1,16 @@
 //! What a new instance, its disks and its accounts refer to. From the reference of the methods, and what
 //! <https://cloud.google.com/compute/docs/instances/create-start-instance> says is required.
 
+use rusqlite::Connection;
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::api::call::Call;
 use crate::api::compute::needs::{ACT_AS, Needs};
 use crate::api::method::Need;
+use crate::engine::templates;
 use crate::json::text;
-use crate::key::last;
+use crate::key::{Kind, last};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -17,27 +19,33 @@ struct References {
 }
 
 /// Of a new instance.
-pub fn new_instance(call: &Call, own: &str, body: &Value) -> Vec<Need> {
+pub fn new_instance(tx: &Connection, call: &Call, own: &str, body: &Value) -> Vec<Need> {
     let mut needs = Needs::new(call.project());
-    instance(&mut needs, own, body);
-    if let Ok(References {
-        source_instance_template: Some(template),
-    }) = call.query()
-    {
-        needs.refer("compute.instanceTemplates.useReadOnly", &template);
-    }
+    let query: Result<References, _> = call.query();
+    let template = query.ok().and_then(|query| query.source_instance_template);
+    let Some(template) = template else {
+        instance(&mut needs, own, body);
+        return needs.all;
+    };
+    needs.refer("compute.instanceTemplates.useReadOnly", &template);
+    // What the template gives is asked for as well. Where there is none, the call says so.
+    let request = body.as_object().cloned().unwrap_or_default();
+    let found = call.key(Kind::Instance).ok();
+    let found = found.and_then(|key| templates::find(tx, &key, &template).ok());
+    let template = found.map_or(Value::Null, |(_, template)| template);
+    instance(&mut needs, own, &templates::merge(&template, request));
     needs.all
 }
 
 /// Of a disk that is attached to an instance.
-pub fn attached_disk(call: &Call, own: &str, body: &Value) -> Vec<Need> {
+pub fn attached_disk(_: &Connection, call: &Call, own: &str, body: &Value) -> Vec<Need> {
     let mut needs = Needs::new(call.project());
     disk_of(&mut needs, own, 1, body);
     needs.all
 }
 
 /// Of the account that an instance is to run as.
-pub fn service_account(call: &Call, _: &str, body: &Value) -> Vec<Need> {
+pub fn service_account(_: &Connection, call: &Call, _: &str, body: &Value) -> Vec<Need> {
     let mut needs = Needs::new(call.project());
     act_as(&mut needs, &body["email"]);
     needs.all
@@ -74,15 +82,21 @@ fn instance(needs: &mut Needs, own: &str, body: &Value) {
 
 /// A disk of an instance: one that is there, or a new one.
 fn disk_of(needs: &mut Needs, instance: &str, index: usize, disk: &Value) {
+    let (zone, vm) = instance.split_once("/instances/").unwrap_or_default();
     if !disk["source"].is_null() {
         let permission = match disk["mode"].as_str() {
             Some("READ_ONLY") => "compute.disks.useReadOnly",
             _ => "compute.disks.use",
         };
-        return needs.field(permission, &disk["source"]);
+        let source = text(disk, "source");
+        // A template has the name alone.
+        return if source.is_empty() || source.contains('/') {
+            needs.field(permission, &disk["source"]);
+        } else {
+            needs.need(permission, format!("{zone}/disks/{source}"));
+        };
     }
     let params = &disk["initializeParams"];
-    let (zone, vm) = instance.split_once("/instances/").unwrap_or_default();
     let name = match (params["diskName"].as_str(), index) {
         (Some(name), _) => name.to_owned(),
         (None, 0) => vm.to_owned(),
