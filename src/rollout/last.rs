@@ -4,9 +4,9 @@ use anyhow::{Context, Result};
 use gce::{Image, InstanceTemplate};
 
 use super::observe::Seen;
-use super::replace::{name, release};
+use super::template::{image_name, name, release};
 use crate::fleet;
-use crate::labels::{IMAGE, TEMPLATE};
+use crate::labels::TEMPLATE;
 use crate::lock::Lock;
 use crate::run::Run;
 
@@ -63,12 +63,6 @@ pub(super) async fn image(run: &Run, seen: &Seen) -> Result<Image> {
     images.find_in_family(family).await?.with_context(|| {
         format!("nobody knows what ran, and the family {family} has no image: `--image` names one")
     })
-}
-
-/// Name of a template's image.
-pub(super) fn image_name(template: &InstanceTemplate) -> Option<&str> {
-    let labels = template.properties.as_ref().map(|it| &it.labels);
-    labels?.get(IMAGE).map(String::as_str)
 }
 
 /// A template's image.

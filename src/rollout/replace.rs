@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use gce::{Image, InstanceTemplate};
 
 use super::machine::Aim;
 use super::observe::Seen;
 use super::preview::{Preview, preview};
-use super::run::{Patience, Rollout, now};
-use super::{last, me, words};
-use crate::fleet::{self, Written};
+use super::run::{Patience, Replaced, Rollout, me, now};
+use super::template::{image_name, name, release};
+use super::{last, words};
+use crate::fleet;
 use crate::run::Run;
 
 /// What a replacement is for.
@@ -39,24 +40,6 @@ pub struct Goal {
     pub state: Option<String>,
 }
 
-/// A VM that was replaced.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Replaced {
-    /// The VM.
-    pub instance: String,
-    /// Its image.
-    pub image: String,
-    /// Its template.
-    pub template: String,
-    /// The gateway's version, as it says itself.
-    pub gateway: String,
-    /// The state before, in a snapshot.
-    pub snapshot: String,
-    /// Seconds from the stop of the old gateway until the new one was ready.
-    pub downtime_seconds: u64,
-}
-
 /// Replaces the VM by one of the goal's image, with its state; or goes on with a replacement that was
 /// killed. Where the new VM fails, everything is put back.
 ///
@@ -69,7 +52,7 @@ pub async fn replace(run: &Run, goal: Goal) -> Result<Replaced> {
         timeout: goal.timeout,
         soak: goal.soak,
     };
-    Rollout::new(run, aim, me()?, patience).drive().await
+    Rollout::new(run, aim, me(), patience).drive().await
 }
 
 /// What [`replace`] would do. Nothing is changed, but for a template that may be made.
@@ -103,7 +86,7 @@ async fn begun(run: &Run, seen: &Seen, goal: &Goal) -> Result<Option<InstanceTem
         return Ok(None);
     };
     let template = fleet::find_template(run, &intent.to).await?;
-    Ok(template.filter(|it| last::image_name(it) == goal.image.name.as_deref()))
+    Ok(template.filter(|it| image_name(it) == goal.image.name.as_deref()))
 }
 
 async fn aim(run: &Run, seen: &Seen, template: &InstanceTemplate, goal: &Goal) -> Result<Aim> {
@@ -120,17 +103,4 @@ async fn aim(run: &Run, seen: &Seen, template: &InstanceTemplate, goal: &Goal) -
         now: now(),
         soak: !goal.soak.is_zero(),
     })
-}
-
-/// A template's name.
-pub(super) fn name(template: &InstanceTemplate) -> Result<String> {
-    template.name.clone().context("a template has no name")
-}
-
-/// The release in a template's image.
-pub(super) fn release(template: &InstanceTemplate) -> Result<Option<Written>> {
-    match &template.properties {
-        Some(properties) => Written::of(&properties.labels),
-        None => Ok(None),
-    }
 }

@@ -12,7 +12,8 @@ use super::gate::{Gate, Refused};
 use super::observe::Seen;
 use super::preview::Preview;
 use super::replace::{Goal, Replaced, Why, plan, replace};
-use super::{last, words};
+use super::template::image_name;
+use super::words;
 use crate::bake::{self, Family};
 use crate::fleet::{self, Written};
 use crate::labels::{GATEWAY, IMAGE, WHY};
@@ -151,7 +152,7 @@ async fn under_way(run: &Run, seen: &Seen, image: &str) -> Result<Option<Option<
         return Ok(None);
     };
     let template = fleet::find_template(run, &intent.to).await?;
-    let same = template.is_some_and(|it| last::image_name(&it) == Some(image));
+    let same = template.is_some_and(|it| image_name(&it) == Some(image));
     Ok(same.then(|| intent.state.clone()))
 }
 

@@ -12,7 +12,6 @@ use super::last;
 use super::machine::{Aim, End, Fault, Machine, Next};
 use super::observe::Seen;
 use super::record::record;
-use super::replace::Replaced;
 use super::scene::Power;
 use super::step::Step;
 use super::words;
@@ -35,6 +34,24 @@ const POLL: Duration = Duration::from_secs(5);
 const SETTLE: Duration = Duration::from_mins(10);
 /// For a gateway that is ready to say what it has counted.
 const COUNTED: Duration = Duration::from_secs(30);
+
+/// A VM that was replaced.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Replaced {
+    /// The VM.
+    pub instance: String,
+    /// Its image.
+    pub image: String,
+    /// Its template.
+    pub template: String,
+    /// The gateway's version, as it says itself.
+    pub gateway: String,
+    /// The state before, in a snapshot.
+    pub snapshot: String,
+    /// Seconds from the stop of the old gateway until the new one was ready.
+    pub downtime_seconds: u64,
+}
 
 /// How patient a rollout is.
 #[derive(Debug, Clone, Copy)]
@@ -526,4 +543,17 @@ fn since(intent: Option<&Intent>, report: &Report) -> Duration {
 pub(super) fn now() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     now.unwrap_or_default().as_secs()
+}
+
+/// This run, as others read it on a state disk.
+pub(super) fn me() -> String {
+    let host = rustix::system::uname();
+    let host = host.nodename().to_string_lossy().to_lowercase();
+    let host: String = host
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .take(40)
+        .collect();
+    let id = uuid::Uuid::new_v4().simple().to_string();
+    format!("{host}-{}-{}", std::process::id(), &id[..8])
 }

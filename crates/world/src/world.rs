@@ -51,6 +51,20 @@ pub fn directory() -> TempDir {
     named.expect("a directory")
 }
 
+/// Copies a directory with all that is in it.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir(to).expect("a directory");
+    for entry in fs::read_dir(from).expect("a directory") {
+        let entry = entry.expect("an entry");
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() {
+            copy(&from, &to);
+        } else {
+            fs::copy(from, to).expect("a copy");
+        }
+    }
+}
+
 /// How a world is set up.
 impl World {
     /// An empty one, in which this `clawbake` runs.
@@ -143,14 +157,7 @@ impl World {
     pub fn recipe(self, shipped: &Path, changes: &[(&str, &str)]) -> Self {
         let world = self.init();
         let name = shipped.file_name().and_then(OsStr::to_str).expect("a name");
-        fs::create_dir(world.path("recipe")).expect("a directory");
-        for entry in fs::read_dir(shipped).expect("a recipe") {
-            let entry = entry.expect("a file");
-            if entry.path().is_file() {
-                let copy = world.path("recipe").join(entry.file_name());
-                fs::copy(entry.path(), copy).expect("a copy");
-            }
-        }
+        copy(shipped, &world.path("recipe"));
         world.replace("recipe/recipe.yaml", changes);
         let (of_all, own) = (format!("recipe: {name} "), "recipe: ./recipe ");
         world.replace("clawbake.yaml", &[(&of_all, own)]);
