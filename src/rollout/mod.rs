@@ -25,6 +25,7 @@
 //! it: a newer release migrates what it finds, and an older one on top of that shows an empty state. The
 //! VM's name is the lock that keeps two gateways from one state: a VM is created only once there is none.
 
+mod fault;
 mod gate;
 mod intent;
 mod last;
@@ -41,6 +42,7 @@ mod run;
 mod scene;
 mod step;
 mod template;
+mod watch;
 mod words;
 
 pub use gate::{Gate, PutBack, Refused};

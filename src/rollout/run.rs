@@ -1,22 +1,21 @@
 //! Carries a rollout out: looks, takes one step, looks again, until there is none left.
 
-use std::fmt;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 use gce::{Kind, Snapshot};
 
+use super::fault::{Overtaken, fault};
 use super::gate::{Gate, PutBack, Refused};
 use super::intent::{Intent, Labels, clear};
 use super::last;
-use super::machine::{Aim, End, Fault, Machine, Next};
+use super::machine::{Aim, End, Machine, Next};
 use super::observe::Seen;
 use super::record::record;
 use super::scene::Power;
 use super::step::Step;
 use super::words;
-use crate::cloud::Reach;
-use crate::fleet::{self, Adopt, Counts, NotReady, Report};
+use crate::fleet::{self, Adopt, Counts, Report};
 use crate::journal::Resource;
 use crate::labels::{COUNTS, IMAGE, RESTORING, RESTORING_OVER};
 use crate::progress::Outcome;
@@ -29,11 +28,9 @@ const STEPS: usize = 64;
 /// What a guest needs to stop its gateway, besides what the recipe gives the gateway.
 const STOP_MARGIN: Duration = Duration::from_secs(60);
 /// Between two looks at a VM.
-const POLL: Duration = Duration::from_secs(5);
+pub(super) const POLL: Duration = Duration::from_secs(5);
 /// For a VM to be on, off or gone.
 const SETTLE: Duration = Duration::from_mins(10);
-/// For a gateway that is ready to say what it has counted.
-const COUNTED: Duration = Duration::from_secs(30);
 
 /// A VM that was replaced.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -64,59 +61,19 @@ pub(super) struct Patience {
 
 /// A rollout that this run carries out.
 pub(super) struct Rollout<'a> {
-    run: &'a Run,
-    machine: Machine,
-    patience: Patience,
+    pub(super) run: &'a Run,
+    pub(super) machine: Machine,
+    pub(super) patience: Patience,
     /// When this run stopped the gateway.
-    stopped: Option<Instant>,
+    pub(super) stopped: Option<Instant>,
     /// How long the gateway was down.
-    downtime: Duration,
+    pub(super) downtime: Duration,
     /// The gateway that became ready last.
-    report: Option<Report>,
+    pub(super) report: Option<Report>,
     /// The snapshot of the state before.
-    snapshot: Option<String>,
+    pub(super) snapshot: Option<String>,
     /// What went wrong last.
-    trouble: Option<Error>,
-}
-
-/// A gateway that fails at a gate.
-#[derive(Debug)]
-struct Fails {
-    gate: Gate,
-    why: String,
-}
-
-impl fmt::Display for Fails {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.why)
-    }
-}
-
-impl std::error::Error for Fails {}
-
-/// Labels that somebody else has changed meanwhile.
-#[derive(Debug)]
-struct Overtaken;
-
-impl fmt::Display for Overtaken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("somebody else changed the labels of the state disk at the same moment")
-    }
-}
-
-impl std::error::Error for Overtaken {}
-
-/// What an error says about a step.
-fn fault(error: &Error) -> Fault {
-    if error.is::<Overtaken>() {
-        Fault::Overtaken
-    } else if let Some(fails) = error.downcast_ref::<Fails>() {
-        Fault::Gate(fails.gate)
-    } else if error.downcast_ref::<NotReady>().is_some_and(|it| !it.gone) {
-        Fault::Gate(Gate::Ready)
-    } else {
-        Fault::Other
-    }
+    pub(super) trouble: Option<Error>,
 }
 
 impl<'a> Rollout<'a> {
@@ -213,7 +170,7 @@ impl<'a> Rollout<'a> {
         }
     }
 
-    fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         &self.run.deployment.name
     }
 
@@ -368,99 +325,6 @@ impl<'a> Rollout<'a> {
         Ok(())
     }
 
-    /// Waits until the gateway is ready, and looks whether it is whole.
-    async fn watch(&mut self, counted: Option<&str>, seen: &Seen) -> Result<()> {
-        let (cloud, stage) = (&self.run.cloud, self.run.progress.stage("gateway"));
-        let report = fleet::watch(cloud, self.name(), self.patience.timeout, &stage).await?;
-        self.downtime = match self.stopped.take() {
-            Some(stopped) => stopped.elapsed(),
-            None => since(seen.scene.intent(), &report),
-        };
-        self.probe().await?;
-        if let Some(snapshot) = counted.and_then(|name| seen.snapshot(name)) {
-            self.compare(&counts(&snapshot.labels)?).await?;
-        }
-        let (gateway, phase) = (&report.gateway, report.phase);
-        stage.finish(Outcome::Done, format!("{gateway} is {phase}"));
-        self.report = Some(report);
-        Ok(())
-    }
-
-    /// Probes a gateway that can be reached from here.
-    async fn probe(&self) -> Result<()> {
-        let (deployment, cloud) = (&self.run.deployment, &self.run.cloud);
-        let gateway = &deployment.recipe.gateway;
-        let instances = cloud.client.instances(&cloud.zone);
-        let instance = instances.get(self.name()).await?;
-        if let Reach::Url(url) = cloud.reach(&instance, gateway.ports.front) {
-            let secret = &deployment.secrets[&gateway.token_env];
-            let secrets = cloud.client.secrets();
-            let token = secrets.access(&secret.name, &secret.version).await?;
-            let probed = fleet::probe(&url, &gateway.health, &token).await;
-            probed.map_err(|error| Fails {
-                gate: Gate::Probe,
-                why: format!("{error:#}"),
-            })?;
-        }
-        Ok(())
-    }
-
-    /// Compares what is counted now with what was counted before.
-    async fn compare(&self, before: &Counts) -> Result<()> {
-        if before.is_empty() {
-            return Ok(());
-        }
-        let began = Instant::now();
-        let after = loop {
-            let counts = fleet::counts(&self.run.cloud, self.name()).await?;
-            if let Some(counts) = counts {
-                break counts;
-            }
-            if began.elapsed() > COUNTED {
-                break Counts::default();
-            }
-            tokio::time::sleep(POLL).await;
-        };
-        let lost: Vec<_> = before
-            .lost(&after)
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        if lost.is_empty() {
-            return Ok(());
-        }
-        Err(Fails {
-            gate: Gate::Counts,
-            why: format!("its state is not whole: {}", lost.join("; ")),
-        }
-        .into())
-    }
-
-    /// Watches that the gateway stays ready.
-    async fn soak(&self) -> Result<()> {
-        let (cloud, stage) = (&self.run.cloud, self.run.progress.stage("soak"));
-        let (began, soak) = (Instant::now(), self.patience.soak);
-        let first = self.report.as_ref().context("the gateway was not ready")?;
-        while began.elapsed() < soak {
-            tokio::time::sleep(POLL.min(soak)).await;
-            let instance = fleet::find(self.run).await?;
-            let instance = instance.context("the VM is gone: somebody deleted it")?;
-            let report = fleet::report(cloud, &instance).await?;
-            let status = instance.status.as_deref().unwrap_or_default();
-            if let Some(why) = words::unsteady(status, first, report.as_ref()) {
-                return Err(Fails {
-                    gate: Gate::Soak,
-                    why,
-                }
-                .into());
-            }
-            stage.advance(began.elapsed().as_secs(), soak.as_secs());
-        }
-        let minutes = soak.as_secs().div_ceil(60);
-        stage.finish(Outcome::Done, format!("ready for {minutes} minutes"));
-        Ok(())
-    }
-
     /// Writes down what runs.
     async fn lock(&self, template: &str) -> Result<()> {
         if let Some(found) = fleet::find_template(self.run, template).await? {
@@ -519,24 +383,13 @@ fn unlabelled(labels: &Labels) -> Labels {
 }
 
 /// What labels say was counted.
-fn counts(labels: &Labels) -> Result<Counts> {
+pub(super) fn counts(labels: &Labels) -> Result<Counts> {
     let Some(label) = labels.get(COUNTS) else {
         return Ok(Counts::default());
     };
     label
         .parse()
         .map_err(|_| anyhow!("the label {COUNTS}={label} cannot be read"))
-}
-
-/// The downtime that an earlier run began: the guest says when it was over.
-fn since(intent: Option<&Intent>, report: &Report) -> Duration {
-    let ready: Option<jiff::Timestamp> = report.at.parse().ok();
-    let ready = ready.and_then(|at| u64::try_from(at.as_second()).ok());
-    let began = intent.map(|intent| intent.began);
-    let seconds = ready
-        .zip(began)
-        .map(|(ready, began)| ready.saturating_sub(began));
-    Duration::from_secs(seconds.unwrap_or_default())
 }
 
 /// Seconds since 1970.
