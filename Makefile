@@ -53,11 +53,11 @@ devices:
 
 ## guest: the scripts that run inside a VM, on real loop devices and sockets; .env through real compose;
 ##        the container's build as nobody, and its variables through real buildah; the releases that updates are
-##        tested with, through real npm
+##        tested with, and the ranges of `engines`, through real npm
 guest:
 	cloud-init/tests/run
 	tests/dotenv/run
-	$(CARGO) test --quiet -p clawbake --lib --test recipes --test releases -- --ignored
+	$(CARGO) test --quiet -p clawbake --lib --test engines --test recipes --test releases -- --ignored
 
 ## bench: the gateway's start and memory, baked image against native
 bench:

@@ -6,9 +6,12 @@ import http.server
 import importlib.machinery
 import importlib.util
 import json
+import os
 import pathlib
+import shutil
 import subprocess
 import threading
+import urllib.parse
 
 HERE = pathlib.Path(__file__).parent.resolve()
 SCRIPTS = HERE.parent / "scripts"
@@ -57,6 +60,28 @@ def build():
     sh("ip", "link", "set", "lo", "up")
 
 
+def stand_in(test, **programs):
+    """Puts programs before the real ones for as long as the test runs: what each prints and does, as a
+    shell script. Returns the environment that finds them."""
+    stand_ins = pathlib.Path("/run/stand-ins")
+    stand_ins.mkdir(exist_ok=True)
+    test.addCleanup(shutil.rmtree, stand_ins, ignore_errors=True)
+    for name, text in programs.items():
+        (stand_ins / name).write_text(f"#!/bin/sh\n{text}\n")
+        (stand_ins / name).chmod(0o755)
+    return {**os.environ, "PATH": f"{stand_ins}:{os.environ['PATH']}"}
+
+
+# Does in place of a container what would be done in it, and notes how it was called.
+DOCKER = """
+echo "$*" >>/run/stand-ins/docker.log
+[ "$1" = compose ] || exit 0
+while [ "$1" != gateway ]; do shift; done
+shift
+exec "$@"
+"""
+
+
 def write_image(**changes):
     """Writes image.json as a bake does."""
     image = {
@@ -93,7 +118,7 @@ def write_vm(**changes):
 class Metadata(http.server.ThreadingHTTPServer):
     """The metadata server and Secret Manager on one address. `secrets` maps a name to the answers that
     it gives in turn, the last one again and again; `attributes` are the instance's metadata items, and
-    `phases` collects what the VM reported."""
+    `phases` collects what the VM reported, `said` what it wrote into its other guest attributes."""
 
     daemon_threads = True
 
@@ -102,7 +127,21 @@ class Metadata(http.server.ThreadingHTTPServer):
         self.secrets = {}
         self.attributes = {"clawbake-nonce": "nonce-1"}
         self.phases = []
+        self.said = {}
+        self.changed = threading.Condition()
         threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def put(self, **attributes):
+        """Sets metadata items; `_` stands for a hyphen."""
+        with self.changed:
+            self.attributes.update({key.replace("_", "-"): value for key, value in attributes.items()})
+            self.changed.notify_all()
+
+    def all_attributes(self, etag, seconds):
+        """All metadata items and their etag, once it is another one or time is up."""
+        with self.changed:
+            self.changed.wait_for(lambda: str(hash(frozenset(self.attributes.items()))) != etag, seconds)
+            return json.dumps(self.attributes), str(hash(frozenset(self.attributes.items())))
 
     def close(self):
         self.shutdown()
@@ -117,6 +156,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.path.startswith(instance):
             if self.headers["Metadata-Flavor"] != "Google":
                 return self.answer(403, "")
+            if self.path.startswith(instance + "attributes/?"):
+                query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.path).query))
+                body, etag = self.server.all_attributes(query["last_etag"], float(query["timeout_sec"]))
+                return self.answer(200, body, ETag=etag)
             known = {
                 **{f"attributes/{key}": value for key, value in self.server.attributes.items()},
                 "service-accounts/default/email": "vm@p.iam.gserviceaccount.com",
@@ -131,11 +174,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_PUT(self):
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        self.server.phases.append(json.loads(body))
+        key = self.path.rpartition("/")[2]
+        reports = self.server.phases if key == "phase" else self.server.said.setdefault(key, [])
+        reports.append(json.loads(body))
         self.answer(200, "")
 
-    def answer(self, status, body):
+    def answer(self, status, body, **headers):
         self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(body.encode())))
         self.end_headers()
         self.wfile.write(body.encode())

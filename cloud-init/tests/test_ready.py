@@ -11,6 +11,7 @@ import unittest
 import guest
 
 TOKEN = "gateway-token-canary"
+STATE = {"dirs": [".clawdbot", "clawd", ".config/clawd"], "seeds": []}
 
 
 class Gateway(http.server.ThreadingHTTPServer):
@@ -144,17 +145,79 @@ class Ready(unittest.TestCase):
 
     def test_a_gateway_that_systemd_gave_up_is_told_with_its_last_words(self):
         # No systemd runs here: two stand-ins answer as the real ones would.
-        stand_ins = pathlib.Path("/run/stand-ins")
-        stand_ins.mkdir()
-        self.addCleanup(shutil.rmtree, stand_ins)
-        for name, output in (("systemctl", ""), ("journalctl", f"bad config\ntoken {TOKEN}\n")):
-            (stand_ins / name).write_text(f"#!/bin/sh\nprintf '{output}'\n")
-            (stand_ins / name).chmod(0o755)
-        phase, reason = self.outcome(env={**os.environ, "PATH": f"{stand_ins}:{os.environ['PATH']}"})
+        env = guest.stand_in(self, systemctl="", journalctl=f"printf 'bad config\\ntoken {TOKEN}\\n'")
+        phase, reason = self.outcome(env=env)
         self.assertEqual((phase, reason), (
             "failed",
             "clawbake-gateway.service failed; it last said: bad config|token [redacted]",
         ))
+
+    def count(self, command):
+        """Has a recipe's command count, in place of the gateway's container."""
+        guest.write_image(state={**STATE, "counts": {"run": ["sh", "-c", command], "seconds": 5}})
+        self.serve()
+        try:
+            return self.outcome(env=guest.stand_in(self, docker=guest.DOCKER))
+        finally:
+            self.gateway.close()
+
+    def test_what_the_state_holds_is_told_before_it_is_ready(self):
+        (guest.RUN / "nonce").write_text("nonce-1\n")
+        self.assertEqual(self.count("echo warm >&2; echo '{\"sessions\": 4, \"cron\": 0}'"), ("ready", None))
+        (report,) = self.cloud.said["counts"]
+        self.assertRegex(report.pop("at"), r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
+        self.assertEqual(report, {"nonce": "nonce-1", "gateway": "2026.1.24-3", "counts": {"sessions": 4, "cron": 0}})
+        log = pathlib.Path("/run/stand-ins/docker.log").read_text()
+        self.assertIn(" exec -T gateway timeout -k 5 5 sh -c", log)
+
+    def test_counts_are_numbers_of_kinds_or_nothing_is_ready(self):
+        tries, kinds = 0, ", ".join(f'"k{n}": 1' for n in range(9))
+        for printed in ("", "none", "[1]", "4", '{"sessions": -1}', '{"sessions": 1.5}', '{"sessions": "4"}', '{"sessions": null}',
+                        '{"a-b": 1}', '{"": 1}', '{"Sessions": 1}', '{"sessions": 1} {"sessions": 1}', f"{{{kinds}}}",
+                        '{"sessions": 1e300}', '{"abcdefghijklmnopq": 1}'):
+            tries += 1
+            with self.subTest(printed):
+                self.cloud.phases.clear()
+                phase, reason = self.count(f"echo '{printed}'")
+                self.assertEqual(phase, "failed")
+                self.assertTrue(reason.startswith("counts: the recipe's command printed no object of kinds and numbers: "), reason)
+                self.assertNotIn("counts", self.cloud.said)
+        print(f"counts that are none: {tries} tries")
+
+    def test_a_count_that_fails_or_hangs_or_has_no_end_is_told(self):
+        for command, words in (
+            (f"echo '{{\"sessions\": 4}}'; echo no {TOKEN} file >&2; exit 3", r"ended with status 3: no \[redacted\] file$"),
+            ("echo slow >&2; sleep 60", r"ended with status 124: its time was up$"),
+            ("yes", r"ended with status \d+: "),
+        ):
+            with self.subTest(command):
+                self.cloud.phases.clear()
+                phase, reason = self.count(command)
+                self.assertEqual(phase, "failed")
+                self.assertRegex(reason, f"^counts: the recipe's command {words}")
+                self.assertNotIn("counts", self.cloud.said)
+                self.assertEqual(list(guest.RUN.glob("counts.*")), [])
+
+    def test_the_doctor_is_called_once_for_the_status_that_asks_for_it(self):
+        guest.write_image(state={**STATE, "doctor": {"run": ["true"], "seconds": 5, "when": 400}})
+        self.serve(status=400)
+        # As systemd does, the stand-in ends who asked for the restart.
+        env = guest.stand_in(self, systemctl='echo "$*" >>/run/stand-ins/systemctl.log\n[ "$1" != restart ] || kill "$PPID"')
+        done = guest.script("clawbake-ready", env=env)
+        self.assertEqual((done.returncode, self.cloud.phases), (-15, []))
+        self.assertTrue((guest.RUN / "doctor-wanted").exists())
+        self.assertFalse((guest.RUN / "attempts").exists())
+        self.assertEqual(pathlib.Path("/run/stand-ins/systemctl.log").read_text(), "restart --no-block clawbake-gateway.service\n")
+        (guest.RUN / "doctor-wanted").rename(guest.RUN / "doctor-called")
+        phase, reason = self.outcome(env=env)
+        self.assertEqual(phase, "failed")
+        self.assertIn("answers 400 with the right token, not 200, and the recipe's doctor did not mend it", reason)
+
+    def test_another_status_calls_no_doctor(self):
+        guest.write_image(state={**STATE, "doctor": {"run": ["true"], "seconds": 5, "when": 400}})
+        self.serve(status=403)
+        self.assertEqual(self.outcome(), ("failed", "the gateway answers 403 with the right token, not 200"))
+        self.assertFalse((guest.RUN / "doctor-wanted").exists())
 
     def test_a_gateway_that_crashes_again_and_again_is_told(self):
         (guest.RUN / "attempts").write_text("3")  # as left by three runs that its restarts cut short

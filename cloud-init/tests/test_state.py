@@ -164,6 +164,39 @@ class State(unittest.TestCase):
         self.assertEqual((marker["deployment"], marker["image"]), ("clawdbot-gateway", "clawdbot-gateway-test"))
         self.assertEqual(owner_and_mode(MARKER), (0, 0, 0o444))
 
+    def release(self, version, schema):
+        state, agent = schema
+        guest.write_image(gateway={"package": "clawdbot", "version": version, "schema": {"state": state, "agent": agent}})
+
+    def test_a_fresh_disk_is_its_release_s_own_and_no_other_is(self):
+        self.release("2026.9.5", (17, 21))
+        self.up()
+        marker = json.loads(MARKER.read_text())
+        self.assertEqual((marker["package"], marker["gateway"], marker["schema"]), ("clawdbot", "2026.9.5", {"state": 17, "agent": 21}))
+        self.release("2026.9.6", (18, 23))
+        self.reboot()
+        self.assertEqual(json.loads(MARKER.read_text())["gateway"], "2026.9.5", "only clawbake-release may say so")
+
+    def test_a_disk_that_waits_for_an_import_is_no_release_s(self):
+        guest.write_vm(hold=True)
+        self.up()
+        self.assertNotIn("gateway", json.loads(MARKER.read_text()))
+
+    def test_a_release_with_an_older_schema_changes_nothing(self):
+        self.release("2026.9.6", (18, 23))
+        self.up()
+        (HOME / ".clawdbot/clawdbot.json").unlink()  # it would be seeded again
+        guest.sh("umount", HOME)
+        self.release("2026.9.5", (17, 21))
+        self.assertEqual(guest.script("clawbake-state").returncode, 1)
+        reason = self.cloud.phases[-1]["reason"]
+        self.assertIn("schema 18/23", reason)
+        self.assertIn("2026.9.5 reads 17/21 at most", reason)
+        self.assertEqual(list((HOME / ".clawdbot").iterdir()), [])
+        self.assertEqual(json.loads(MARKER.read_text())["gateway"], "2026.9.6")
+        self.release("2026.9.6", (18, 23))
+        self.up()
+
     def test_a_marker_is_written_over_nothing(self):
         self.up()
         for make in (lambda: MARKER.symlink_to("/etc/hosts"), lambda: os.mkfifo(MARKER), lambda: MARKER.write_text("{}")):

@@ -35,9 +35,9 @@ pub async fn create(
     journal: &mut Journal,
 ) -> Result<Instance> {
     let wanted = template::of(run, image, adopt)?;
-    ensure_absent(run).await?;
+    let state = prepare(run, &wanted, adopt, journal).await?;
     let template = template::create(run, wanted, journal).await?;
-    insert(run, template, adopt, journal).await
+    insert(run, template, state, journal).await
 }
 
 /// Creates the deployment's VM from a template that exists already.
@@ -48,44 +48,53 @@ pub async fn create_from(
     journal: &mut Journal,
 ) -> Result<Instance> {
     template::ensure_belongs(&template, &run.deployment)?;
-    ensure_absent(run).await?;
+    let state = prepare(run, &template, adopt, journal).await?;
     journal.adopt(&template::resource(&template)?)?;
-    insert(run, template, adopt, journal).await
+    insert(run, template, state, journal).await
 }
 
-async fn ensure_absent(run: &Run) -> Result<()> {
+/// Makes what the VM needs besides its template.
+async fn prepare(
+    run: &Run,
+    template: &InstanceTemplate,
+    adopt: Adopt,
+    journal: &mut Journal,
+) -> Result<StateDisk> {
     ensure!(
         find(run).await?.is_none(),
         "there is an instance {0} already: `clawbake delete` removes it, `clawbake up` uses it",
         run.deployment.name
     );
-    Ok(())
+    let labels = template.properties.as_ref().map(|it| &it.labels);
+    let writes = labels.map(Written::of).transpose()?.flatten();
+    let writes = writes.with_context(|| {
+        let name = template.name.as_deref().unwrap_or_default();
+        format!("the template {name} does not say which gateway is in it")
+    })?;
+    ensure_firewall(run).await?;
+    let [_, _, disk] = resources(run);
+    state_disk::ready(run, disk, writes, adopt, journal).await
 }
 
-/// Creates the VM from its template, and whatever it needs besides.
+/// Creates the VM.
 async fn insert(
     run: &Run,
     template: InstanceTemplate,
-    adopt: Adopt,
+    state: StateDisk,
     journal: &mut Journal,
 ) -> Result<Instance> {
     let Run {
         deployment, cloud, ..
     } = run;
-    let (client, zone) = (&cloud.client, &cloud.zone);
-    let [vm, boot_disk, state_disk] = resources(run);
+    let [vm, boot_disk, _] = resources(run);
     let url = template.self_link.context("the template has no selfLink")?;
     let properties = template.properties.unwrap_or_default();
-    let writes = Written::of(&properties.labels)?
-        .with_context(|| format!("the template {url} does not say which gateway is in it"))?;
-    ensure_firewall(run).await?;
-    let state = state_disk::ready(run, state_disk, writes, adopt, journal).await?;
     let (nonce, label) = (Nonce::random(), journal.label());
-    let instance = plan::instance(deployment, zone, properties, state, &nonce, &label);
+    let instance = plan::instance(deployment, &cloud.zone, properties, state, &nonce, &label);
     journal.record(boot_disk)?;
-    let instances = client.instances(zone);
+    let instances = cloud.client.instances(&cloud.zone);
     journal
-        .create(client, vm, instances.insert_from(&instance, &url))
+        .create(&cloud.client, vm, instances.insert_from(&instance, &url))
         .await?;
     Ok(instances.get(&deployment.name).await?)
 }

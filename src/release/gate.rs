@@ -212,9 +212,37 @@ pub fn gate(candidate: &Candidate, standard: &Standard) -> Option<Reason> {
 /// Whether a version of Node is in a range, by npm's rules. A range that cannot be read holds none.
 #[must_use]
 pub fn runs_with(range: &str, node: &str) -> bool {
-    let node = nodejs_semver::Version::parse(node);
-    let range = Range::parse(range);
-    matches!((range, node), (Ok(range), Ok(node)) if range.satisfies(&node))
+    let Ok(node) = nodejs_semver::Version::parse(node) else {
+        return false;
+    };
+    // The parser takes comparators that exclude each other for alternatives, so it gets one at a time.
+    let holds = |set: &str| -> Option<bool> {
+        let mut all = true;
+        for comparator in comparators(set) {
+            all &= Range::parse(comparator).ok()?.satisfies(&node);
+        }
+        Some(all)
+    };
+    let sets: Option<Vec<bool>> = range.split("||").map(holds).collect();
+    sets.is_some_and(|sets| sets.contains(&true))
+}
+
+/// The comparators of a set, all of which must hold: `>= 22 <24` has two, and so has `22 - 24`.
+fn comparators(set: &str) -> Vec<String> {
+    let mut comparators = Vec::new();
+    let mut operator = String::new();
+    let mut words = set.split_whitespace().peekable();
+    while let Some(word) = words.next() {
+        if word.chars().all(|c| "<>=~^v".contains(c)) {
+            operator += word;
+        } else if words.next_if(|next| *next == "-").is_some() {
+            comparators.push(format!(">={word}"));
+            operator = "<=".to_owned();
+        } else {
+            comparators.push(std::mem::take(&mut operator) + word);
+        }
+    }
+    comparators
 }
 
 #[cfg(test)]

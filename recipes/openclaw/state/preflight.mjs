@@ -1,5 +1,5 @@
 // Asks this release whether it takes the databases that another one has written. It wants a copy of each,
-// in one file. Ends with 1 if it does not take them; what it says is the last line.
+// in one file. Ends with 3 if it does not take them; what it says is the last line.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,8 +7,9 @@ import { join } from "node:path";
 import { agentFiles, open, stateFile } from "./databases.mjs";
 
 const TAKEN = ["exact", "migration-required", "startup-repairable"];
-const REFUSED = 1;
-const FAILED = 2;
+// Not 1: so ends whatever cannot even be started.
+const REFUSED = 3;
+const FAILED = 4;
 
 function ask(...words) {
   const done = spawnSync(process.execPath, ["dist/index.js", "database", ...words, "--json"], { encoding: "utf8" });

@@ -10,8 +10,9 @@ use crate::recipe::{Command, Doctor, FILES_DIR, Health, Preflight};
 const WORDS: usize = 64;
 /// How long a command takes, if the recipe does not say: with room for a machine without KVM.
 const SECONDS: u32 = 300;
-/// Exit statuses that are the command's own: from 124 on they are those of `timeout`, Docker and signals.
-const STATUSES: RangeInclusive<u64> = 1..=123;
+/// Exit statuses that are the command's own: a container that cannot be started ends with 1, and from 124 on
+/// they are those of `timeout`, Docker and signals.
+const STATUSES: RangeInclusive<u64> = 2..=123;
 
 /// `{run: [words], seconds: N}`; `files` are those that the container has.
 pub(super) fn command(at: &Cursor, files: &[RelativePath]) -> Option<Command> {
@@ -20,7 +21,7 @@ pub(super) fn command(at: &Cursor, files: &[RelativePath]) -> Option<Command> {
 
 pub(super) fn preflight(at: &Cursor, files: &[RelativePath]) -> Option<Preflight> {
     let keys = at.fields(&["run", "seconds", "refused"])?;
-    let refused_at = keys.required("refused", "the exit statuses that refuse the state: [1]")?;
+    let refused_at = keys.required("refused", "the exit statuses that refuse the state: [3]")?;
     let refused: Vec<u8> = refused_at
         .items()
         .iter()
@@ -29,7 +30,7 @@ pub(super) fn preflight(at: &Cursor, files: &[RelativePath]) -> Option<Preflight
     if refused_at.node().items().is_empty() && matches!(refused_at.node().value, Value::List(_)) {
         refused_at.report(
             "is empty",
-            "a preflight that refuses nothing proves nothing: [1]",
+            "a preflight that refuses nothing proves nothing: [3]",
         );
     }
     Some(Preflight {
