@@ -95,3 +95,35 @@ fn without_state_there_is_nothing_to_keep() {
     let told = stage.run(&["recreate"], 1).stderr;
     assert!(told.contains("`clawbake launch` makes a new VM"), "{told}");
 }
+
+/// Whatever a run was doing when it was killed, the next one brings it to its end, and nothing that is in
+/// use is taken for a leftover.
+#[test]
+#[ignore = "minutes; `make faults`"]
+fn a_run_that_is_killed_is_gone_on_with() {
+    let stage = Stage::begin();
+    let disk = stage.disk().id;
+    for (image, version) in [("b", "2026-9-5"), ("c", "2026-9-6")] {
+        stage.image(image, version, "18-23", "good");
+    }
+    stage.recreate(&["--image", "c"]);
+    let mut kills = 0;
+    for image in ["b", "c"].iter().cycle() {
+        let killed = stage.killed_after(&["recreate", "--image", image], kills + 1);
+        if !killed {
+            break;
+        }
+        kills += 1;
+        stage.run(&["recreate"], 0);
+        stage.run(&["clean"], 0);
+        let reached = stage.runs();
+        if reached != **image {
+            stage.recreate(&["--image", image]);
+        }
+        assert_eq!(stage.runs(), **image, "kill {kills}");
+        assert_eq!(stage.disk().id, disk, "kill {kills}: nothing was restored");
+        stage.is_at_rest();
+    }
+    eprintln!("{kills} kills");
+    assert!(kills > 8, "{kills} kills");
+}

@@ -43,11 +43,13 @@ mod scene;
 mod step;
 mod template;
 mod watch;
+mod why;
 mod words;
 
 pub use gate::{Gate, PutBack, Refused};
 pub use preview::Preview;
 pub use recreate::{ensure_none, plan_recreate, recreate};
-pub use replace::{Goal, Why, plan, replace};
+pub use replace::{Goal, plan, replace};
 pub use rollback::{Back, Chosen, choose};
 pub use run::Replaced;
+pub use why::Why;

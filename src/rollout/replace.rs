@@ -10,20 +10,12 @@ use super::observe::Seen;
 use super::preview::{Preview, preview};
 use super::run::{Patience, Replaced, Rollout, me, now};
 use super::template::{image_name, name, release};
+use super::why::Why;
 use super::{last, words};
 use crate::fleet;
+use crate::progress::Outcome;
 use crate::run::Run;
-
-/// What a replacement is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Why {
-    /// The same release, in a new VM.
-    Recreate,
-    /// A newer release.
-    Rebuild,
-    /// An older release.
-    Rollback,
-}
+use crate::state;
 
 /// Where a replacement goes.
 #[derive(Debug, Clone)]
@@ -52,7 +44,11 @@ pub async fn replace(run: &Run, goal: Goal) -> Result<Replaced> {
         timeout: goal.timeout,
         soak: goal.soak,
     };
-    Rollout::new(run, aim, me(), patience).drive().await
+    let replaced = Rollout::new(run, goal.why, aim, me(), patience)
+        .drive()
+        .await?;
+    retain(run).await;
+    Ok(replaced)
 }
 
 /// What [`replace`] would do. Nothing is changed, but for a template that may be made.
@@ -60,6 +56,14 @@ pub async fn plan(run: &Run, goal: &Goal) -> Result<Preview> {
     let (seen, template) = prepare(run, goal).await?;
     let aim = aim(run, &seen, &template, goal).await?;
     preview(&seen.scene, aim)
+}
+
+/// Deletes snapshots that are not needed any more. A rollout that is done does not fail for it.
+async fn retain(run: &Run) {
+    if let Err(error) = state::retain(run).await {
+        let stage = run.progress.stage("snapshots");
+        stage.finish(Outcome::Done, format!("old ones stay: {error:#}"));
+    }
 }
 
 /// Looks at the deployment and makes sure of the new VM's template.

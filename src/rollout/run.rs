@@ -14,6 +14,7 @@ use super::observe::Seen;
 use super::record::record;
 use super::scene::Power;
 use super::step::Step;
+use super::why::Why;
 use super::words;
 use crate::fleet::{self, Adopt, Counts, Report};
 use crate::journal::Resource;
@@ -62,6 +63,8 @@ pub(super) struct Patience {
 /// A rollout that this run carries out.
 pub(super) struct Rollout<'a> {
     pub(super) run: &'a Run,
+    /// What for.
+    pub(super) why: Why,
     pub(super) machine: Machine,
     pub(super) patience: Patience,
     /// When this run stopped the gateway.
@@ -77,9 +80,10 @@ pub(super) struct Rollout<'a> {
 }
 
 impl<'a> Rollout<'a> {
-    pub(super) fn new(run: &'a Run, aim: Aim, me: String, patience: Patience) -> Self {
+    pub(super) fn new(run: &'a Run, why: Why, aim: Aim, me: String, patience: Patience) -> Self {
         Self {
             run,
+            why,
             machine: Machine::new(aim, me),
             patience,
             stopped: None,
@@ -117,13 +121,13 @@ impl<'a> Rollout<'a> {
         match step {
             Step::Settle => self.settle().await,
             Step::Begin(it) => {
-                let stage = self.run.progress.stage("rollout");
+                let stage = self.run.progress.stage(self.why.to_string());
                 self.label(seen, |labels| it.write(labels)).await?;
                 stage.finish(Outcome::Done, format!("to {}", it.to));
                 Ok(())
             }
             Step::TakeOver(it) => {
-                let stage = self.run.progress.stage("rollout");
+                let stage = self.run.progress.stage(self.why.to_string());
                 self.label(seen, |labels| it.write(labels)).await?;
                 stage.finish(Outcome::Done, words::continued(it));
                 Ok(())

@@ -2,9 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use gce::{Client, Credentials, Disk, Endpoints, Image, Instance, Snapshot};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use wire::Fault;
 use world::{Ran, World};
 
 use crate::cast::Cast;
@@ -103,6 +108,30 @@ impl Stage {
         serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran:?}"))
     }
 
+    /// Runs a verb, and kills it when its nth call that changes something has been served. Whether it got
+    /// so far.
+    pub fn killed_after(&self, words: &[&str], nth: usize) -> bool {
+        let (process, made) = (Arc::new(AtomicU32::new(0)), AtomicUsize::new(0));
+        let victim = Arc::clone(&process);
+        self.world.proxy().inject(move |asked| {
+            let changes = asked.method != "GET" && !asked.path.contains("/operations/");
+            let now = changes && made.fetch_add(1, Ordering::SeqCst) + 1 == nth;
+            let victim = Arc::clone(&victim);
+            now.then(|| Fault::Then(Box::new(move || kill(&victim))))
+        });
+        let mut verb = self.world.verb(words);
+        let mut verb = verb
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        process.store(verb.id(), Ordering::SeqCst);
+        let ended = verb.wait().unwrap();
+        self.world.proxy().inject(|_| None);
+        assert!(ended.code().is_none_or(|code| code == 0), "{ended}");
+        ended.code().is_none()
+    }
+
     /// Deletes the VM behind the program's back.
     #[tokio::main]
     pub async fn lose_vm(&self) {
@@ -156,6 +185,18 @@ impl Stage {
         }
         assert_eq!(self.world.journals(), 0);
     }
+}
+
+/// Kills a process once it is known.
+fn kill(process: &AtomicU32) {
+    let pid = loop {
+        let pid = i32::try_from(process.load(Ordering::SeqCst)).unwrap();
+        match Pid::from_raw(pid) {
+            Some(pid) => break pid,
+            None => std::thread::yield_now(),
+        }
+    };
+    kill_process(pid, Signal::KILL).unwrap();
 }
 
 /// Past the proxy.

@@ -51,20 +51,6 @@ pub fn directory() -> TempDir {
     named.expect("a directory")
 }
 
-/// Copies a directory with all that is in it.
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir(to).expect("a directory");
-    for entry in fs::read_dir(from).expect("a directory") {
-        let entry = entry.expect("an entry");
-        let (from, to) = (entry.path(), to.join(entry.file_name()));
-        if from.is_dir() {
-            copy(&from, &to);
-        } else {
-            fs::copy(from, to).expect("a copy");
-        }
-    }
-}
-
 /// How a world is set up.
 impl World {
     /// An empty one, in which this `clawbake` runs.
