@@ -66,6 +66,9 @@ pub const RESTORING: &str = "clawbake-restoring";
 /// On a snapshot that is being restored: id of the disk that goes; absent where there was none.
 pub const RESTORING_OVER: &str = "clawbake-restoring-over";
 
+/// On an image: the verdict of its rehearsal, `passed-` or `failed-` and the id of the state disk that it
+/// was rehearsed for.
+pub const REHEARSAL: &str = "clawbake-rehearsal";
 /// On the image in front of its family: version of the release that failed last.
 pub const REFUSED: &str = "clawbake-refused";
 /// On the image in front of its family: the gate at which that release failed.

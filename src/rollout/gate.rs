@@ -7,10 +7,14 @@ use std::fmt;
 pub enum Gate {
     /// Nobody else is changing the deployment.
     Turn,
+    /// There is something new, and it has not failed before.
+    Check,
     /// The release runs on the recipe's Node.
     Engines,
     /// Its schema is not lower than the state's.
     Schema,
+    /// What is to run can be written down.
+    Lock,
     /// An image can be made of it.
     Bake,
     /// A VM of that image becomes ready on blank state.
@@ -19,6 +23,10 @@ pub enum Gate {
     Preflight,
     /// A VM of the image becomes ready on a clone of the state.
     Rehearsal,
+    /// The image gets in front of its family.
+    Promote,
+    /// The VM is replaced, which has the gates that follow.
+    Replace,
     /// The VM can be deleted without its state.
     Kept,
     /// The VM stops.
@@ -43,14 +51,18 @@ pub enum Gate {
 
 impl Gate {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 21] = [
         Self::Turn,
+        Self::Check,
         Self::Engines,
         Self::Schema,
+        Self::Lock,
         Self::Bake,
         Self::BootTest,
         Self::Preflight,
         Self::Rehearsal,
+        Self::Promote,
+        Self::Replace,
         Self::Kept,
         Self::Stop,
         Self::Snapshot,
@@ -68,12 +80,16 @@ impl Gate {
     pub fn name(self) -> &'static str {
         match self {
             Self::Turn => "turn",
+            Self::Check => "check",
             Self::Engines => "engines",
             Self::Schema => "schema",
+            Self::Lock => "lock",
             Self::Bake => "bake",
             Self::BootTest => "boot-test",
             Self::Preflight => "preflight",
             Self::Rehearsal => "rehearsal",
+            Self::Promote => "promote",
+            Self::Replace => "replace",
             Self::Kept => "kept",
             Self::Stop => "stop",
             Self::Snapshot => "snapshot",
@@ -91,6 +107,12 @@ impl Gate {
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|gate| gate.name() == name)
+    }
+}
+
+impl serde::Serialize for Gate {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }
 

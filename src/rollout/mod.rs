@@ -53,3 +53,18 @@ pub use replace::{Goal, plan, replace};
 pub use rollback::{Back, Chosen, choose};
 pub use run::Replaced;
 pub use why::Why;
+mod attempt;
+mod course;
+mod gate;
+mod rebuild;
+mod rehearsal;
+mod remember;
+mod replace;
+mod report;
+mod target;
+
+pub use gate::{Gate, PutBack, Refused};
+pub use rebuild::{Options, Outlook, outlook, rebuild};
+pub use rehearsal::{RehearsalFailed, Rehearsed, rehearse};
+pub use replace::{Goal, Replaced, Why, replace};
+pub use report::{End, Entry, Passage, Report};

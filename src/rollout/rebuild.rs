@@ -1,0 +1,258 @@
+//! From a release that is new to a VM that runs it, gate by gate; or not, and why.
+//!
+//! ```text
+//! check ─▶ engines ─▶ schema ─▶ lock ─▶ bake ─▶ boot test ─▶ rehearsal ─▶ promote ─▶ replace, soak ─▶ done
+//!   └─────────┴─────────┴──────────────────────────┴────────────┘             └────────────┘
+//!              refused: nothing was changed                        put back: VM, state, family, lock
+//! ```
+//!
+//! What was passed is written on what it is about: the image and its labels, the family, the state disk.
+//! So a rebuild that was killed is gone on with by the next one, wherever that runs.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use anyhow::{Error, Result};
+use serde::Serialize;
+
+use super::attempt::{Attempt, remember};
+use super::course::gates;
+use super::target::{look, pinned};
+use super::{End, Gate, Passage, PutBack, Refused, RehearsalFailed, Report};
+use crate::bake::{BootTestFailed, Builder};
+use crate::image::Plan;
+use crate::lock::Lock;
+use crate::release::Version;
+use crate::run::Run;
+use crate::updates::Update;
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// This release, and no other.
+    pub to: Option<Version>,
+    /// Also what has failed before.
+    pub retry: bool,
+    /// Whether the VM is replaced.
+    pub replace: bool,
+    /// Where the image is made.
+    pub builder: Builder,
+    /// How long to wait for the gateway of the new VM.
+    pub timeout: Duration,
+}
+
+/// Brings the deployment to what is new, as far as it is good. The report tells how far that was, also
+/// after a failure.
+///
+/// # Errors
+/// [`Refused`] if the release is refused and nothing was changed, [`PutBack`] if it failed after that and
+/// VM, state, family and lock are what they were before. After any other error the next call goes on.
+pub async fn rebuild(run: &Run, options: &Options) -> (Report, Result<()>) {
+    let mut report = Report::default();
+    let run = &pinned(run, options.to);
+    let result = Box::pin(pass_all(run, options, &mut report)).await;
+    report.end = match &result {
+        Ok(()) => report.reached(),
+        Err(error) => broken(&report, error),
+    };
+    (report, result)
+}
+
+/// What a rebuild would do.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Outlook {
+    /// What is new, one line each.
+    pub news: Vec<String>,
+    /// The release in front.
+    pub from: Option<String>,
+    /// The release that it would go to.
+    pub to: Option<String>,
+    /// Why that is not tried.
+    pub refused: Option<String>,
+    /// The gates to come; none if there is nothing to do.
+    pub gates: Vec<Gate>,
+}
+
+/// What [`rebuild`] would do. Nothing is changed.
+pub async fn outlook(run: &Run, options: &Options) -> Result<Outlook> {
+    let run = &pinned(run, options.to);
+    let found = look(run, options).await?;
+    let refused = found.refused().map(|(refused, _)| refused.why);
+    let gates = match refused {
+        None => gates(found.situation(options)),
+        Some(_) => Vec::new(),
+    };
+    Ok(Outlook {
+        news: found.news(),
+        from: found.current().map(|it| it.to_string()),
+        to: found.release().map(|it| it.to_string()),
+        refused,
+        gates,
+    })
+}
+
+/// For people.
+impl fmt::Display for Outlook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for news in &self.news {
+            writeln!(f, "new: {news}")?;
+        }
+        if let Some(why) = &self.refused {
+            return write!(f, "not tried: {why}");
+        }
+        if self.gates.is_empty() {
+            return f.write_str("nothing to do");
+        }
+        let gates: Vec<_> = self.gates.iter().map(Gate::to_string).collect();
+        write!(f, "gates: {}", gates.join(", "))
+    }
+}
+
+async fn pass_all(run: &Run, options: &Options, report: &mut Report) -> Result<()> {
+    let began = Instant::now();
+    let found = look(run, options).await?;
+    report.news = found.news();
+    report.from = found.current().map(|it| it.to_string());
+    report.to = found.release().map(|it| it.to_string());
+    if let Some((refused, release)) = found.refused() {
+        report.add(
+            refused.gate,
+            Passage::Refused,
+            &*refused.why,
+            began.elapsed(),
+        );
+        let remembered = match release {
+            Some(_) => remember(run, release, refused.gate).await,
+            None => Ok(()),
+        };
+        return Err(match remembered {
+            Ok(()) => refused.into(),
+            Err(left) => Error::new(refused).context(format!("{left:#}")),
+        });
+    }
+    report.add(Gate::Check, Passage::Passed, found.words(), began.elapsed());
+    let gates = gates(found.situation(options));
+    let run = pinned(run, found.release());
+    let mut attempt = Attempt {
+        before: Lock::load(&run.deployment.dir)?,
+        plan: match found.update() {
+            Some(update) => Some(resolve(&run, update).await?),
+            None => None,
+        },
+        image: found.front.clone().filter(|_| found.update().is_none()),
+        run,
+        options,
+        downtime: None,
+    };
+    let mut promoted = false;
+    for gate in gates {
+        let began = Instant::now();
+        let passed = attempt.pass(gate).await;
+        let time = began.elapsed();
+        report.image = attempt.image_name();
+        report.downtime_seconds = attempt.downtime;
+        promoted |= gate >= Gate::Promote;
+        match passed {
+            Ok((passage, words)) => report.add(gate, passage, words, time),
+            Err(error) => {
+                let Some((at, why)) = fault(gate, &error) else {
+                    report.add(gate, Passage::Failed, format!("{error:#}"), time);
+                    return Err(error);
+                };
+                report.add(gate, Passage::Refused, &*why, time);
+                return Err(attempt.conclude(&found, at, why, promoted).await);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What the image of an update is made from: Node and npm too are the newest.
+async fn resolve(run: &Run, update: &Update) -> Result<Plan> {
+    Plan::resolve(&run.deployment.recipe, update.version, None).await
+}
+
+/// The gate at which the release has failed, and why; none if it was something else that went wrong.
+fn fault(gate: Gate, error: &Error) -> Option<(Gate, String)> {
+    if let Some(PutBack { gate, why }) = error.downcast_ref() {
+        return Some((*gate, why.clone()));
+    }
+    if let Some(Refused { gate: at, why }) = error.downcast_ref() {
+        // A replacement that did not begin says nothing of the release.
+        return (gate != Gate::Replace).then(|| (*at, why.clone()));
+    }
+    let tested = error.downcast_ref::<BootTestFailed>().map(|it| &it.flaw);
+    let rehearsed = error.downcast_ref::<RehearsalFailed>().map(|it| &it.flaw);
+    Some((gate, tested.or(rehearsed)?.to_string()))
+}
+
+/// Where a rebuild ended that did not reach its goal.
+fn broken(report: &Report, error: &Error) -> End {
+    if let Some(PutBack { gate, why }) = error.downcast_ref().cloned() {
+        return End::PutBack { gate, why };
+    }
+    if let Some(Refused { gate, why }) = error.downcast_ref().cloned() {
+        return End::Refused { gate, why };
+    }
+    End::Broken {
+        gate: report.gates.last().map_or(Gate::Check, |it| it.gate),
+        why: format!("{error:#}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_release_did_is_its_fault() {
+        let put_back = PutBack {
+            gate: Gate::Counts,
+            why: "sessions: 2 of 4 are left".into(),
+        };
+        let refused = |gate| Refused {
+            gate,
+            why: "no".into(),
+        };
+        let of = |gate, error: Error| fault(gate, &error).map(|(gate, _)| gate);
+        let Refused { gate, .. } = refused(Gate::Schema);
+        assert_eq!(of(gate, refused(gate).into()), Some(Gate::Schema));
+        assert_eq!(
+            of(Gate::Replace, put_back.clone().into()),
+            Some(Gate::Counts)
+        );
+        let said = Error::new(put_back).context("and something is left");
+        assert_eq!(of(Gate::Replace, said), Some(Gate::Counts));
+        // Somebody else's turn, the network, a quota.
+        assert_eq!(of(Gate::Replace, refused(Gate::Turn).into()), None);
+        assert_eq!(of(Gate::Bake, anyhow::anyhow!("npm does not answer")), None);
+    }
+
+    #[test]
+    fn an_end_is_told_as_the_error_is() {
+        let mut report = Report::default();
+        report.add(Gate::Bake, Passage::Failed, "no network", Duration::ZERO);
+        let broken = |error: Error| broken(&report, &error);
+        let why = "no".to_owned();
+        let gate = Gate::Bake;
+        assert_eq!(
+            broken(anyhow::anyhow!("no network")),
+            End::Broken {
+                gate,
+                why: "no network".into()
+            }
+        );
+        let refused = Refused {
+            gate: Gate::Schema,
+            why: why.clone(),
+        };
+        assert_eq!(
+            broken(Error::new(refused).context("not remembered")),
+            End::Refused {
+                gate: Gate::Schema,
+                why
+            }
+        );
+    }
+}

@@ -1,0 +1,131 @@
+//! What a rebuild finds: what is new, what is in front, what runs.
+
+use anyhow::Result;
+use gce::Image;
+
+use super::course::Situation;
+use super::rebuild::Options;
+use super::{Gate, Refused};
+use crate::bake::GATEWAY_LABEL;
+use crate::fleet;
+use crate::release::Version;
+use crate::run::Run;
+use crate::updates::{self, Held, Update, Verdict};
+
+/// What is there before the first gate.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// What is new.
+    pub verdict: Verdict,
+    /// The image in front of the family.
+    pub front: Option<Image>,
+    /// Name of the image that the VM was made of, if there is a VM.
+    pub runs: Option<String>,
+}
+
+impl Found {
+    /// What decides which gates are to come.
+    pub(super) fn situation(&self, options: &Options) -> Situation {
+        let front = self.front.as_ref().and_then(|it| it.name.as_ref());
+        Situation {
+            news: self.update().is_some(),
+            behind: front.is_some() && self.runs.is_some() && self.runs.as_ref() != front,
+            vm: self.runs.is_some(),
+            replace: options.replace,
+        }
+    }
+
+    /// The release to go to, if one is new.
+    pub(super) fn update(&self) -> Option<&Update> {
+        match &self.verdict {
+            Verdict::New(update) => Some(update),
+            _ => None,
+        }
+    }
+
+    /// Why what is new is refused, and the release that it is; none if nothing is new, or if somebody
+    /// wants it so.
+    pub(super) fn refused(&self) -> Option<(Refused, Option<Version>)> {
+        let Verdict::Held { stopped, held } = &self.verdict else {
+            return None;
+        };
+        let why = self.verdict.to_string();
+        if stopped.is_some() {
+            let gate = Gate::Check;
+            return Some((Refused { gate, why }, None));
+        }
+        held.iter().find_map(|Held { version, reason }| {
+            let gate = match reason.gate() {
+                "engines" => Gate::Engines,
+                "schema" => Gate::Schema,
+                "failed" | "down" => Gate::Check,
+                // Pinned, ignored, too young: that is no failure.
+                _ => return None,
+            };
+            let why = format!("{version}: {reason}");
+            let version = (gate != Gate::Check).then_some(*version);
+            Some((Refused { gate, why }, version))
+        })
+    }
+
+    /// The version in front.
+    pub(super) fn current(&self) -> Option<Version> {
+        version(self.front.as_ref()?)
+    }
+
+    /// The version that it is about: the new one, or the one in front.
+    pub(super) fn release(&self) -> Option<Version> {
+        let update = self.update().map(|update| update.version);
+        update.or_else(|| self.current())
+    }
+
+    /// What is new, one line each.
+    pub(super) fn news(&self) -> Vec<String> {
+        let changes = self.update().into_iter().flat_map(|it| &it.changes);
+        changes.map(ToString::to_string).collect()
+    }
+
+    /// What the check has come to, in words.
+    pub(super) fn words(&self) -> String {
+        match (self.update(), &self.runs) {
+            (Some(update), _) => update.version.to_string(),
+            (None, Some(image)) => format!("{}; the VM runs {image}", self.verdict),
+            (None, None) => format!("{}; there is no VM", self.verdict),
+        }
+    }
+}
+
+fn version(image: &Image) -> Option<Version> {
+    Version::of_label(image.labels.get(GATEWAY_LABEL)?)
+}
+
+/// Looks at the releases, the family and the VM.
+pub(super) async fn look(run: &Run, options: &Options) -> Result<Found> {
+    let recipe = &run.deployment.recipe;
+    let images = run.cloud.client.images();
+    Ok(Found {
+        verdict: updates::check(run, options.retry).await?,
+        front: images.find_in_family(&recipe.family).await?,
+        runs: image_of_vm(run).await?,
+    })
+}
+
+/// The run with a recipe that pins a version.
+pub(super) fn pinned(run: &Run, version: Option<Version>) -> Run {
+    let mut deployment = run.deployment.clone();
+    let release = &mut deployment.recipe.gateway.release;
+    release.version = version.or(release.version);
+    run.with(deployment)
+}
+
+/// Name of the image that the deployment's VM was made of: the source of its boot disk.
+pub(super) async fn image_of_vm(run: &Run) -> Result<Option<String>> {
+    if fleet::find(run).await?.is_none() {
+        return Ok(None);
+    }
+    let disks = run.cloud.client.disks(&run.cloud.zone);
+    let disk = disks.find(&run.deployment.name).await?;
+    let source = disk.and_then(|disk| disk.source_image).unwrap_or_default();
+    let name = source.rsplit('/').next().unwrap_or_default();
+    Ok(Some(name.to_owned()))
+}
