@@ -15,8 +15,10 @@ use crate::run::Run;
 /// An image whose gateway failed the test.
 #[derive(Debug)]
 pub struct BootTestFailed {
-    image: String,
-    flaw: Flaw,
+    /// The image.
+    pub image: String,
+    /// What is wrong with it.
+    pub flaw: Flaw,
 }
 
 impl fmt::Display for BootTestFailed {
@@ -61,12 +63,12 @@ pub async fn boot_test(run: &Run, image: Image) -> Result<Image> {
     let result = tried.and_then(|tried| tried.map_err(|flaw| failed(flaw).into()));
     match journal.undo(&cloud.client, result).await {
         Ok(_) => {
-            let image = label(cloud, &name, BOOT_TEST_LABEL, PASSED).await?;
+            let image = label(cloud, &name, &[(BOOT_TEST_LABEL, PASSED)]).await?;
             stage.finish(Outcome::Done, format!("{name} has passed"));
             Ok(image)
         }
         Err(error) if error.is::<BootTestFailed>() => {
-            match label(cloud, &name, BOOT_TEST_LABEL, FAILED).await {
+            match label(cloud, &name, &[(BOOT_TEST_LABEL, FAILED)]).await {
                 Ok(_) => Err(error),
                 Err(unlabelled) => Err(error.context(format!(
                     "its label could not be set to {FAILED}: {unlabelled:#}"

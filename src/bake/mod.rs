@@ -44,9 +44,9 @@ pub use bucket::{bucket, closed, expiry};
 pub use builder::Builder;
 pub use draft::{Draft, Source};
 pub use family::{Deprecated, Family, Member, Obstacle, Step};
-pub use image::{GATEWAY_LABEL, RECIPE_LABEL, is_own, serves, verdict};
+pub use image::{FAILED, GATEWAY_LABEL, PASSED, RECIPE_LABEL, is_own, serves, verdict};
 pub use locked::{locked, plan};
-pub use promotion::{observe, promote, rollback};
+pub use promotion::{label, observe, promote, rollback};
 pub use prune::{delete, used};
 pub use publish::publish;
 
@@ -163,7 +163,7 @@ async fn front(run: &Run, image: Image, lock: Option<&Lock>, until: Until) -> Re
 }
 
 /// Makes a lock the deployment's. The template stays while the image does.
-fn record(run: &Run, lock: &Lock) -> Result<()> {
+pub fn record(run: &Run, lock: &Lock) -> Result<()> {
     let dir = &run.deployment.dir;
     let old = Lock::load(dir)?;
     let mut new = lock.clone();

@@ -110,14 +110,15 @@ async fn take(cloud: &Cloud, recipe: &Recipe, step: &Step) -> Result<()> {
     Ok(())
 }
 
-/// Sets one label of an image and keeps the others, even if they change meanwhile.
-pub(super) async fn label(cloud: &Cloud, name: &str, key: &str, value: &str) -> Result<Image> {
+/// Sets labels of an image and keeps the others, even if they change meanwhile.
+pub async fn label(cloud: &Cloud, name: &str, set: &[(&str, &str)]) -> Result<Image> {
     let images = cloud.client.images();
     let mut attempts = 0;
     loop {
         let image = images.get(name).await?;
         let mut labels = image.labels.clone();
-        labels.insert(key.to_owned(), value.to_owned());
+        let set = set.iter().map(|&(key, value)| (key.into(), value.into()));
+        labels.extend(set);
         let fingerprint = image.label_fingerprint.as_deref().unwrap_or_default();
         attempts += 1;
         match images.set_labels(name, &labels, fingerprint).await {

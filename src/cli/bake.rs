@@ -38,7 +38,7 @@ pub(super) struct Args {
 
 /// What `--builder` takes.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum By {
+pub(super) enum By {
     /// Build offline where possible, else in a VM
     Auto,
     /// Build on this machine as root
@@ -48,7 +48,7 @@ enum By {
 }
 
 impl By {
-    fn builder(self) -> Builder {
+    pub(super) fn builder(self) -> Builder {
         match self {
             Self::Auto => Builder::for_this_machine(),
             Self::Offline => Builder::Offline,

@@ -13,6 +13,7 @@ mod launch;
 mod logs;
 mod output;
 mod ready;
+mod rebuild;
 mod recipe;
 mod recreate;
 mod resize;
@@ -30,6 +31,7 @@ mod terminal;
 mod up;
 mod user_data;
 
+use std::fmt;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -60,6 +62,7 @@ Exit codes:
   5  the gateway did not become ready, in a VM or in an image's boot test
   6  refused at a gate, and nothing was changed; stderr names the gate
   7  changed, and put back; stderr names the gate
+  10  `rebuild --check` found something new
   130  interrupted by Ctrl-C or SIGTERM; the run's resources are removed, or listed on stderr
 
 Environment:
@@ -90,6 +93,8 @@ enum Command {
     Recreate(recreate::Args),
     /// Go back to an older release
     Rollback(rollback::Args),
+    /// Bring the VM to a newer release, gate by gate
+    Rebuild(rebuild::Args),
     /// Show the state of the VM and its gateway
     Status(status::Args),
     /// Print the VM's serial output
@@ -139,6 +144,7 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Launch(args) => interruptible(launch::run(args)).await,
         Command::Recreate(args) => recreate::resumable(recreate::run(args)).await,
         Command::Rollback(args) => recreate::resumable(rollback::run(args)).await,
+        Command::Rebuild(args) => interruptible(rebuild::run(args)).await,
         Command::Status(args) => status::run(args).await,
         Command::Logs(args) => logs::run(args).await,
         Command::Secrets(command) => secrets::run(command).await,
@@ -167,6 +173,7 @@ impl Command {
                 | Self::Launch(_)
                 | Self::Recreate(_)
                 | Self::Rollback(_)
+                | Self::Rebuild(_)
                 | Self::Status(_)
                 | Self::Start(_)
                 | Self::Stop(_)
@@ -178,12 +185,27 @@ impl Command {
     }
 }
 
+/// An exit code; the verb has printed what it means.
+#[derive(Debug)]
+struct Said(u8);
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "exit code {}", self.0)
+    }
+}
+
+impl std::error::Error for Said {}
+
 /// Prints an error and gives its exit code. The only place that does either.
 #[must_use]
 pub fn fail(error: &anyhow::Error) -> ExitCode {
     if let Some(findings) = error.downcast_ref::<Findings>() {
         errln!("{findings}");
         return ExitCode::from(3);
+    }
+    if let Some(Said(code)) = error.downcast_ref() {
+        return ExitCode::from(*code);
     }
     errln!("error: {error:#}");
     let refused = error

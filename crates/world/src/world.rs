@@ -151,20 +151,6 @@ impl World {
     }
 }
 
-/// Copies a directory with all that is in it.
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir(to).expect("a directory");
-    for entry in fs::read_dir(from).expect("a directory") {
-        let entry = entry.expect("a file");
-        let (path, to) = (entry.path(), to.join(entry.file_name()));
-        if path.is_dir() {
-            copy(&path, &to);
-        } else {
-            fs::copy(path, to).expect("a copy");
-        }
-    }
-}
-
 /// What is in it.
 impl World {
     /// The directory in which programs run.
@@ -401,6 +387,20 @@ impl Drop for World {
         if !stopped {
             let engine = self.engine_dir();
             eprintln!("the engine in {} does not stop", engine.display());
+        }
+    }
+}
+
+/// Copies a directory and all in it.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir(to).expect("a directory");
+    for entry in fs::read_dir(from).expect("a directory") {
+        let entry = entry.expect("a file");
+        let (path, copied) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            copy(&path, &copied);
+        } else {
+            fs::copy(&path, &copied).expect("a copy");
         }
     }
 }

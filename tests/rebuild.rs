@@ -1,0 +1,96 @@
+//! Rebuilds with the real program, a real engine and a registry of npm's: images are there without a
+//! bake, and what runs in the VMs is played.
+
+#[path = "rebuild/cast.rs"]
+mod cast;
+#[path = "faults/guest.rs"]
+#[allow(dead_code, reason = "other tests play other parts")]
+mod guest;
+#[path = "rebuild/life.rs"]
+mod life;
+
+use cast::Manner;
+use life::Life;
+
+#[test]
+#[ignore = "says the plan of a recipe for the other tests"]
+fn says_the_plan() {
+    life::say_the_plan();
+}
+
+/// B is new, its image is there, and it does not behave.
+fn of(manner: Manner) -> (Life, String, String) {
+    let life = Life::begin();
+    let a = life.front().name.unwrap();
+    life.publish("b");
+    life.behaves("2026-3-2", manner);
+    let b = life.prepare("2026.3.2");
+    (life, a, b)
+}
+
+/// VM, family and state are A's, and nothing is left over.
+fn untouched(life: &Life, a: &str) {
+    assert_eq!(life.front().name.as_deref(), Some(a));
+    assert_eq!(life.runs(), a);
+    assert_eq!(life.left(), Vec::<String>::new());
+    assert_eq!(life.world.journals(), 0);
+}
+
+#[test]
+fn a_release_that_loses_sessions_is_refused_at_its_rehearsal_and_not_tried_again() {
+    let (life, a, b) = of(Manner::Forgetful);
+    assert_eq!(life.run(&["rebuild", "--check"]).code, Some(10));
+    let report = life.rebuild(&[], 6);
+    assert_eq!(report["end"]["at"], "refused", "{report}");
+    assert_eq!(report["end"]["gate"], "rehearsal", "{report}");
+    let why = report["end"]["why"].as_str().unwrap();
+    assert!(why.contains("sessions: 2 of 4 are left"), "{why}");
+    untouched(&life, &a);
+    let front = life.front();
+    assert_eq!(front.labels["clawbake-refused"], "2026-3-2");
+    assert_eq!(front.labels["clawbake-refused-by"], "rehearsal");
+    let labels = life.labels(&b);
+    assert_eq!(labels["clawbake-boot-test"], "passed");
+    let verdict = &labels["clawbake-rehearsal"];
+    assert!(verdict.starts_with("failed-"), "{labels:?}");
+
+    assert_eq!(life.run(&["rebuild", "--check"]).code, Some(0));
+    let again = life.rebuild(&[], 6);
+    assert_eq!(again["end"]["gate"], "check", "{again}");
+    life.behaves("2026-3-2", Manner::Good);
+    let retried = life.rebuild(&["--retry", "--no-replace"], 0);
+    assert_eq!(retried["end"]["at"], "promoted", "{retried}");
+    let front = life.front();
+    assert_eq!(front.name, Some(b));
+    assert!(!front.labels.contains_key("clawbake-refused"));
+    assert_eq!(life.runs(), a);
+}
+
+#[test]
+fn a_release_that_never_becomes_healthy_is_refused_at_its_boot_test() {
+    let (life, a, b) = of(Manner::Sick);
+    let report = life.rebuild(&[], 6);
+    assert_eq!(report["end"]["gate"], "boot-test", "{report}");
+    untouched(&life, &a);
+    assert_eq!(life.labels(&b)["clawbake-boot-test"], "failed");
+    assert!(!life.labels(&b).contains_key("clawbake-rehearsal"));
+}
+
+#[test]
+fn a_release_that_lowers_the_schema_is_refused_before_anything_is_made() {
+    let life = Life::begin();
+    let a = life.front().name.unwrap();
+    life.publish("e");
+    let report = life.rebuild(&[], 6);
+    assert_eq!(report["end"]["gate"], "schema", "{report}");
+    untouched(&life, &a);
+    assert_eq!(life.front().labels["clawbake-refused-by"], "schema");
+    assert_eq!(
+        life.rebuild(&["--to", "2026.3.1"], 0)["end"]["at"],
+        "current"
+    );
+    let unknown = life.run(&["rebuild", "--to", "2026.3.9"]);
+    assert_eq!(unknown.code, Some(1), "{unknown:?}");
+    let words = &unknown.stderr;
+    assert!(words.contains("npm has no version 2026.3.9"), "{words}");
+}
