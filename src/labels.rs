@@ -38,6 +38,23 @@ pub const ROLLOUT_FROM: &str = "clawbake-rollout-from";
 pub const ROLLOUT_SNAPSHOT: &str = "clawbake-rollout-snapshot";
 /// On a state disk: when a rollout began, in seconds since 1970.
 pub const ROLLOUT_BEGAN: &str = "clawbake-rollout-began";
+/// On a state disk: name of the snapshot whose state a rollout gives to the new VM.
+pub const ROLLOUT_STATE: &str = "clawbake-rollout-state";
+/// On a state disk: the gate at which a rollout has failed.
+pub const ROLLOUT_GATE: &str = "clawbake-rollout-gate";
+/// On a state disk: the run that carries a rollout out.
+pub const ROLLOUT_BY: &str = "clawbake-rollout-by";
+/// All labels of a rollout under way.
+pub const ROLLOUT_KEYS: [&str; 8] = [
+    ROLLOUT,
+    ROLLOUT_TO,
+    ROLLOUT_FROM,
+    ROLLOUT_SNAPSHOT,
+    ROLLOUT_STATE,
+    ROLLOUT_BEGAN,
+    ROLLOUT_GATE,
+    ROLLOUT_BY,
+];
 /// On an instance: name of the template that it was made from.
 pub const TEMPLATE: &str = "clawbake-template";
 /// On an instance and in its template: digest of the template's content.

@@ -8,6 +8,7 @@ use super::terminal;
 use crate::bake;
 use crate::fleet;
 use crate::lock::FILE_NAME;
+use crate::rollout;
 use crate::run::Run;
 
 #[derive(Debug, clap::Args)]
@@ -36,6 +37,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
             missing.join(", ")
         );
     }
+    rollout::ensure_none(&run).await?;
     let family = &run.deployment.recipe.family;
     let images = run.cloud.client.images();
     let image = match &args.image {

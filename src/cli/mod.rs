@@ -15,8 +15,10 @@ mod output;
 mod ready;
 mod rebuild;
 mod recipe;
+mod recreate;
 mod resize;
 mod restart;
+mod rollback;
 mod secrets;
 mod setup;
 mod signal;
@@ -87,6 +89,10 @@ enum Command {
     Template(template::Command),
     /// Create a VM from the newest image and wait for its gateway
     Launch(launch::Args),
+    /// Replace the VM and keep its state, or go on with a replacement
+    Recreate(recreate::Args),
+    /// Go back to an older release
+    Rollback(rollback::Args),
     /// Bring the VM to a newer release, gate by gate
     Rebuild(rebuild::Args),
     /// Show the state of the VM and its gateway
@@ -136,6 +142,8 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Images(command) => interruptible(images::run(command)).await,
         Command::Template(command) => interruptible(template::run(command)).await,
         Command::Launch(args) => interruptible(launch::run(args)).await,
+        Command::Recreate(args) => recreate::resumable(recreate::run(args)).await,
+        Command::Rollback(args) => recreate::resumable(rollback::run(args)).await,
         Command::Rebuild(args) => interruptible(rebuild::run(args)).await,
         Command::Status(args) => status::run(args).await,
         Command::Logs(args) => logs::run(args).await,
@@ -163,6 +171,8 @@ impl Command {
                 | Self::Images(_)
                 | Self::Template(_)
                 | Self::Launch(_)
+                | Self::Recreate(_)
+                | Self::Rollback(_)
                 | Self::Rebuild(_)
                 | Self::Status(_)
                 | Self::Start(_)

@@ -8,6 +8,7 @@ use super::terminal;
 use crate::bake::{self, Builder, Until};
 use crate::fleet::{self, Instance, Phase};
 use crate::progress::Outcome;
+use crate::rollout;
 use crate::run::Run;
 
 #[derive(Debug, clap::Args)]
@@ -60,6 +61,7 @@ async fn ensure_secrets(run: &Run) -> Result<()> {
 /// The deployment's VM, running: as it is, started, or created from the family's image.
 async fn ensure_running(run: &Run, adopt_state: bool) -> Result<Instance> {
     let (cloud, name) = (&run.cloud, &run.deployment.name);
+    rollout::ensure_none(run).await?;
     let Some(instance) = fleet::find(run).await? else {
         let image = ensure_image(run).await?;
         return fleet::launch(run, &image, adopt_state).await;

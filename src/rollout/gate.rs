@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// What a new release has to pass. The order is that of a rebuild.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Gate {
     /// Nobody else is changing the deployment.
     Turn,

@@ -1,5 +1,69 @@
-//! Changes of a VM that keep its state.
+//! Changes of a VM that keep its state: another VM, of the same release or another one, and the way back.
+//!
+//! ```text
+//!            ┌────────┐  gateway   ┌─────────┐  VM stopped, snapshot READY,   ┌─────────┐  ready, whole,
+//!  ── begin ─▶ begun  ├─ stopped ──▶ stopped ├─ VM deleted, (state restored) ─▶ started ├─ and stays so ──▶ done
+//!            └───┬────┘            └────┬────┘  the new release recorded      └────┬────┘
+//!                └───────────┬──────────┘ a step fails                             │ a gate is not passed
+//!                        ┌───▼──┐                                             ┌────▼─┐
+//!                        │ undo │ the VM before is started, or created again  │ back │ the new VM is deleted,
+//!                        └───┬──┘                                             └────┬─┘ the state restored,
+//!                            └────────────────────────▶ put back ◀─────────────────┘ the VM before created
+//! ```
+//!
+//! A VM is never upgraded: it is deleted, and another is made that gets its state disk. The words in the
+//! boxes are written on that disk, as labels, each before the first change that it allows; what has been
+//! done of it is observed. So there is no memory of a rollout that could be lost or lie: who calls again,
+//! on this machine or another, looks and goes on. Labels are changed by their fingerprint, so that of two
+//! who begin at the same moment one is refused, and of two who carry out the same rollout the first stops
+//! at its next step.
+//!
+//! A [`Scene`](scene::Scene) is what is observed. The [`machine`] decides on the next [`Step`](step::Step)
+//! and is pure; `model` takes it down every path. [`run`] carries a step out, and looks again.
+//!
+//! Before the new release is started, the state is in a snapshot that is READY, and going back restores
+//! it: a newer release migrates what it finds, and an older one on top of that shows an empty state. The
+//! VM's name is the lock that keeps two gateways from one state: a VM is created only once there is none.
 
+mod attempt;
+mod course;
+mod gate;
+mod rebuild;
+mod rehearsal;
+mod remember;
+mod replace;
+mod report;
+mod target;
+
+pub use gate::{Gate, PutBack, Refused};
+mod fault;
+mod gate;
+mod intent;
+mod last;
+mod machine;
+#[cfg(test)]
+mod model;
+mod observe;
+mod preview;
+mod record;
+mod recreate;
+mod replace;
+mod rollback;
+mod run;
+mod scene;
+mod step;
+mod template;
+mod watch;
+mod why;
+mod words;
+
+pub use gate::{Gate, PutBack, Refused};
+pub use preview::Preview;
+pub use recreate::{ensure_none, plan_recreate, recreate};
+pub use replace::{Goal, plan, replace};
+pub use rollback::{Back, Chosen, choose};
+pub use run::Replaced;
+pub use why::Why;
 mod attempt;
 mod course;
 mod gate;

@@ -3,20 +3,19 @@
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use gce::Image;
+use gce::{Image, InstanceTemplate};
 
+use super::machine::Aim;
+use super::observe::Seen;
+use super::preview::{Preview, preview};
+use super::run::{Patience, Replaced, Rollout, me, now};
+use super::template::{image_name, name, release};
+use super::why::Why;
+use super::{last, words};
+use crate::fleet;
+use crate::progress::Outcome;
 use crate::run::Run;
-
-/// What a replacement is for. It names the snapshot that is taken before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Why {
-    /// The same release, in a new VM.
-    Recreate,
-    /// A newer release.
-    Rebuild,
-    /// An older release.
-    Rollback,
-}
+use crate::state;
 
 /// Where a replacement goes.
 #[derive(Debug, Clone)]
@@ -33,30 +32,79 @@ pub struct Goal {
     pub state: Option<String>,
 }
 
-/// A VM that was replaced.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Replaced {
-    /// The VM.
-    pub instance: String,
-    /// Its image.
-    pub image: String,
-    /// Its template.
-    pub template: String,
-    /// The gateway's version, as it says itself.
-    pub gateway: String,
-    /// The state before, in a snapshot.
-    pub snapshot: String,
-    /// Seconds from the stop of the old gateway until the new one was ready.
-    pub downtime_seconds: u64,
-}
-
 /// Replaces the VM by one of the goal's image, with its state; or goes on with a replacement that was
 /// killed. Where the new VM fails, everything is put back.
 ///
 /// # Errors
 /// [`super::Refused`] if nothing was changed, [`super::PutBack`] if the VM before runs again.
 pub async fn replace(run: &Run, goal: Goal) -> Result<Replaced> {
-    let _ = (run, goal);
-    bail!("not yet")
+    let (seen, template) = prepare(run, &goal).await?;
+    let aim = aim(run, &seen, &template, &goal).await?;
+    let patience = Patience {
+        timeout: goal.timeout,
+        soak: goal.soak,
+    };
+    let replaced = Rollout::new(run, goal.why, aim, me(), patience)
+        .drive()
+        .await?;
+    retain(run).await;
+    Ok(replaced)
+}
+
+/// What [`replace`] would do. Nothing is changed, but for a template that may be made.
+pub async fn plan(run: &Run, goal: &Goal) -> Result<Preview> {
+    let (seen, template) = prepare(run, goal).await?;
+    let aim = aim(run, &seen, &template, goal).await?;
+    preview(&seen.scene, aim)
+}
+
+/// Deletes snapshots that are not needed any more. A rollout that is done does not fail for it.
+async fn retain(run: &Run) {
+    if let Err(error) = state::retain(run).await {
+        let stage = run.progress.stage("snapshots");
+        stage.finish(Outcome::Done, format!("old ones stay: {error:#}"));
+    }
+}
+
+/// Looks at the deployment and makes sure of the new VM's template.
+async fn prepare(run: &Run, goal: &Goal) -> Result<(Seen, InstanceTemplate)> {
+    let seen = Seen::look(run).await?;
+    if let Some(instance) = &seen.instance {
+        // A run that died must not take back what is in use.
+        fleet::keep(run, instance)?;
+    }
+    if seen.disk.is_none() && seen.scene.intent().is_none() {
+        bail!(words::without_state(&run.deployment, &seen.snapshots));
+    }
+    let template = match begun(run, &seen, goal).await? {
+        Some(template) => template,
+        None => fleet::ensure_template(run, &goal.image).await?,
+    };
+    Ok((seen, template))
+}
+
+/// The template of a rollout under way that goes to the same image: the deployment's file, which decides
+/// on the template too, may have changed since it began.
+async fn begun(run: &Run, seen: &Seen, goal: &Goal) -> Result<Option<InstanceTemplate>> {
+    let Some(intent) = seen.scene.intent() else {
+        return Ok(None);
+    };
+    let template = fleet::find_template(run, &intent.to).await?;
+    Ok(template.filter(|it| image_name(it) == goal.image.name.as_deref()))
+}
+
+async fn aim(run: &Run, seen: &Seen, template: &InstanceTemplate, goal: &Goal) -> Result<Aim> {
+    let before = last::template(run, seen).await?;
+    let from = match &before {
+        Some(before) => Some((name(before)?, release(before)?)),
+        None => None,
+    };
+    Ok(Aim {
+        to: name(template)?,
+        release: release(template)?,
+        from,
+        state: goal.state.clone(),
+        now: now(),
+        soak: !goal.soak.is_zero(),
+    })
 }

@@ -7,18 +7,9 @@ use gce::{Disk, Snapshot};
 use super::Why;
 use crate::fleet::Counts;
 use crate::journal::RUN_LABEL;
-use crate::labels;
+use crate::labels::{self, ROLLOUT_KEYS};
 
 pub(super) type Labels = BTreeMap<String, String>;
-
-/// A rollout under way, as its state disk says it.
-const ROLLOUT: [&str; 5] = [
-    labels::ROLLOUT,
-    labels::ROLLOUT_TO,
-    labels::ROLLOUT_FROM,
-    labels::ROLLOUT_SNAPSHOT,
-    labels::ROLLOUT_BEGAN,
-];
 
 /// What only a snapshot says.
 const SNAPSHOT: [&str; 4] = [
@@ -42,7 +33,7 @@ pub(super) fn of_snapshot(
     counts: &Counts,
     run: &(String, String),
 ) -> Labels {
-    let mut labels = without(&without(&disk.labels, &ROLLOUT), &SNAPSHOT);
+    let mut labels = without(&without(&disk.labels, &ROLLOUT_KEYS), &SNAPSHOT);
     labels.insert(labels::WHY.to_owned(), why.label().to_owned());
     if !counts.is_empty() {
         labels.insert(labels::COUNTS.to_owned(), counts.label());
@@ -82,8 +73,10 @@ impl Mark {
 /// was marked before.
 pub(super) fn marked(snapshot: &Labels, disk: &str, over: Option<u64>, rollout: &Labels) -> Labels {
     // Nor may the clean-up after whoever took it delete what may be all that there is of a state.
-    let mut labels = without(&without(snapshot, &ROLLOUT), &[RUN_LABEL]);
-    let under_way = ROLLOUT.iter().filter_map(|key| rollout.get_key_value(*key));
+    let mut labels = without(&without(snapshot, &ROLLOUT_KEYS), &[RUN_LABEL]);
+    let under_way = ROLLOUT_KEYS
+        .iter()
+        .filter_map(|key| rollout.get_key_value(*key));
     labels.extend(under_way.map(|(key, value)| (key.clone(), value.clone())));
     labels.insert(labels::RESTORING.to_owned(), disk.to_owned());
     match over {
@@ -96,7 +89,7 @@ pub(super) fn marked(snapshot: &Labels, disk: &str, over: Option<u64>, rollout: 
 /// The same once it is restored.
 pub(super) fn unmarked(snapshot: &Labels) -> Labels {
     let marks = [labels::RESTORING, labels::RESTORING_OVER];
-    without(&without(snapshot, &ROLLOUT), &marks)
+    without(&without(snapshot, &ROLLOUT_KEYS), &marks)
 }
 
 #[cfg(test)]

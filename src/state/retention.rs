@@ -17,13 +17,15 @@ pub async fn retain(run: &Run) -> Result<Vec<String>> {
     let snapshots = list(run).await?;
     let disk = super::disk(run).await?;
     let images = run.cloud.client.images().list(None).await?;
-    let under_way = disk.and_then(|disk| disk.labels.get(labels::ROLLOUT_SNAPSHOT).cloned());
+    let own = disk.map(|disk| disk.labels).unwrap_or_default();
+    let under_way = [labels::ROLLOUT_SNAPSHOT, labels::ROLLOUT_STATE];
+    let under_way = under_way.map(|key| own.get(key).map(String::as_str));
     let versions = images
         .iter()
         .filter_map(|image| image.labels.get(labels::GATEWAY).map(String::as_str))
         .collect();
     let keep = usize::try_from(run.deployment.state.keep_changes)?;
-    let surplus = surplus(&snapshots, keep, under_way.as_deref(), &versions);
+    let surplus = surplus(&snapshots, keep, &under_way, &versions);
     let names: Vec<_> = surplus.into_iter().map(str::to_owned).collect();
     if names.is_empty() {
         return Ok(names);
@@ -41,12 +43,12 @@ pub async fn retain(run: &Run) -> Result<Vec<String>> {
 }
 
 /// Names of the snapshots that go, of a state's snapshots, newest first. The newest `keep` stay that
-/// were taken on the way of changes, and so do: the one that a rollout `under_way` or a restore may go
+/// were taken on the way of changes, and so do: those that a rollout `under_way` or a restore may go
 /// back to, and the newest one of each of the `versions` that there is an image of.
 fn surplus<'a>(
     snapshots: &'a [Snapshot],
     keep: usize,
-    under_way: Option<&str>,
+    under_way: &[Option<&str>],
     versions: &BTreeSet<&str>,
 ) -> Vec<&'a str> {
     let label = |it: &'a Snapshot, key: &str| it.labels.get(key).map(String::as_str);
@@ -63,7 +65,8 @@ fn surplus<'a>(
         }
         newer += 1;
         let name = snapshot.name.as_deref().unwrap_or_default();
-        let needed = under_way == Some(name) || label(snapshot, labels::RESTORING).is_some();
+        let needed =
+            under_way.contains(&Some(name)) || label(snapshot, labels::RESTORING).is_some();
         if newer > keep && !way_back && !needed {
             surplus.push(name);
         }
@@ -103,14 +106,14 @@ mod tests {
         all[4].labels.insert(labels::RESTORING.into(), "d".into());
         let images = ["2026-9-3", "2026-9-4", "2026-9-5", "2026-9-6"].into();
         // r5: the newest of its version is the one that was asked for. c4: the only way back to 9.3.
-        assert_eq!(surplus(&all, 2, None, &images), ["r5", "c3", "c1"]);
-        assert_eq!(surplus(&all, 2, Some("c3"), &images), ["r5", "c1"]);
-        assert_eq!(surplus(&all, 7, None, &images), ["c1"]);
-        assert_eq!(surplus(&all, 8, None, &images), [""; 0]);
+        assert_eq!(surplus(&all, 2, &[], &images), ["r5", "c3", "c1"]);
+        assert_eq!(surplus(&all, 2, &[None, Some("c3")], &images), ["r5", "c1"]);
+        assert_eq!(surplus(&all, 7, &[], &images), ["c1"]);
+        assert_eq!(surplus(&all, 8, &[], &images), [""; 0]);
         let nothing = BTreeSet::new();
         let all_but_marked = ["c9", "c8", "c7", "r5", "c4", "c3", "c1"];
-        assert_eq!(surplus(&all, 0, None, &nothing), all_but_marked);
+        assert_eq!(surplus(&all, 0, &[], &nothing), all_but_marked);
         all[9].status = Some("CREATING".into());
-        assert_eq!(surplus(&all, 7, None, &images), [""; 0]);
+        assert_eq!(surplus(&all, 7, &[], &images), [""; 0]);
     }
 }

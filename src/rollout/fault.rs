@@ -1,0 +1,49 @@
+//! What the failure of a step says.
+
+use std::fmt;
+
+use anyhow::Error;
+
+use super::gate::Gate;
+use super::machine::Fault;
+use crate::fleet::NotReady;
+
+/// A gateway that fails at a gate.
+#[derive(Debug)]
+pub(super) struct Fails {
+    pub(super) gate: Gate,
+    pub(super) why: String,
+}
+
+impl fmt::Display for Fails {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+impl std::error::Error for Fails {}
+
+/// Labels that somebody else has changed meanwhile.
+#[derive(Debug)]
+pub(super) struct Overtaken;
+
+impl fmt::Display for Overtaken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("somebody else changed the labels of the state disk at the same moment")
+    }
+}
+
+impl std::error::Error for Overtaken {}
+
+/// What an error says about a step.
+pub(super) fn fault(error: &Error) -> Fault {
+    if error.is::<Overtaken>() {
+        Fault::Overtaken
+    } else if let Some(fails) = error.downcast_ref::<Fails>() {
+        Fault::Gate(fails.gate)
+    } else if error.downcast_ref::<NotReady>().is_some_and(|it| !it.gone) {
+        Fault::Gate(Gate::Ready)
+    } else {
+        Fault::Other
+    }
+}

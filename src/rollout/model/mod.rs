@@ -1,0 +1,348 @@
+//! Every path of a rollout: a cloud as plain data, in which every call works, fails, loses its answer or
+//! is the last of a run that is killed, and every gateway becomes ready or does not.
+//!
+//! On every path, at every moment: the state before is there as it was, on its disk or in a snapshot; what
+//! is deleted was saved; no release starts on what a newer one wrote, and none before the disk names it.
+//! Every path comes to an end: the new VM runs, or the one before on its state, and nothing of the
+//! rollout is left on disk or snapshots.
+
+mod cloud;
+mod driver;
+
+use std::collections::HashMap;
+
+use super::machine::End;
+use super::scene::Power;
+use cloud::{ARCHIVE, Call, Cloud, NEW, OLD, OLDER, release};
+use driver::{Driver, Event, Turn, Wish};
+
+/// More runs than a path can need.
+const RUNS: usize = 8;
+/// Snapshots that a run leaves at most.
+const COPIES: usize = 3;
+/// More turns than a path can take.
+const TURNS: usize = 500;
+/// For a path of that length.
+const STACK: usize = 256 << 20;
+
+/// A situation, and how much goes wrong in it.
+#[derive(Debug, Clone)]
+struct Case {
+    name: &'static str,
+    wish: Wish,
+    /// The VM is lost before it begins.
+    lost: bool,
+    /// Whether the new gateway works.
+    works: bool,
+    /// How many events other than [`Event::Works`] a path may have.
+    troubles: usize,
+    /// How many runs there are at the same time.
+    at_once: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Moment {
+    cloud: Cloud,
+    drivers: Vec<Driver>,
+    runs: usize,
+    left: usize,
+}
+
+#[derive(Debug, Default)]
+struct Explored {
+    /// Number of paths from each moment on.
+    paths: HashMap<Moment, u128>,
+    /// The way to this moment.
+    trail: Vec<String>,
+    done: usize,
+    back: usize,
+    stuck: usize,
+}
+
+impl Drop for Explored {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the way there:\n{}", self.trail.join("\n"));
+        }
+    }
+}
+
+impl Explored {
+    fn explore(&mut self, case: &Case, moment: &Moment) -> u128 {
+        if let Some(paths) = self.paths.get(moment) {
+            return *paths;
+        }
+        moment.cloud.check();
+        assert!(self.trail.len() < TURNS, "{}: it does not end", case.name);
+        let mut paths = 0;
+        let mut over = true;
+        for place in 0..moment.drivers.len() {
+            for event in events(case, moment, place) {
+                over = false;
+                let mut next = moment.clone();
+                next.left -=
+                    usize::from(event != Event::Works && !is_free(case, moment, place, event));
+                let turn = moment.drivers[place].turn(&moment.cloud);
+                self.trail.push(format!("{place} {event:?} {turn:?}"));
+                if next.drivers[place].take(&mut next.cloud, event).is_none() {
+                    next.again(case, place);
+                }
+                paths += self.explore(case, &next);
+                self.trail.pop();
+            }
+        }
+        if over {
+            paths = self.end(case, moment);
+        }
+        self.paths.insert(moment.clone(), paths);
+        paths
+    }
+
+    /// All runs have ended.
+    fn end(&mut self, case: &Case, moment: &Moment) -> u128 {
+        let ends: Vec<_> = moment
+            .drivers
+            .iter()
+            .map(|it| it.turn(&moment.cloud))
+            .collect();
+        let stuck = |turn: &Turn| matches!(turn, Turn::Ended(End::Stuck(why)) if !why.is_empty());
+        let several = case.at_once > 1;
+        let refused = |turn: &Turn| several && matches!(turn, Turn::Ended(End::Refused(..)));
+        if ends.iter().any(stuck) || ends.iter().all(refused) {
+            // Somebody calls again.
+            self.stuck += 1;
+            let mut next = moment.clone();
+            next.drivers.truncate(1);
+            next.again(case, 0);
+            return self.explore(case, &next);
+        }
+        for end in ends.iter().filter(|end| !refused(end)) {
+            let cloud = &moment.cloud;
+            let describe = || format!("{}: {end:?}\n{moment:#?}", case.name);
+            let vm = cloud.vm.as_ref();
+            let disk = cloud.disk.as_ref();
+            match end {
+                Turn::Ended(End::Done) if several => self.done += 1,
+                Turn::Ended(End::Done) => {
+                    self.done += 1;
+                    assert!(case.works, "{}", describe());
+                    let vm = vm.unwrap_or_else(|| panic!("{}", describe()));
+                    assert_eq!(
+                        (&*vm.template, vm.power),
+                        (case.wish.to, Power::On),
+                        "{}",
+                        describe()
+                    );
+                }
+                Turn::Ended(End::PutBack(_)) if several => self.back += 1,
+                Turn::Ended(End::PutBack(_)) => {
+                    self.back += 1;
+                    let vm = vm.unwrap_or_else(|| panic!("{}", describe()));
+                    assert_eq!(
+                        (&*vm.template, vm.power),
+                        (OLD, Power::On),
+                        "{}",
+                        describe()
+                    );
+                    let wrote = &disk.unwrap().content.by;
+                    assert!(wrote.iter().all(|by| by == OLD), "{}", describe());
+                }
+                Turn::Ended(End::LeftAsItIs(_)) => assert!(!case.wish.knows, "{}", describe()),
+                _ => panic!("{}", describe()),
+            }
+            let disk = disk.unwrap_or_else(|| panic!("{}", describe()));
+            assert_eq!(disk.intent, None, "{}", describe());
+            assert!(
+                cloud.copies.values().all(|it| it.mark.is_none()),
+                "{}",
+                describe()
+            );
+            assert!(
+                several || cloud.copies.len() <= 1 + COPIES * moment.runs,
+                "{}",
+                describe()
+            );
+            if let (Some(vm), true) = (vm, case.wish.knows) {
+                assert_eq!(disk.written, release(&vm.template), "{}", describe());
+                assert!(several || cloud.lock == vm.template, "{}", describe());
+            }
+        }
+        1
+    }
+}
+
+impl Moment {
+    fn begin(case: &Case) -> Self {
+        let mut cloud = Cloud::new();
+        if case.lost {
+            cloud.vm = None;
+        }
+        let drivers = (0..case.at_once).map(|me| Driver::begin(&case.wish, &cloud, me));
+        Self {
+            drivers: drivers.collect(),
+            cloud,
+            runs: case.at_once,
+            left: case.troubles,
+        }
+    }
+
+    /// The verb is called again.
+    fn again(&mut self, case: &Case, place: usize) {
+        let (wish, cloud) = (&case.wish, &self.cloud);
+        let there = cloud.vm.as_ref().is_some_and(|vm| vm.template == wish.to);
+        let done = wish.to != OLD && there && cloud.scene().intent().is_none();
+        let begin = if done { Driver::done } else { Driver::begin };
+        self.drivers[place] = begin(wish, cloud, self.runs);
+        self.runs += 1;
+        assert!(
+            self.runs <= RUNS,
+            "{}: it does not end\n{self:#?}",
+            case.name
+        );
+    }
+}
+
+/// What may happen to a run in its next turn; nothing once it has ended.
+fn events(case: &Case, moment: &Moment, place: usize) -> Vec<Event> {
+    use Event::{Bad, Fails, Gone, KilledAfter, KilledBefore, KilledMidway, LosesAnswer, Works};
+    let free = |turn: &[Event]| match moment.left {
+        0 => Vec::new(),
+        _ => turn.to_vec(),
+    };
+    match moment.drivers[place].turn(&moment.cloud) {
+        Turn::Ended(_) => Vec::new(),
+        Turn::Look => vec![Works],
+        Turn::Listen if is_free(case, moment, place, Bad) => {
+            [vec![Bad], free(&[KilledBefore, Fails, Gone])].concat()
+        }
+        Turn::Listen => [vec![Works], free(&[KilledBefore, Fails, Bad, Gone])].concat(),
+        Turn::Call(Call::Stop | Call::Delete) => [
+            vec![Works],
+            free(&[KilledBefore, KilledAfter, KilledMidway, Fails, LosesAnswer]),
+        ]
+        .concat(),
+        Turn::Call(_) => [
+            vec![Works],
+            free(&[KilledBefore, KilledAfter, Fails, LosesAnswer]),
+        ]
+        .concat(),
+    }
+}
+
+/// Whether it is no trouble, but what the case is about: the new gateway does not work.
+fn is_free(case: &Case, moment: &Moment, place: usize, event: Event) -> bool {
+    let listens = moment.drivers[place].turn(&moment.cloud) == Turn::Listen;
+    let new = moment
+        .cloud
+        .vm
+        .as_ref()
+        .is_some_and(|vm| vm.template == case.wish.to);
+    let started = moment
+        .cloud
+        .disk
+        .as_ref()
+        .and_then(|disk| disk.intent.as_ref());
+    let forward = started.is_some_and(|intent| !intent.word.is_back());
+    event == Event::Bad && listens && !case.works && new && forward
+}
+
+fn case(name: &'static str, to: &'static str, works: bool) -> Case {
+    Case {
+        name,
+        wish: Wish {
+            to,
+            state: (to == OLDER).then_some(ARCHIVE),
+            soak: false,
+            knows: true,
+        },
+        lost: false,
+        works,
+        troubles: 3,
+        at_once: 1,
+    }
+}
+
+fn explore(cases: Vec<Case>) -> u128 {
+    let explored = std::thread::Builder::new()
+        .stack_size(STACK)
+        .spawn(move || explore_all(&cases));
+    explored.unwrap().join().unwrap()
+}
+
+fn explore_all(cases: &[Case]) -> u128 {
+    let mut all = 0;
+    for case in cases {
+        let mut explored = Explored::default();
+        let paths = explored.explore(case, &Moment::begin(case));
+        println!(
+            "{:<48}{:>12} moments {:>16} paths; ends: {} done, {} put back, {} stopped and called again",
+            case.name,
+            explored.paths.len(),
+            paths,
+            explored.done,
+            explored.back,
+            explored.stuck
+        );
+        all += paths;
+    }
+    all
+}
+
+#[test]
+fn a_rollout_ends_well_whatever_fails_and_wherever_it_is_killed() {
+    let base = |name, to, works| case(name, to, works);
+    let cases = [
+        base("a newer release", NEW, true),
+        base("a newer release that fails", NEW, false),
+        base("the same release", OLD, true),
+        base("the same release, which fails now", OLD, false),
+        base("an older release with its state", OLDER, true),
+        base("an older release that fails with its state", OLDER, false),
+        Case {
+            lost: true,
+            ..base("the VM is lost", OLD, true)
+        },
+        Case {
+            wish: Wish {
+                knows: false,
+                ..base("", OLD, true).wish
+            },
+            lost: true,
+            ..base("it is lost, and nobody knows its template", OLD, false)
+        },
+        Case {
+            wish: Wish {
+                soak: true,
+                ..base("", NEW, true).wish
+            },
+            ..base("a newer release that is watched", NEW, true)
+        },
+    ];
+    let paths = explore(Vec::from(cases));
+    println!("{paths} paths");
+    assert!(paths > 100_000, "{paths} paths");
+}
+
+#[test]
+fn two_runs_at_once_lose_nothing() {
+    let cases = [
+        Case {
+            at_once: 2,
+            troubles: 0,
+            ..case("two runs, a newer release", NEW, true)
+        },
+        Case {
+            at_once: 2,
+            troubles: 0,
+            ..case("two runs, a newer release that fails", NEW, false)
+        },
+        Case {
+            at_once: 2,
+            troubles: 0,
+            ..case("two runs, an older release with its state", OLDER, true)
+        },
+    ];
+    let paths = explore(Vec::from(cases));
+    println!("{paths} paths");
+    assert!(paths > 100_000, "{paths} paths");
+}
