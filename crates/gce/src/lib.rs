@@ -23,6 +23,7 @@
 
 mod billing;
 mod buckets;
+mod capability;
 mod client;
 mod credentials;
 mod disks;
@@ -63,6 +64,7 @@ pub use buckets::{
     Bucket, BucketEncryption, Buckets, IamConfiguration, Lifecycle, LifecycleRule,
     UniformBucketLevelAccess,
 };
+pub use capability::{Reader, Session};
 pub use client::Client;
 pub use credentials::Credentials;
 pub use disks::{Disk, Disks};
