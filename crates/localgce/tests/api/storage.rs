@@ -168,8 +168,6 @@ async fn a_capability_is_for_one_object() {
     assert_eq!(status, 308);
     let guess = session.replace("upload_id=", "upload_id=1");
     assert_eq!(put(&guess, "bytes 0-4/*", b"hello").await.0, 404);
-    let none = session.split("&upload_id").next().unwrap();
-    assert_eq!(put(none, "bytes 0-4/*", b"hello").await.0, 401);
     let (status, made) = put(&session, "bytes 5-9/10", b"world").await;
     assert_eq!((status.as_u16(), &made["size"]), (200, &json!("10")));
     for (method, path) in [
@@ -214,7 +212,6 @@ async fn a_capability_is_for_one_object() {
     let token = token["access_token"].as_str().unwrap();
     for (method, path, expected) in [
         (Method::GET, "/storage/v1/b/bucket/o/export?alt=media", 200),
-        (Method::GET, "/download/storage/v1/b/bucket/o/export", 200),
         (
             Method::GET,
             "/storage/v1/b/bucket/o/export-2?alt=media",
@@ -225,7 +222,6 @@ async fn a_capability_is_for_one_object() {
         (Method::GET, "/storage/v1/b?project=clawbake-local", 403),
         (Method::DELETE, "/storage/v1/b/bucket/o/export", 403),
         (Method::POST, begin, 403),
-        (Method::PUT, "/upload/storage/v1/b/bucket/o", 403),
         (
             Method::POST,
             "/storage/v1/b/bucket/o/export/rewriteTo/b/bucket/o/export-3",
@@ -237,12 +233,14 @@ async fn a_capability_is_for_one_object() {
             401,
         ),
         (Method::GET, "/v1/projects/clawbake-local/secrets", 401),
-        (Method::POST, "/batch/compute/v1", 401),
     ] {
         let url = format!("{}{path}", engine.endpoint.url);
         let request = engine.http.request(method.clone(), url).bearer_auth(token);
-        let (status, said) = answer(request).await;
+        let response = request.send().await.unwrap();
+        let status = response.status();
+        let said = response.text().await.unwrap();
         assert_eq!(status, expected, "{method} {path}: {said}");
+        assert!(status != 200 || said == "helloworld", "{said}");
     }
     // It cannot be made wider.
     for (subject, options) in [
