@@ -97,7 +97,7 @@ class Listen(unittest.TestCase):
         self.ask("a1")
         self.listen()
         self.assertEqual(self.answer(), {"nonce": "nonce-1", "id": "a1", "ok": True, "counts": {"sessions": 4, "cron": 1}})
-        self.assertIn("exec -T gateway node counts.mjs", self.calls(" exec ")[0])
+        self.assertRegex(self.calls(" exec ")[0], "exec -T gateway timeout .* node counts.mjs")
         self.cloud.put(other="changed")  # metadata that change are no new request
         self.ask("a2")
         self.assertEqual(self.answer(2)["id"], "a2")
