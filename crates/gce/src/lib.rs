@@ -23,7 +23,6 @@
 
 mod billing;
 mod buckets;
-mod capability;
 mod client;
 mod credentials;
 mod disks;
@@ -64,7 +63,6 @@ pub use buckets::{
     Bucket, BucketEncryption, Buckets, IamConfiguration, Lifecycle, LifecycleRule,
     UniformBucketLevelAccess,
 };
-pub use capability::{Reader, Session};
 pub use client::Client;
 pub use credentials::Credentials;
 pub use disks::{Disk, Disks};

@@ -48,7 +48,7 @@ pub struct Objects {
 }
 
 impl Objects {
-    pub(crate) fn url(&self, path: &[&str]) -> Result<Url> {
+    fn url(&self, path: &[&str]) -> Result<Url> {
         let root = ["storage", "v1", "b", &self.bucket, "o"];
         join(
             &self.client.endpoints.storage,

@@ -27,8 +27,6 @@ pub(crate) struct Call {
     limit: usize,
     /// Whether 308, "resume incomplete", is an answer rather than an error.
     resumable: bool,
-    /// Whether it goes without the credentials of the client, since its body has some.
-    anonymous: bool,
 }
 
 impl Call {
@@ -47,7 +45,6 @@ impl Call {
             timeout: TIMEOUT,
             limit: ANSWER_LIMIT,
             resumable: false,
-            anonymous: false,
         }
     }
 
@@ -91,11 +88,6 @@ impl Call {
     /// Refuses an answer of more than `bytes` bytes.
     pub fn limit(mut self, bytes: usize) -> Self {
         self.limit = bytes;
-        self
-    }
-
-    pub fn anonymous(mut self) -> Self {
-        self.anonymous = true;
         self
     }
 
@@ -161,7 +153,7 @@ impl From<Error> for Failure {
 #[derive(Clone, Debug)]
 pub(crate) struct Transport {
     http: reqwest::Client,
-    pub credentials: Credentials,
+    credentials: Credentials,
     pub policy: RetryPolicy,
     /// Limit of each attempt, below that of its call.
     pub limit: Duration,
@@ -207,10 +199,9 @@ impl Transport {
                 .request
                 .try_clone()
                 .ok_or_else(|| Error::new(Kind::Invalid, &call.what, "a body that streams"))?;
-            if !call.anonymous {
-                let credentials = self.credentials.headers().await?;
-                request.headers_mut().extend(credentials);
-            }
+            request
+                .headers_mut()
+                .extend(self.credentials.headers().await?);
             let response = self
                 .http
                 .execute(request)
