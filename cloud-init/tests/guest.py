@@ -53,7 +53,7 @@ def build():
     pathlib.Path("/dev/disk").mkdir(exist_ok=True)
     sh("mount", "-t", "tmpfs", "tmpfs", "/dev/disk")
     pathlib.Path("/dev/disk/by-id").mkdir()
-    LIB.mkdir()
+    LIB.mkdir(exist_ok=True)
     sh("mount", "--bind", SCRIPTS, LIB)
     pathlib.Path("/etc/clawbake").mkdir()
     pathlib.Path("/etc/hosts").write_text("127.0.0.1 localhost metadata.google.internal\n")

@@ -39,6 +39,7 @@ pub(super) const INSTALLED: &[(&str, &str, &str)] = &[
     script!("/usr/local/lib/clawbake", "clawbake-listen"),
     script!("/usr/local/lib/clawbake", "clawbake-export"),
     script!("/usr/local/lib/clawbake", "clawbake-import"),
+    script!("/usr/local/lib/clawbake", "clawbake-memory"),
     script!("/etc/systemd/system-generators", "clawbake-ports"),
     unit!("clawbake-state.service"),
     unit!("clawbake-env.service"),
@@ -49,16 +50,23 @@ pub(super) const INSTALLED: &[(&str, &str, &str)] = &[
     unit!("clawbake-proxy.socket"),
     unit!("clawbake-proxy.service"),
     unit!("clawbake-listen.service"),
+    unit!("clawbake-memory.service"),
+    unit!("clawbake-memory.timer"),
 ];
 
 /// Units that are enabled and started; they pull in the rest.
-pub(super) const ENABLED: [&str; 3] = [
+pub(super) const ENABLED: [&str; 4] = [
     "clawbake-listen.service",
+    "clawbake-memory.timer",
     "clawbake-proxy.socket",
     "clawbake-gateway.service",
 ];
 /// The same where the gateway is held.
-pub(super) const HELD: [&str; 2] = ["clawbake-listen.service", "clawbake-proxy.socket"];
+pub(super) const HELD: [&str; 3] = [
+    "clawbake-listen.service",
+    "clawbake-memory.timer",
+    "clawbake-proxy.socket",
+];
 
 #[cfg(test)]
 mod tests {

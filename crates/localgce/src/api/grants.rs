@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::condition;
 use crate::catalog::roles;
-use crate::engine::Caller;
+use crate::engine::{Bound, Caller};
 use crate::error::Error;
 use crate::store::roles as custom_roles;
 
@@ -31,6 +31,28 @@ pub fn permits(
     for role in roles {
         if includes(tx, role, permission)? {
             return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether a token that goes no further than `bound` goes as far as a permission on a bucket, or on the
+/// resource of this name in it.
+pub fn reaches(
+    tx: &Connection,
+    bound: &Bound,
+    permission: &str,
+    bucket: &str,
+    resource: &str,
+) -> Result<bool, Error> {
+    for rule in bound.rules(bucket) {
+        let met = rule.condition();
+        if met.is_none_or(|expression| condition::holds(expression, resource)) {
+            for role in rule.roles() {
+                if includes(tx, role, permission)? {
+                    return Ok(true);
+                }
+            }
         }
     }
     Ok(false)

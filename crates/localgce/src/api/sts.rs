@@ -11,7 +11,7 @@ use axum::{Form, Json};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::engine::{Caller, Engine};
+use crate::engine::{Bound, Caller, Engine};
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
@@ -22,6 +22,8 @@ pub struct ExchangeTokenRequest {
     subject_token: String,
     subject_token_type: String,
     requested_token_type: String,
+    #[serde(default)]
+    options: String,
 }
 
 /// Bytes of a request. Anybody may send one.
@@ -45,14 +47,28 @@ pub async fn token(
         let what = "this engine has no pools of identities: it exchanges its own access tokens";
         return refuse("invalid_request", what);
     }
-    let (access_token, expires_in) = match engine.tokens.caller(&request.subject_token) {
+    let bound = match &*request.options {
+        "" => None,
+        options => match Bound::parse(options) {
+            Some(bound) => Some(bound),
+            None => return refuse("invalid_request", "the options are no access boundary"),
+        },
+    };
+    let (access_token, expires_in) = match (engine.tokens.caller(&request.subject_token), bound) {
+        (Some((caller, None)), Some(bound)) => {
+            let token = engine.tokens.bind(caller, bound);
+            (token.access_token, token.expires_in)
+        }
         // The owner's token has no end; an hour is what clients expect.
-        Some(Caller::Owner) => (request.subject_token, 3600),
-        Some(Caller::ServiceAccount(email)) => {
+        (Some((Caller::Owner, None)), None) => (request.subject_token, 3600),
+        (Some((Caller::ServiceAccount(email), None)), None) => {
             let token = engine.tokens.issue(&email);
             (token.access_token, token.expires_in)
         }
-        None => return refuse("invalid_grant", "the subject token is nobody's here"),
+        (Some((_, Some(_))), _) => {
+            return refuse("invalid_grant", "the subject token has a boundary already");
+        }
+        (None, _) => return refuse("invalid_grant", "the subject token is nobody's here"),
     };
     Json(json!({
         "access_token": access_token,

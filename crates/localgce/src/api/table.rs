@@ -14,10 +14,11 @@ use rusqlite::Connection;
 
 use super::call::Call;
 use super::gate;
+use super::grants::reaches;
 use super::handler::{Handler, answer};
 use super::method::{Method, Need};
 use super::policy::no_such_method;
-use crate::engine::{Caller, Engine};
+use crate::engine::{Bound, Caller, Engine};
 use crate::error::Error;
 
 /// One of Google's APIs: what all its methods have in common.
@@ -104,6 +105,7 @@ async fn serve(
 ) -> Response {
     let mut values: Vec<_> = path.into_iter().map(|(_, value)| value).collect();
     let refuse = rows[0].api.refuse;
+    let bound = request.extensions().get::<Bound>().cloned();
     let Row { api, method } = match select(rows, &mut values) {
         Ok(row) => row,
         Err(error) => return refuse(error),
@@ -120,10 +122,10 @@ async fn serve(
     };
     let served = match &method.handler {
         Handler::Json(work) => with_body(call, method, request).await.and_then(|call| {
-            admit(api, method, &call)?;
+            admit(api, method, &call, bound.as_ref())?;
             work(&call).map(answer)
         }),
-        Handler::Raw(work) => match admit(api, method, &call) {
+        Handler::Raw(work) => match admit(api, method, &call, bound.as_ref()) {
             Ok(()) => work(call, request).await,
             Err(error) => Err(error),
         },
@@ -155,9 +157,13 @@ async fn with_body(call: Call, method: &Method, request: Request) -> Result<Call
     call.receive(request).await
 }
 
-/// Refuses a call in a project that has not enabled the API, and a caller who may not.
-fn admit(api: &Api, method: &Method, call: &Call) -> Result<(), Error> {
+/// Refuses a call in a project that has not enabled the API, a caller who may not, and a token that does
+/// not go as far.
+fn admit(api: &Api, method: &Method, call: &Call, bound: Option<&Bound>) -> Result<(), Error> {
     call.engine.store.transaction(|tx| {
+        if let Some(bound) = bound {
+            within(tx, method, call, bound)?;
+        }
         if let Some(service) = api.service
             && let Some(project) = (api.project)(tx, call)?
         {
@@ -180,4 +186,22 @@ fn admit(api: &Api, method: &Method, call: &Call) -> Result<(), Error> {
         let permit = |need| (api.permit)(tx, &call.caller, need);
         others.iter().try_for_each(permit)
     })
+}
+
+/// Refuses what is beyond a token's access boundary. A method that works on more than one resource is.
+fn within(tx: &Connection, method: &Method, call: &Call, bound: &Bound) -> Result<(), Error> {
+    let bucket = call.variables.first().map(|(_, bucket)| bucket.as_str());
+    let bucket = bucket.unwrap_or_default();
+    let object = call.variables.get(1).map(|(_, object)| object.as_str());
+    let resource = match object {
+        Some(object) => format!("projects/_/buckets/{bucket}/objects/{object}"),
+        None => format!("projects/_/buckets/{bucket}"),
+    };
+    if method.refers.is_none() && reaches(tx, bound, method.permission, bucket, &resource)? {
+        return Ok(());
+    }
+    Err(Error::forbidden(format!(
+        "The access boundary of the credential does not allow {} on {resource}.",
+        method.permission
+    )))
 }

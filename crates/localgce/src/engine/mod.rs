@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod addresses;
 mod attached;
+mod bound;
 pub mod disks;
 mod drafts;
 pub mod firewalls;
@@ -33,6 +34,7 @@ pub mod templates;
 mod tokens;
 mod tree;
 
+pub use bound::Bound;
 pub use drafts::Draft;
 pub use operations::{Failure, Mutation, Work, nothing, work};
 pub use power_off::Stop;

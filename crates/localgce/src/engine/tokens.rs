@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::Bound;
 use crate::metadata::AccessToken;
 
 /// The lifetime of Google's tokens.
@@ -22,6 +23,12 @@ pub enum Caller {
     ServiceAccount(String),
 }
 
+impl Caller {
+    fn is(&self, email: &str) -> bool {
+        matches!(self, Self::ServiceAccount(own) if own == email)
+    }
+}
+
 /// Tokens and their owners.
 pub struct Tokens {
     owner: String,
@@ -29,7 +36,8 @@ pub struct Tokens {
 }
 
 struct Issued {
-    email: String,
+    holder: Caller,
+    bound: Option<Bound>,
     end: Instant,
 }
 
@@ -41,16 +49,33 @@ impl Tokens {
         }
     }
 
-    /// Finds the owner of a token.
-    pub fn caller(&self, token: &str) -> Option<Caller> {
+    /// Finds the owner of a token, and how far the token goes if it is bound.
+    pub fn caller(&self, token: &str) -> Option<(Caller, Option<Bound>)> {
         if token == self.owner {
-            return Some(Caller::Owner);
+            return Some((Caller::Owner, None));
         }
         let issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
         let token = issued
             .get(token)
             .filter(|token| token.end > Instant::now())?;
-        Some(Caller::ServiceAccount(token.email.clone()))
+        Some((token.holder.clone(), token.bound.clone()))
+    }
+
+    /// Gives out a token of the holder of another one, which goes no further than this.
+    pub fn bind(&self, holder: Caller, bound: Bound) -> AccessToken {
+        let (token, now) = (random(), Instant::now());
+        let mut issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
+        issued.retain(|_, token| token.end > now);
+        let bound = Issued {
+            holder,
+            bound: Some(bound),
+            end: now + LIFE,
+        };
+        issued.insert(token.clone(), bound);
+        AccessToken {
+            access_token: token,
+            expires_in: LIFE.as_secs(),
+        }
     }
 
     /// Gives out a token of a service account.
@@ -60,14 +85,17 @@ impl Tokens {
         issued.retain(|_, token| token.end > now);
         let fresh = issued
             .iter()
-            .find(|(_, token)| token.email == email && token.end > now + MARGIN)
+            .find(|(_, token)| {
+                token.holder.is(email) && token.bound.is_none() && token.end > now + MARGIN
+            })
             .map(|(token, issued)| (token.clone(), issued.end));
         let (access_token, end) = fresh.unwrap_or_else(|| {
             let (token, end) = (random(), now + LIFE);
             issued.insert(
                 token.clone(),
                 Issued {
-                    email: email.into(),
+                    holder: Caller::ServiceAccount(email.into()),
+                    bound: None,
                     end,
                 },
             );
@@ -94,15 +122,11 @@ mod tests {
     fn a_token_is_its_accounts_and_nobody_elses() {
         let tokens = Tokens::new("owner".into());
         let (a, b) = (tokens.issue("a"), tokens.issue("b"));
-        assert_eq!(tokens.caller("owner"), Some(Caller::Owner));
-        assert_eq!(
-            tokens.caller(&a.access_token),
-            Some(Caller::ServiceAccount("a".into()))
-        );
-        assert_eq!(
-            tokens.caller(&b.access_token),
-            Some(Caller::ServiceAccount("b".into()))
-        );
+        let caller = |token: &str| tokens.caller(token).map(|(caller, _)| caller);
+        let account = |email: &str| Some(Caller::ServiceAccount(email.into()));
+        assert_eq!(caller("owner"), Some(Caller::Owner));
+        assert_eq!(caller(&a.access_token), account("a"));
+        assert_eq!(caller(&b.access_token), account("b"));
         assert_eq!(tokens.caller(""), None);
         assert_eq!(tokens.issue("a").access_token, a.access_token);
     }

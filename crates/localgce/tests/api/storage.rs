@@ -144,3 +144,111 @@ async fn cut(session: &str, token: &str, sent: &[u8], promised: usize) {
     stream.shutdown().await.unwrap();
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
 }
+
+/// What a VM without any right on a bucket is given: a way to write one object, or to read one.
+#[tokio::test]
+async fn a_capability_is_for_one_object() {
+    let engine = Engine::start();
+    let bucket = json!({"name": "bucket"});
+    engine
+        .post("/storage/v1/b?project=clawbake-local", &bucket)
+        .await;
+    let begin = "/upload/storage/v1/b/bucket/o?uploadType=resumable&name=export";
+    let begun = engine.request(Method::POST, begin).json(&json!({}));
+    let session = begun.send().await.unwrap().headers()["location"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    // Without a token, and without knowing how long it becomes.
+    let put = async |url: &str, range: &str, body: &'static [u8]| {
+        let request = engine.http.put(url).header("Content-Range", range);
+        answer(request.body(body)).await
+    };
+    let (status, _) = put(&session, "bytes 0-4/*", b"hello").await;
+    assert_eq!(status, 308);
+    let guess = session.replace("upload_id=", "upload_id=1");
+    assert_eq!(put(&guess, "bytes 0-4/*", b"hello").await.0, 404);
+    let (status, made) = put(&session, "bytes 5-9/10", b"world").await;
+    assert_eq!((status.as_u16(), &made["size"]), (200, &json!("10")));
+    for (method, path) in [
+        (Method::GET, "/storage/v1/b/bucket/o/export?upload_id=1"),
+        (Method::POST, &format!("{begin}&upload_id=1")),
+        (Method::DELETE, "/storage/v1/b/bucket/o/export?upload_id=1"),
+    ] {
+        let url = format!("{}{path}", engine.endpoint.url);
+        let (status, _) = answer(engine.http.request(method, url)).await;
+        assert_eq!(status, 401, "{path}");
+    }
+
+    let other = "/upload/storage/v1/b/bucket/o?uploadType=media&name=export-2";
+    let sent = engine.request(Method::POST, other).body("other").send();
+    assert_eq!(sent.await.unwrap().status(), 200);
+    let exchange = async |subject: &str, options: String| {
+        let kind = "urn:ietf:params:oauth:token-type:access_token";
+        let form = [
+            (
+                "grant_type",
+                "urn:ietf:params:oauth:grant-type:token-exchange",
+            ),
+            ("requested_token_type", kind),
+            ("subject_token", subject),
+            ("subject_token_type", kind),
+            ("options", &options),
+        ];
+        let url = format!("{}/v1/token", engine.endpoint.url);
+        answer(engine.http.post(url).form(&form)).await
+    };
+    let boundary = |condition: &str| {
+        json!({"accessBoundary": {"accessBoundaryRules": [{
+            "availableResource": "//storage.googleapis.com/projects/_/buckets/bucket",
+            "availablePermissions": ["inRole:roles/storage.objectViewer"],
+            "availabilityCondition": {"expression": condition},
+        }]}})
+        .to_string()
+    };
+    let mine = boundary("resource.name == 'projects/_/buckets/bucket/objects/export'");
+    let (status, token) = exchange(&engine.endpoint.token, mine.clone()).await;
+    assert_eq!(status, 200);
+    let token = token["access_token"].as_str().unwrap();
+    for (method, path, expected) in [
+        (Method::GET, "/storage/v1/b/bucket/o/export?alt=media", 200),
+        (
+            Method::GET,
+            "/storage/v1/b/bucket/o/export-2?alt=media",
+            403,
+        ),
+        (Method::GET, "/storage/v1/b/bucket/o", 403),
+        (Method::GET, "/storage/v1/b/bucket", 403),
+        (Method::GET, "/storage/v1/b?project=clawbake-local", 403),
+        (Method::DELETE, "/storage/v1/b/bucket/o/export", 403),
+        (Method::POST, begin, 403),
+        (
+            Method::POST,
+            "/storage/v1/b/bucket/o/export/rewriteTo/b/bucket/o/export-3",
+            403,
+        ),
+        (
+            Method::GET,
+            "/compute/v1/projects/clawbake-local/global/images",
+            401,
+        ),
+        (Method::GET, "/v1/projects/clawbake-local/secrets", 401),
+    ] {
+        let url = format!("{}{path}", engine.endpoint.url);
+        let request = engine.http.request(method.clone(), url).bearer_auth(token);
+        let response = request.send().await.unwrap();
+        let status = response.status();
+        let said = response.text().await.unwrap();
+        assert_eq!(status, expected, "{method} {path}: {said}");
+        assert!(status != 200 || said == "helloworld", "{said}");
+    }
+    // It cannot be made wider.
+    for (subject, options) in [
+        (token, mine),
+        (token, String::new()),
+        (&*engine.endpoint.token, "{}".into()),
+    ] {
+        let (status, _) = exchange(subject, options).await;
+        assert_eq!(status, 400);
+    }
+}
