@@ -1,13 +1,12 @@
 //! What a deployment's lock holds, as far as its recipe admits it.
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::Result;
 
 use crate::deployment::Deployment;
-use crate::document::Refusal;
 use crate::image::Plan;
 use crate::lock::{self, Lock};
 use crate::progress::{Outcome, Progress};
-use crate::release::{Packument, Registry, Version, Web};
+use crate::release::{Registry, Web};
 
 /// The deployment's lock, if there is one that its recipe admits. Where they disagree the recipe counts,
 /// and progress says so.
@@ -42,34 +41,14 @@ pub async fn plan(deployment: &Deployment, progress: &Progress) -> Result<Plan> 
     let version = match release.version.or(held) {
         Some(version) => version,
         None => {
-            let registry = Registry::from_environment(Web::new()?);
-            let packument = registry.packument(&release.npm).await?;
-            offered(&packument, deployment)?
+            let web = Web::new()?;
+            let registry = Registry::from_environment(web.clone());
+            let source = &release.source;
+            let feed = source.feed(&web, &registry, &release.npm, release.channel);
+            source.offered(&feed.await?, &release.npm, release.channel)?
         }
     };
     // Node and npm are the lock's even where its gateway is not the recipe's.
     let lock = Lock::load(&deployment.dir)?;
     Plan::resolve(recipe, version, lock.as_ref()).await
-}
-
-/// What npm offers on the recipe's channel.
-fn offered(packument: &Packument, deployment: &Deployment) -> Result<Version> {
-    let release = &deployment.recipe.gateway.release;
-    let tag = packument.tagged(release.channel).with_context(|| {
-        format!(
-            "npm offers no {} on the channel {}: it has no dist-tag `{}`; name a version in the recipe, or \
-             another channel",
-            release.npm,
-            release.channel,
-            release.channel.tag()
-        )
-    })?;
-    let version = tag.parse();
-    version.map_err(|Refusal { message, .. }| {
-        anyhow!(
-            "npm's dist-tag `{}` of {} cannot be baked: {message}",
-            release.channel.tag(),
-            release.npm
-        )
-    })
 }

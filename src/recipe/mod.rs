@@ -24,7 +24,7 @@ use crate::names::{
     EnvName, ImageDigest, LabelKey, LabelValue, MachineType, NpmPackage, PackageName, RelativePath,
     ResourceName, ServiceAccount, Sha256,
 };
-use crate::release::{Channel, Schema, Version};
+use crate::release::{Channel, Schema, Source, Version};
 
 /// The file that makes a directory a recipe.
 pub const FILE_NAME: &str = "recipe.yaml";
@@ -144,6 +144,8 @@ pub struct Release {
     pub version: Option<Version>,
     /// The channel to look for newer versions on.
     pub channel: Channel,
+    /// Where it is announced.
+    pub source: Source,
     /// npm's `overrides`: package to version specification.
     pub overrides: BTreeMap<NpmPackage, String>,
     /// Paths under `node_modules` to leave out of the image.

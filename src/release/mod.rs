@@ -3,9 +3,13 @@
 
 mod feed;
 mod gate;
+mod git;
+mod github;
 mod integrity;
 mod npm;
+mod oci;
 mod schema;
+mod source;
 mod version;
 mod web;
 
@@ -14,5 +18,6 @@ pub use gate::{Candidate, Reason, Standard, gate, runs_with};
 pub use integrity::Integrity;
 pub use npm::{Dist, Package, Packument, Registry};
 pub use schema::Schema;
+pub use source::Source;
 pub use version::{Channel, Version};
 pub use web::Web;

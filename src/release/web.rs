@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use reqwest::header::HeaderMap;
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 
 /// Time to connect, and between two pieces of an answer.
@@ -20,6 +21,7 @@ pub struct Web(Client);
 #[derive(Debug)]
 pub(super) struct Answer {
     pub status: StatusCode,
+    pub headers: HeaderMap,
     pub body: Vec<u8>,
 }
 
@@ -73,7 +75,7 @@ impl Web {
 
     async fn once(&self, request: RequestBuilder, limit: usize) -> Result<Answer> {
         let mut response: Response = request.send().await?;
-        let status = response.status();
+        let (status, headers) = (response.status(), response.headers().clone());
         let mut body = Vec::new();
         while let Some(piece) = response.chunk().await? {
             ensure!(
@@ -83,6 +85,10 @@ impl Web {
             );
             body.extend(piece);
         }
-        Ok(Answer { status, body })
+        Ok(Answer {
+            status,
+            headers,
+            body,
+        })
     }
 }

@@ -9,7 +9,7 @@ use crate::fleet;
 use crate::image;
 use crate::labels;
 use crate::lock::Lock;
-use crate::release::{Feed, Registry, Version, Web};
+use crate::release::{Registry, Version, Web};
 use crate::run::Run;
 
 pub(super) async fn observe(run: &Run) -> Result<Observed> {
@@ -28,22 +28,20 @@ pub(super) async fn observe(run: &Run) -> Result<Observed> {
         let name = fleet::state_disk_name(&run.deployment);
         Ok(disks.find(&name).await?)
     };
-    let (packument, [node, npm], debian, front, state) = tokio::try_join!(
-        registry.packument(&release.npm),
+    let (feed, [node, npm], debian, front, state) = tokio::try_join!(
+        release
+            .source
+            .feed(&web, &registry, &release.npm, release.channel),
         image::newest_tools(recipe, &registry),
         image::debian_archive(&web, recipe.base.suite()),
         front,
         state,
     )?;
-    let feed = Feed::of_npm(&packument, release.channel);
-    ensure!(
-        release.version.is_some() || feed.offered.is_some(),
-        "npm offers no {} on the channel {} that can be baked: its dist-tag `{}` is {}",
-        release.npm,
-        release.channel,
-        release.channel.tag(),
-        packument.tagged(release.channel).unwrap_or("missing")
-    );
+    if release.version.is_none() {
+        release
+            .source
+            .offered(&feed, &release.npm, release.channel)?;
+    }
     if let Some(version) = release.version {
         ensure!(
             feed.candidates.contains_key(&version),

@@ -6,10 +6,10 @@ use super::path::existing;
 use crate::document::Cursor;
 use crate::names::NpmPackage;
 use crate::recipe::{Binary, Container, Files, Plugins, Release, Scripts};
-use crate::release::{Channel, Version};
+use crate::release::{Channel, Source, Version};
 
 pub(super) fn release(at: &Cursor) -> Option<Release> {
-    let keys = at.fields(&["npm", "version", "channel", "overrides", "prune"])?;
+    let keys = at.fields(&["npm", "version", "channel", "source", "overrides", "prune"])?;
     let npm = keys
         .required("npm", "the gateway's npm package")
         .and_then(|c| c.parse());
@@ -30,6 +30,7 @@ pub(super) fn release(at: &Cursor) -> Option<Release> {
         );
         at.report(format!("{version} is not on the {channel} channel"), hint);
     }
+    let source = keys.or("source", Source::Npm, |c| source(&c));
     let overrides = keys
         .optional("overrides")
         .map(|c| c.entries())
@@ -38,12 +39,57 @@ pub(super) fn release(at: &Cursor) -> Option<Release> {
         npm: npm?,
         version: version?,
         channel: channel?,
+        source: source?,
         overrides: overrides
             .iter()
             .filter_map(|(key, value)| Some((key.parse()?, value.text()?)))
             .collect(),
         prune: keys.list("prune", |c| c.parse()),
     })
+}
+
+/// `npm`, or one key with its place.
+fn source(at: &Cursor) -> Option<Source> {
+    const HINT: &str = "`npm`, {github: owner/name}, {image: registry/name} or {git: https://...}";
+    if at.node().text() == Some("npm") {
+        return Some(Source::Npm);
+    }
+    let keys = at.fields(&["github", "image", "git"])?;
+    let places = ["github", "image", "git"].map(|key| keys.optional(key));
+    let plain = |text: &str| {
+        text.chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-._/:".contains(c))
+    };
+    let (source, place, good) = match places {
+        [Some(at), None, None] => {
+            let text = at.text()?;
+            let good = text.split('/').count() == 2;
+            (Source::Github(text.clone()), (at, text), good)
+        }
+        [None, Some(at), None] => {
+            let text = at.text()?;
+            let host = text.split_once('/').map(|(host, _)| host);
+            let good = host.is_some_and(|host| host.contains(['.', ':']));
+            (Source::Image(text.clone()), (at, text), good)
+        }
+        [None, None, Some(at)] => {
+            let text = at.text()?;
+            let good = ["https://", "http://"]
+                .iter()
+                .any(|it| text.starts_with(it));
+            (Source::Git(text.clone()), (at, text), good)
+        }
+        _ => {
+            at.report("is not one place", HINT);
+            return None;
+        }
+    };
+    let (at, text) = place;
+    if !good || !plain(&text) || text.split('/').any(|part| part == "..") {
+        at.report(format!("`{text}` is no place of releases"), HINT);
+        return None;
+    }
+    Some(source)
 }
 
 /// Packages that gateways and their skills expect.
