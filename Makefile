@@ -75,9 +75,10 @@ google:
 	  -- --ignored
 	@$(CARGO) run --quiet -p contract gcloud gcloud_platform python setup
 
-## faults: every API call of bake, promotion, prune, launch and delete, one by one, goes wrong in every way
+## faults: every API call of bake, promotion, prune, launch and delete, one by one, goes wrong in every way;
+## recreate is killed after each of its changes
 faults:
-	$(CARGO) test --quiet --test faults -- --ignored --nocapture
+	$(CARGO) test --quiet --test faults --test rollout -- --ignored --nocapture
 
 ## soak: engines killed in the middle of whatever they do, and one kept busy: nothing is left, nothing grows;
 ## for SOAK_SECONDS each, 45 by default, a night by hand

@@ -144,7 +144,7 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Launch(args) => interruptible(launch::run(args)).await,
         Command::Recreate(args) => recreate::resumable(recreate::run(args)).await,
         Command::Rollback(args) => recreate::resumable(rollback::run(args)).await,
-        Command::Rebuild(args) => interruptible(rebuild::run(args)).await,
+        Command::Rebuild(args) => recreate::resumable(rebuild::run(args)).await,
         Command::Status(args) => status::run(args).await,
         Command::Logs(args) => logs::run(args).await,
         Command::Secrets(command) => secrets::run(command).await,
