@@ -40,7 +40,7 @@ impl Counts {
         let mut label = String::new();
         for (kind, number) in &self.0 {
             let word = format!("{kind}-{number}");
-            let line = if label.is_empty() { 0 } else { 1 };
+            let line = usize::from(!label.is_empty());
             if label.len() + line + word.len() > LABEL {
                 break;
             }
