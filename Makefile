@@ -41,7 +41,7 @@ check:
 ## unit: library tests, messages, engine without VMs
 unit:
 	$(CARGO) test --workspace --quiet
-	@$(CARGO) run --quiet -p contract gce engine wire journal publish setup
+	@$(CARGO) run --quiet -p contract gce engine wire journal publish template setup
 
 ## fuzz: the readers of what somebody else wrote, FUZZ_SECONDS each (15)
 fuzz:
