@@ -1,6 +1,7 @@
 //! Where verbs act: the only place that knows Google from the engine. It chooses base URLs, credentials
 //! and names. Everything else uses a [`gce::Client`].
 
+mod bucket;
 mod connect;
 mod place;
 
@@ -14,6 +15,8 @@ use crate::engine::{self, Started};
 use crate::paths;
 use crate::progress::{Outcome, Progress};
 
+pub(crate) use bucket::{ARCHIVES, ensure_bucket};
+pub use bucket::{bucket, closed, expiry};
 pub use place::Place;
 
 /// The engine's APIs as seen from its VMs: forwarded from their private network.
@@ -93,7 +96,7 @@ impl Cloud {
             subnetwork: None,
             external_ip: true,
             regional_templates: false,
-            bucket: bucket(&endpoint.project),
+            bucket: bucket_name(&endpoint.project),
             storage_locations: Vec::new(),
             kms_key: None,
             service_account: service_account(&endpoint.project),
@@ -147,7 +150,7 @@ impl Cloud {
                 .map(|name| format!("regions/{}/subnetworks/{name}", region_of(&gce.zone))),
             external_ip: gce.external_ip,
             regional_templates: gce.regional_templates,
-            bucket: or_default(gce.bucket.as_ref().map(ToString::to_string), bucket),
+            bucket: or_default(gce.bucket.as_ref().map(ToString::to_string), bucket_name),
             storage_locations: gce.storage_locations.clone(),
             kms_key: gce.kms_key.clone(),
             service_account: or_default(
@@ -223,7 +226,7 @@ fn region_of(zone: &str) -> &str {
     zone.rsplit_once('-').map_or(zone, |(region, _)| region)
 }
 
-fn bucket(project: &str) -> String {
+fn bucket_name(project: &str) -> String {
     format!("{project}-clawbake")
 }
 

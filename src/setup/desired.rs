@@ -1,8 +1,7 @@
 use gce::{Bucket, Firewall};
 
 use super::permissions;
-use crate::bake;
-use crate::cloud::Cloud;
+use crate::cloud::{self, Cloud};
 use crate::deployment::Deployment;
 use crate::fleet;
 
@@ -71,7 +70,7 @@ impl Desired {
             vm: cloud.service_account.clone(),
             secrets,
             firewall: fleet::firewall(deployment.recipe.gateway.ports.front, &cloud.network),
-            bucket: bake::bucket(cloud),
+            bucket: cloud::bucket(cloud),
             region: cloud.region().to_owned(),
         }
     }
