@@ -8,7 +8,7 @@ use gce::{Image, Kind, Object};
 
 use super::draft::{Draft, Source};
 use super::image;
-use crate::cloud::{ARCHIVES, ensure_bucket};
+use crate::bucket::{ARCHIVES, ensure_bucket};
 use crate::journal::{Journal, Resource};
 use crate::progress::Outcome;
 use crate::run::Run;

@@ -41,7 +41,7 @@ pub(super) enum Command {
     Export {
         /// Archive to write
         #[arg(value_name = "FILE")]
-        file: PathBuf,
+        archive: PathBuf,
         /// Export the snapshot NAME instead of the present state
         #[arg(long, value_name = "NAME")]
         snapshot: Option<String>,
@@ -79,10 +79,10 @@ pub(super) async fn run(command: Command) -> Result<()> {
         Command::List { common } => list(&common).await,
         Command::Restore { name, common } => restore(name.as_deref(), &common).await,
         Command::Export {
-            file,
+            archive,
             snapshot,
             common,
-        } => export(&file, snapshot.as_deref(), &common).await,
+        } => export(&archive, snapshot.as_deref(), &common).await,
         Command::Grow { gb, common } => grow(gb, &common).await,
     }
 }

@@ -1,7 +1,6 @@
 //! Where verbs act: the only place that knows Google from the engine. It chooses base URLs, credentials
 //! and names. Everything else uses a [`gce::Client`].
 
-mod bucket;
 mod connect;
 mod place;
 
@@ -15,8 +14,6 @@ use crate::engine::{self, Started};
 use crate::paths;
 use crate::progress::{Outcome, Progress};
 
-pub(crate) use bucket::{ARCHIVES, ensure_bucket};
-pub use bucket::{bucket, closed, expiry};
 pub use place::Place;
 
 /// The engine's APIs as seen from its VMs: forwarded from their private network.

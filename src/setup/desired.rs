@@ -1,7 +1,8 @@
 use gce::{Bucket, Firewall};
 
 use super::permissions;
-use crate::cloud::{self, Cloud};
+use crate::bucket;
+use crate::cloud::Cloud;
 use crate::deployment::Deployment;
 use crate::fleet;
 
@@ -70,7 +71,7 @@ impl Desired {
             vm: cloud.service_account.clone(),
             secrets,
             firewall: fleet::firewall(deployment.recipe.gateway.ports.front, &cloud.network),
-            bucket: cloud::bucket(cloud),
+            bucket: bucket::bucket(cloud),
             region: cloud.region().to_owned(),
         }
     }

@@ -8,7 +8,7 @@ use gce::{Disk, Image, Object, Snapshot};
 
 use super::Why;
 use super::snapshot::take_of;
-use crate::cloud::{ARCHIVES, ensure_bucket};
+use crate::bucket::{ARCHIVES, ensure_bucket};
 use crate::deployment::Deployment;
 use crate::fleet::{self, Adopt, Counts, Instance};
 use crate::journal::{Journal, Resource};

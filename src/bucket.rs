@@ -9,7 +9,7 @@ use gce::{
 };
 use serde_json::json;
 
-use super::Cloud;
+use crate::cloud::Cloud;
 
 /// Prefix of the names of archives: a bucket may hold other objects.
 pub(crate) const ARCHIVES: &str = "clawbake-";
