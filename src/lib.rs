@@ -29,6 +29,7 @@
 //! ```
 
 pub mod bake;
+pub mod bucket;
 pub mod cli;
 pub mod cloud;
 pub mod deployment;

@@ -15,7 +15,6 @@
 //! where `launch` finds it.
 
 mod boot_test;
-mod bucket;
 mod builder;
 mod draft;
 mod family;
@@ -40,7 +39,6 @@ use crate::progress::Outcome;
 use crate::run::Run;
 
 pub use boot_test::{BootTestFailed, boot_test};
-pub use bucket::{bucket, closed, expiry};
 pub use builder::Builder;
 pub use draft::{Draft, Source};
 pub use family::{Deprecated, Family, Member, Obstacle, Step};

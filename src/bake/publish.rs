@@ -6,10 +6,9 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use gce::{Image, Kind, Object};
 
-use super::bucket::{ARCHIVES, bucket};
 use super::draft::{Draft, Source};
 use super::image;
-use crate::cloud::Cloud;
+use crate::bucket::{ARCHIVES, ensure_bucket};
 use crate::journal::{Journal, Resource};
 use crate::progress::Outcome;
 use crate::run::Run;
@@ -102,17 +101,4 @@ async fn insert(
     }
     stage.finish(Outcome::Done, &draft.name);
     Ok(image)
-}
-
-async fn ensure_bucket(cloud: &Cloud) -> Result<()> {
-    let buckets = cloud.client.buckets();
-    if buckets.find(&cloud.bucket).await?.is_some() {
-        return Ok(());
-    }
-    match buckets.insert(&bucket(cloud)).await {
-        // Another bake was faster. If the bucket is somebody else's, getting it fails.
-        Err(error) if error.kind == Kind::Conflict => drop(buckets.get(&cloud.bucket).await?),
-        inserted => drop(inserted?),
-    }
-    Ok(())
 }

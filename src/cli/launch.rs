@@ -1,5 +1,7 @@
 //! `clawbake launch`
 
+use std::path::PathBuf;
+
 use anyhow::{Context, Result, bail};
 
 use super::deployment_file::DeploymentFile;
@@ -10,6 +12,7 @@ use crate::fleet;
 use crate::lock::FILE_NAME;
 use crate::rollout;
 use crate::run::Run;
+use crate::state;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -24,6 +27,9 @@ pub(super) struct Args {
     /// Take over a state disk filled by another deployment
     #[arg(long)]
     adopt_state: bool,
+    /// Fill a blank state disk from FILE, which `state export` wrote
+    #[arg(long, value_name = "FILE", conflicts_with = "adopt_state")]
+    import: Option<PathBuf>,
     #[command(flatten)]
     timeout: Timeout,
 }
@@ -51,7 +57,10 @@ pub(super) async fn run(args: Args) -> Result<()> {
             })?,
         },
     };
-    let instance = fleet::launch(&run, &image, args.adopt_state).await?;
+    let instance = match &args.import {
+        Some(file) => state::import(&run, &image, file).await?,
+        None => fleet::launch(&run, &image, args.adopt_state).await?,
+    };
     if args.no_wait {
         return Ok(());
     }

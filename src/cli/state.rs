@@ -1,5 +1,7 @@
 //! `clawbake state`
 
+use std::path::{Path, PathBuf};
+
 use anyhow::{Context, Result};
 use clap::Subcommand;
 use gce::Snapshot;
@@ -35,6 +37,17 @@ pub(super) enum Command {
         #[command(flatten)]
         common: Common,
     },
+    /// Write the state to FILE as a gzipped tar
+    Export {
+        /// Archive to write
+        #[arg(value_name = "FILE")]
+        archive: PathBuf,
+        /// Export the snapshot NAME instead of the present state
+        #[arg(long, value_name = "NAME")]
+        snapshot: Option<String>,
+        #[command(flatten)]
+        common: Common,
+    },
     /// Make the state disk larger
     Grow {
         /// Size to grow to, in GiB
@@ -65,6 +78,11 @@ pub(super) async fn run(command: Command) -> Result<()> {
         Command::Snapshot { common } => snapshot(&common).await,
         Command::List { common } => list(&common).await,
         Command::Restore { name, common } => restore(name.as_deref(), &common).await,
+        Command::Export {
+            archive,
+            snapshot,
+            common,
+        } => export(&archive, snapshot.as_deref(), &common).await,
         Command::Grow { gb, common } => grow(gb, &common).await,
     }
 }
@@ -138,6 +156,31 @@ async fn chosen(run: &Run, name: Option<&str>) -> Result<Snapshot> {
     let mut ready = snapshots.filter(|it| it.status.as_deref() == Some("READY"));
     let none = "the state has no snapshot to restore from: `clawbake state list` shows them all";
     ready.next().context(none)
+}
+
+async fn export(file: &Path, snapshot: Option<&str>, common: &Common) -> Result<()> {
+    let run = common.connect(terminal::progress()).await?;
+    let snapshot = match snapshot {
+        Some(name) => Some(state::find(&run, name).await?),
+        None => None,
+    };
+    let family = &run.deployment.recipe.family;
+    let image = run.cloud.client.images().find_in_family(family).await?;
+    let image = image.with_context(|| {
+        format!("the family {family} has no image to pack with: `clawbake bake` makes one")
+    })?;
+    let exported = state::export(&run, snapshot.as_ref(), &image, file).await?;
+    errln!("elsewhere:  clawbake launch --import FILE");
+    if common.json {
+        let document = json!({"file": file, "bytes": exported.bytes, "files": exported.files});
+        return outln!("{}", serde_json::to_string_pretty(&document)?);
+    }
+    outln!(
+        "{}: {} bytes, {} files",
+        file.display(),
+        exported.bytes,
+        exported.files
+    )
 }
 
 async fn grow(gb: u64, common: &Common) -> Result<()> {

@@ -93,7 +93,7 @@ impl Cloud {
             subnetwork: None,
             external_ip: true,
             regional_templates: false,
-            bucket: bucket(&endpoint.project),
+            bucket: bucket_name(&endpoint.project),
             storage_locations: Vec::new(),
             kms_key: None,
             service_account: service_account(&endpoint.project),
@@ -147,7 +147,7 @@ impl Cloud {
                 .map(|name| format!("regions/{}/subnetworks/{name}", region_of(&gce.zone))),
             external_ip: gce.external_ip,
             regional_templates: gce.regional_templates,
-            bucket: or_default(gce.bucket.as_ref().map(ToString::to_string), bucket),
+            bucket: or_default(gce.bucket.as_ref().map(ToString::to_string), bucket_name),
             storage_locations: gce.storage_locations.clone(),
             kms_key: gce.kms_key.clone(),
             service_account: or_default(
@@ -223,7 +223,7 @@ fn region_of(zone: &str) -> &str {
     zone.rsplit_once('-').map_or(zone, |(region, _)| region)
 }
 
-fn bucket(project: &str) -> String {
+fn bucket_name(project: &str) -> String {
     format!("{project}-clawbake")
 }
 

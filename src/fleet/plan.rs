@@ -55,6 +55,11 @@ pub enum Adopt {
     /// It is a copy of state that another VM has: the guest takes it over, clears what says so, and
     /// shuts its network.
     Clone,
+    /// The same, and its gateway is held: the VM is asked for the state.
+    Held,
+    /// The guest refuses what is not the deployment's own, and holds its gateway until it has imported a
+    /// state.
+    Import,
 }
 
 impl Adopt {
@@ -69,8 +74,8 @@ impl StateDisk {
     /// A disk that was there before.
     pub(super) fn found(adopt: Adopt) -> Self {
         match adopt {
-            Adopt::Own => Self::Own,
-            Adopt::Any | Adopt::Clone => Self::Adopted,
+            Adopt::Own | Adopt::Import => Self::Own,
+            Adopt::Any | Adopt::Clone | Adopt::Held => Self::Adopted,
         }
     }
 

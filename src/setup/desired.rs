@@ -1,7 +1,7 @@
 use gce::{Bucket, Firewall};
 
 use super::permissions;
-use crate::bake;
+use crate::bucket;
 use crate::cloud::Cloud;
 use crate::deployment::Deployment;
 use crate::fleet;
@@ -71,7 +71,7 @@ impl Desired {
             vm: cloud.service_account.clone(),
             secrets,
             firewall: fleet::firewall(deployment.recipe.gateway.ports.front, &cloud.network),
-            bucket: bake::bucket(cloud),
+            bucket: bucket::bucket(cloud),
             region: cloud.region().to_owned(),
         }
     }

@@ -2,7 +2,7 @@ use gce::{Bucket, Firewall, LifecycleRule, Policy};
 
 use super::step::Resource;
 use super::{Desired, Observed, SERVICES, Step};
-use crate::bake::expiry;
+use crate::bucket::expiry;
 use crate::fleet::ACCESSOR;
 
 /// Lets an account run VMs as another one.
@@ -172,7 +172,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::bake::closed;
+    use crate::bucket::closed;
 
     fn desired() -> Desired {
         Desired {

@@ -5,7 +5,7 @@ use gce::{Client, CloudProject, IamServiceAccount, Kind, Policy, Role};
 
 use super::step::{Resource, TITLE};
 use super::{Desired, Observed, Plan, ROLE, Step, observe, plan};
-use crate::bake::closed;
+use crate::bucket::closed;
 use crate::progress::{Outcome, Progress};
 
 /// How long an enabled API or a new service account takes, at most, to reach all of Google's servers.

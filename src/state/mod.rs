@@ -11,6 +11,7 @@
 //! that any machine goes on with it, and nobody takes the missing disk for a new deployment's.
 
 mod disk;
+mod export;
 mod grow;
 mod list;
 mod marks;
@@ -22,6 +23,7 @@ mod why;
 mod written;
 
 pub use disk::{disk, relabel};
+pub use export::{Exported, export, import};
 pub use grow::{Grown, grow};
 pub use list::{find, list, restoring};
 pub use restore::{Restored, restore};

@@ -30,7 +30,7 @@ const FLOORS: [(&str, &[&[&str]]); 2] = [
             &["bake", "state", "updates"],
             &["fleet"],
             &["image", "run", "userdata"],
-            &["journal", "vm"],
+            &["bucket", "journal", "vm"],
             &["cloud"],
             &["deployment", "engine", "lock"],
             &["recipe"],

@@ -19,6 +19,8 @@ pub struct Endpoints {
     pub billing: String,
     /// Base of IAM's `/v1/...`.
     pub iam: String,
+    /// Base of Security Token Service's `/v1/...`.
+    pub sts: String,
 }
 
 impl Endpoints {
@@ -41,6 +43,7 @@ impl Endpoints {
             resource_manager: of("cloudresourcemanager"),
             billing: of("cloudbilling"),
             iam: of("iam"),
+            sts: of("sts"),
         }
     }
 
@@ -55,6 +58,7 @@ impl Endpoints {
             &self.resource_manager,
             &self.billing,
             &self.iam,
+            &self.sts,
         ];
         bases.into_iter().all(|base| {
             Url::parse(base).ok().is_some_and(|url| {

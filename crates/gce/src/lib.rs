@@ -26,6 +26,7 @@ mod buckets;
 mod client;
 mod credentials;
 mod disks;
+mod download;
 mod endpoints;
 mod error;
 mod firewalls;
@@ -53,6 +54,7 @@ mod secrets;
 mod service_accounts;
 mod services;
 mod snapshots;
+mod sts;
 
 mod templates;
 mod transport;

@@ -48,7 +48,7 @@ pub struct Objects {
 }
 
 impl Objects {
-    fn url(&self, path: &[&str]) -> Result<Url> {
+    pub(crate) fn url(&self, path: &[&str]) -> Result<Url> {
         let root = ["storage", "v1", "b", &self.bucket, "o"];
         join(
             &self.client.endpoints.storage,
@@ -62,6 +62,13 @@ impl Objects {
             &self.client.endpoints.storage,
             ["upload", "storage", "v1", "b", &self.bucket, "o"],
         )
+    }
+
+    /// Where an object's data is.
+    pub fn data_url(&self, name: &str) -> Result<String> {
+        let mut url = self.url(&[name])?;
+        url.query_pairs_mut().append_pair("alt", "media");
+        Ok(url.into())
     }
 
     /// `objects.get`.

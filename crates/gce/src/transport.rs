@@ -153,7 +153,7 @@ impl From<Error> for Failure {
 #[derive(Clone, Debug)]
 pub(crate) struct Transport {
     http: reqwest::Client,
-    credentials: Credentials,
+    pub credentials: Credentials,
     pub policy: RetryPolicy,
     /// Limit of each attempt, below that of its call.
     pub limit: Duration,

@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use crate::{
-    Error, Kind, Object, Objects, Result,
+    Error, Kind, Object, Objects, Result, SecretBytes,
     transport::{Attempts, Call},
 };
 
@@ -41,7 +41,7 @@ impl Objects {
         );
         let mut source = Source::open(file, &what).await?;
         let total = source.total;
-        let session = self.start_upload(object, total, &what).await?;
+        let session = self.start_upload(object, Some(total), &what).await?;
         let transport = &self.client.transport;
         let mut attempts = Attempts::new(&transport.policy);
         let (mut done, mut ask) = (0, false);
@@ -90,17 +90,26 @@ impl Objects {
         }
     }
 
-    /// Starts a session. Its URL is as good as a token for this one upload.
-    async fn start_upload(&self, object: &Object, total: u64, what: &str) -> Result<Url> {
+    /// Starts an upload that somebody else makes: the address of its session is as good as a token for
+    /// this one object, until it is complete.
+    pub async fn session(&self, object: &Object) -> Result<SecretBytes> {
+        let name = object.name.as_deref().unwrap_or_default();
+        let what = format!("starting the upload of {name} to bucket {}", self.bucket);
+        let url = self.start_upload(object, None, &what).await?;
+        Ok(String::from(url).into_bytes().into())
+    }
+
+    /// Starts a session for a number of bytes, if it is known.
+    async fn start_upload(&self, object: &Object, total: Option<u64>, what: &str) -> Result<Url> {
         let url = self.upload_url()?;
-        let call = Call::new(Method::POST, url.clone(), what)
+        let mut call = Call::new(Method::POST, url.clone(), what)
             .query("uploadType", "resumable")
             .query("name", object.name.as_deref().unwrap_or_default())
-            .header(
-                HeaderName::from_static("x-upload-content-length"),
-                &total.to_string(),
-            )?
             .json(object)?;
+        if let Some(total) = total {
+            let length = HeaderName::from_static("x-upload-content-length");
+            call = call.header(length, &total.to_string())?;
+        }
         let reply = self.client.transport.send(&call).await?;
         let corrupt = |message| Error::new(Kind::Corrupt, what, message);
         let location = reply

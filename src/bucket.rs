@@ -1,16 +1,18 @@
-//! The bucket for image archives (pure).
+//! The bucket for archives: of images, and of state.
 
 use std::collections::BTreeMap;
 
+use anyhow::Result;
 use gce::{
-    Bucket, BucketEncryption, IamConfiguration, Lifecycle, LifecycleRule, UniformBucketLevelAccess,
+    Bucket, BucketEncryption, IamConfiguration, Kind, Lifecycle, LifecycleRule,
+    UniformBucketLevelAccess,
 };
 use serde_json::json;
 
 use crate::cloud::Cloud;
 
 /// Prefix of the names of archives: a bucket may hold other objects.
-pub(super) const ARCHIVES: &str = "clawbake-";
+pub(crate) const ARCHIVES: &str = "clawbake-";
 /// Days after which an archive is deleted. It is needed for minutes.
 const ARCHIVE_DAYS: u32 = 1;
 /// Multi-regions of Cloud KMS, and the same in Cloud Storage
@@ -81,4 +83,18 @@ pub fn expiry() -> LifecycleRule {
             ("matchesPrefix".into(), json!([ARCHIVES])),
         ]),
     }
+}
+
+/// Creates the bucket, unless it exists.
+pub(crate) async fn ensure_bucket(cloud: &Cloud) -> Result<()> {
+    let buckets = cloud.client.buckets();
+    if buckets.find(&cloud.bucket).await?.is_some() {
+        return Ok(());
+    }
+    match buckets.insert(&bucket(cloud)).await {
+        // Another run was faster. If the bucket is somebody else's, getting it fails.
+        Err(error) if error.kind == Kind::Conflict => drop(buckets.get(&cloud.bucket).await?),
+        inserted => drop(inserted?),
+    }
+    Ok(())
 }
