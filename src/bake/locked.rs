@@ -38,15 +38,14 @@ pub fn locked(deployment: &Deployment, progress: &Progress) -> Result<Option<Loc
 pub async fn plan(deployment: &Deployment, progress: &Progress) -> Result<Plan> {
     let (recipe, release) = (&deployment.recipe, &deployment.recipe.gateway.release);
     let held = locked(deployment, progress)?.map(|lock| lock.gateway.version);
-    let version = match release.version.or(held) {
-        Some(version) => version,
-        None => {
-            let web = Web::new()?;
-            let registry = Registry::from_environment(web.clone());
-            let source = &release.source;
-            let feed = source.feed(&web, &registry, &release.npm, release.channel);
-            source.offered(&feed.await?, &release.npm, release.channel)?
-        }
+    let version = if let Some(version) = release.version.or(held) {
+        version
+    } else {
+        let web = Web::new()?;
+        let registry = Registry::from_environment(web.clone());
+        let source = &release.source;
+        let feed = source.feed(&web, &registry, &release.npm, release.channel);
+        source.offered(&feed.await?, &release.npm, release.channel)?
     };
     // Node and npm are the lock's even where its gateway is not the recipe's.
     let lock = Lock::load(&deployment.dir)?;

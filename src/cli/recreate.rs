@@ -53,9 +53,12 @@ pub(super) async fn run(args: Args) -> Result<()> {
 /// Runs a verb that changes the VM until its end or a signal. What it leaves then is no leftover.
 pub(super) async fn resumable(verb: impl Future<Output = Result<()>>) -> Result<()> {
     let result = interruptible(verb).await;
-    result.map_err(|error| match error.is::<Interrupted>() {
-        true => error.context("a rollout may be under way, which `clawbake recreate` goes on with"),
-        false => error,
+    result.map_err(|error| {
+        if error.is::<Interrupted>() {
+            error.context("a rollout may be under way, which `clawbake recreate` goes on with")
+        } else {
+            error
+        }
     })
 }
 

@@ -12,7 +12,7 @@ use crate::run::Run;
 use crate::vm::{self, Request};
 
 /// What a guest needs to stop its gateway, besides what the recipe gives the gateway.
-const GUEST: Duration = Duration::from_secs(60);
+const GUEST: Duration = Duration::from_mins(1);
 
 /// Stops the VM: first its gateway, which gets all the time that the recipe gives it, then the machine.
 /// `false` if it did not run.
@@ -88,7 +88,7 @@ async fn quiesce(run: &Run, stage: &Stage) {
     stage.note("stopping its gateway");
     match vm::ask(&run.cloud, name, Request::Stop, patience, stage).await {
         Ok(answer) if answer.killed => {
-            stage.note("its gateway did not stop in time, and was killed")
+            stage.note("its gateway did not stop in time, and was killed");
         }
         Ok(_) => {}
         Err(error) => stage.note(format!("its gateway is stopped with it: {error:#}")),

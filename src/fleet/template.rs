@@ -1,6 +1,8 @@
 //! The template that a VM is made from. Templates cannot be changed, so their names say what is in them:
 //! the same deployment and image have the same template, and another content is another template.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result, ensure};
 use gce::{Image, InstanceTemplate, Kind};
 
@@ -129,7 +131,7 @@ pub(super) fn ensure_belongs(template: &InstanceTemplate, deployment: &Deploymen
     let labels = template.properties.as_ref().map(|it| &it.labels);
     plan::ensure_belongs(
         &resource(template)?,
-        labels.unwrap_or(&Default::default()),
+        labels.unwrap_or(&BTreeMap::default()),
         deployment,
     )
 }

@@ -72,8 +72,8 @@ impl Plan {
         };
         Ok(Self {
             recipe,
-            lock,
             name,
+            lock,
             root,
             gateway,
             disk,

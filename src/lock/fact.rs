@@ -60,10 +60,10 @@ impl Lock {
             let mut sections: Vec<&str> = place.split('.').collect();
             let key = sections.pop().unwrap_or_default();
             let same = open.iter().zip(&sections).take_while(|(a, b)| a == b);
-            for depth in same.count()..sections.len() {
-                text += &format!("{}{}:\n", "  ".repeat(depth), sections[depth]);
+            for (depth, section) in sections.iter().enumerate().skip(same.count()) {
+                text += &line(depth, section, "");
             }
-            text += &format!("{}{key}: {}\n", "  ".repeat(sections.len()), scalar(&value));
+            text += &line(sections.len(), key, &scalar(&value));
             open = sections;
         }
         text
@@ -89,6 +89,12 @@ impl Lock {
             .map(|((place, old), (_, new))| format!("{place}: {} -> {}", told(old), told(new)))
             .collect()
     }
+}
+
+/// A line of the file: a fact, or the section that facts are in.
+fn line(depth: usize, key: &str, value: &str) -> String {
+    let space = if value.is_empty() { "" } else { " " };
+    format!("{}{key}:{space}{value}\n", "  ".repeat(depth))
 }
 
 /// A value as YAML reads it back: text without quotes where nothing else could be meant.

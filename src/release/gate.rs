@@ -237,7 +237,7 @@ fn comparators(set: &str) -> Vec<String> {
             operator += word;
         } else if words.next_if(|next| *next == "-").is_some() {
             comparators.push(format!(">={word}"));
-            operator = "<=".to_owned();
+            "<=".clone_into(&mut operator);
         } else {
             comparators.push(std::mem::take(&mut operator) + word);
         }

@@ -52,7 +52,7 @@ fn parse(page: &[u8]) -> Result<(usize, Vec<Version>)> {
         let version: Version = release.tag_name.parse().ok()?;
         // A number that reads as stable is not, while it is announced as a candidate.
         let stable = version.channel() == super::Channel::Stable;
-        (!release.draft && !(release.prerelease && stable)).then_some(version)
+        (!(release.draft || release.prerelease && stable)).then_some(version)
     };
     Ok((count, page.into_iter().filter_map(version).collect()))
 }

@@ -132,8 +132,8 @@ impl Packument {
             return own;
         }
         let stable = tagged(Channel::Stable);
-        let version = |text: &Option<&str>| text.and_then(|text| text.parse::<Version>().ok());
-        if version(&stable) > version(&own) {
+        let version = |text: Option<&str>| text.and_then(|text| text.parse::<Version>().ok());
+        if version(stable) > version(own) {
             stable
         } else {
             own

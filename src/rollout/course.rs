@@ -4,6 +4,10 @@ use super::Gate;
 
 /// What is known before the first of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, named where it is set"
+)]
 pub(super) struct Situation {
     /// There is a release to bake.
     pub news: bool,
@@ -42,6 +46,7 @@ pub(super) fn gates(situation: Situation) -> Vec<Gate> {
 mod tests {
     use super::*;
 
+    #[expect(clippy::fn_params_excessive_bools, reason = "a row of a table")]
     fn words(news: bool, behind: bool, vm: bool, replace: bool) -> String {
         let situation = Situation {
             news,

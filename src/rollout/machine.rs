@@ -26,6 +26,10 @@ pub(super) struct Aim {
 
 /// A run of a rollout: its aim, its name, and what it has done so far. None of it outlives the run.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what a run has done, each thing by itself"
+)]
 pub(super) struct Machine {
     pub(super) aim: Aim,
     /// This run, as other runs see it.

@@ -93,11 +93,12 @@ fn copy(snapshot: &Snapshot, disk: &str) -> Result<(String, scene::Snapshot)> {
         ready: snapshot.status.as_deref() == Some("READY"),
         // Somebody else's label on one of many is no reason to stop.
         written: Written::of(labels).unwrap_or_default(),
-        restoring: match restoring {
-            true => Some(Restoring {
+        restoring: if restoring {
+            Some(Restoring {
                 intent: Intent::read(labels).with_context(reading)?,
-            }),
-            false => None,
+            })
+        } else {
+            None
         },
     };
     Ok((name, copy))

@@ -112,9 +112,10 @@ pub async fn choose(run: &Run, back: &Back) -> Result<Chosen> {
 impl Chosen {
     /// The steps. Nothing is changed, but for a template that may be made.
     pub async fn plan(&self, run: &Run) -> Result<Preview> {
-        let mut preview = match self.there {
-            true => Preview::default(),
-            false => plan(run, &self.goal()).await?,
+        let mut preview = if self.there {
+            Preview::default()
+        } else {
+            plan(run, &self.goal()).await?
         };
         let (image, family) = (self.image_name(), &run.deployment.recipe.family);
         preview
@@ -125,9 +126,10 @@ impl Chosen {
 
     /// Goes back. `None` if the VM was there already, and only the family had to go.
     pub async fn go(&self, run: &Run) -> Result<Option<Replaced>> {
-        let replaced = match self.there {
-            true => None,
-            false => Some(Box::pin(replace(run, self.goal())).await?),
+        let replaced = if self.there {
+            None
+        } else {
+            Some(Box::pin(replace(run, self.goal())).await?)
         };
         bake::rollback(run, self.image_name()).await?;
         Ok(replaced)

@@ -27,7 +27,7 @@ use crate::vm::{self, Request};
 /// More steps than a rollout can take, even if others change what it works on.
 const STEPS: usize = 64;
 /// What a guest needs to stop its gateway, besides what the recipe gives the gateway.
-const STOP_MARGIN: Duration = Duration::from_secs(60);
+const STOP_MARGIN: Duration = Duration::from_mins(1);
 /// Between two looks at a VM.
 pub(super) const POLL: Duration = Duration::from_secs(5);
 /// For a VM to be on, off or gone.

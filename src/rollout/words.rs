@@ -94,12 +94,14 @@ pub(super) fn stuck(deployment: &Deployment, scene: &Scene) -> String {
         None => write!(text, "there is no VM {name}, "),
     }
     .expect("writing to a string");
-    text += &match scene.disk {
-        Some(_) => format!("its state is on disk {disk}"),
-        None => format!("its disk {disk} is not there"),
-    };
+    match scene.disk {
+        Some(_) => write!(text, "its state is on disk {disk}"),
+        None => write!(text, "its disk {disk} is not there"),
+    }
+    .expect("writing to a string");
     if let Some(snapshot) = scene.intent().and_then(|it| it.snapshot.as_ref()) {
-        text += &format!(", and the state before is in snapshot {snapshot}");
+        write!(text, ", and the state before is in snapshot {snapshot}")
+            .expect("writing to a string");
     }
     text += "; `clawbake recreate` goes on, `clawbake logs` shows what the VM says";
     text

@@ -94,14 +94,13 @@ async fn pack(
 ) -> Result<Packed> {
     let cloud = &run.cloud;
     ensure_bucket(cloud).await?;
-    let snapshot = match snapshot {
-        Some(snapshot) => snapshot.clone(),
-        None => {
-            let disk = super::disk(run)
-                .await?
-                .context("there is no state disk to export")?;
-            take_of(run, &disk, Why::Export, &Counts::default(), journal).await?
-        }
+    let snapshot = if let Some(snapshot) = snapshot {
+        snapshot.clone()
+    } else {
+        let disk = super::disk(run)
+            .await?
+            .context("there is no state disk to export")?;
+        take_of(run, &disk, Why::Export, &Counts::default(), journal).await?
     };
     let copy = run.with(short_lived(&run.deployment, journal.run())?);
     copy_disk(&copy, &snapshot, journal).await?;

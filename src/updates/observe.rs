@@ -23,19 +23,19 @@ pub(super) async fn observe(run: &Run) -> Result<Observed> {
         let images = cloud.client.images();
         Ok(images.find_in_family(&recipe.family).await?)
     };
-    let state = async {
+    let disk = async {
         let disks = cloud.client.disks(&cloud.zone);
         let name = fleet::state_disk_name(&run.deployment);
         Ok(disks.find(&name).await?)
     };
-    let (feed, [node, npm], debian, front, state) = tokio::try_join!(
+    let (feed, [node, npm], debian, front, disk) = tokio::try_join!(
         release
             .source
             .feed(&web, &registry, &release.npm, release.channel),
         image::newest_tools(recipe, &registry),
         image::debian_archive(&web, recipe.base.suite()),
         front,
-        state,
+        disk,
     )?;
     if release.version.is_none() {
         release
@@ -57,7 +57,7 @@ pub(super) async fn observe(run: &Run) -> Result<Observed> {
         None => label(labels::GATEWAY).and_then(|it| Version::of_label(it)),
     };
     // The state may have been written by a newer release than the lock's.
-    let written = state
+    let written = disk
         .as_ref()
         .and_then(|disk| disk.labels.get(labels::SCHEMA));
     let written = written.map(|label| label.parse());

@@ -42,6 +42,10 @@ pub(super) enum Event {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "most of the time it is the large one"
+)]
 enum At {
     Look,
     Do {

@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn only_rules_about_buckets_and_roles_are_read() {
         let bound = Bound::parse(&options(RULE)).unwrap();
-        let roles = |bucket| bound.rules(bucket).flat_map(|rule| rule.roles()).count();
+        let roles = |bucket| bound.rules(bucket).flat_map(super::Rule::roles).count();
         assert_eq!((roles("b"), roles("bb"), roles("")), (1, 0, 0));
         for odd in [
             String::new(),
