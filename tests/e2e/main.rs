@@ -6,6 +6,7 @@
 mod browser;
 mod disk;
 mod gateway;
+mod life;
 mod neighbour;
 mod stage;
 mod story;
