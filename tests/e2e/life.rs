@@ -3,8 +3,10 @@
 //!
 //! One story, because each chapter needs the one before it.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
+use std::ops::Deref;
 use std::path::Path;
 use std::time::Instant;
 
@@ -26,24 +28,205 @@ const LIBRARIES: [&str; 7] = [
     "/lib/x86_64-linux-gnu/libpthread.so.0",
     "/lib/x86_64-linux-gnu/libstdc++.so.6",
 ];
-const PACKAGE: &str = "clawbake-stand-in";
+const NAME: &str = "life";
+const STATE: &str = "life-state";
+/// What its state fills with.
+const FULL: [(&str, usize); 4] = [
+    ("sessions", 4),
+    ("cron", 2),
+    ("devices", 1),
+    ("channels", 1),
+];
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story, told in order")]
 #[ignore = "boots VMs for half an hour; `make e2e`"]
 fn a_gateway_outlives_its_releases_its_vm_and_its_disk() {
-    let life = Stage::with_npm("life");
-    deploy(&life);
+    let life = Life::begin();
 
     life.chapter("A is launched, and its state fills");
-    let began = Instant::now();
-    let release = |name: &str| {
-        life.registry()
-            .publish(Path::new(RELEASES), name, &["latest"])
-    };
-    let first = release("a");
+    life.publish("a");
     let url = life.clawbake(&["up"]).trim().to_owned();
-    life.say(&format!("up: {:?}", began.elapsed()));
-    let _ = (url, first, PACKAGE, json!({}), Value::Null);
+    for (kind, number) in FULL {
+        for index in 0..number {
+            life.call(
+                &url,
+                &format!("{kind}_add"),
+                &json!({"key": format!("{kind}-{index}")}),
+            );
+        }
+    }
+    let full = life.look(&url);
+    assert_eq!(full.version, "2026.3.1");
+    assert_eq!(full.counts(), FULL);
+
+    life.chapter(
+        "B is new: baked, tried, rehearsed on a clone of the state, promoted, and the VM runs it",
+    );
+    life.expect_check(0);
+    life.publish("b");
+    life.expect_check(10);
+    let report = life.rebuild(0);
+    assert_eq!(report["end"]["at"], "replaced", "{report}");
+    let downtime = report["downtimeSeconds"].as_f64().unwrap();
+    life.say(&format!("A to B: {downtime} s of downtime"));
+    assert!(downtime > 0.0);
+    life.expect(&url, "2026.3.2", &full);
+    life.expect_check(0);
+    let before = life.things();
+
+    for (release, gate) in [("c", "boot-test"), ("d", "rehearsal"), ("e", "schema")] {
+        life.chapter(&format!(
+            "{release} is refused at the gate {gate}, and nothing has changed"
+        ));
+        life.publish(release);
+        let (report, began) = (life.rebuild(6), Instant::now());
+        assert_eq!(report["end"]["at"], "refused", "{report}");
+        assert_eq!(report["end"]["gate"], gate, "{report}");
+        life.expect(&url, "2026.3.2", &full);
+        assert_eq!(life.things(), before, "{release}");
+        // It is remembered, and not baked again.
+        let again = life.rebuild(6);
+        assert_eq!(again["end"]["gate"], "check", "{again}");
+        assert!(began.elapsed().as_secs() < 60, "{:?}", began.elapsed());
+    }
+
+    life.chapter("somebody deletes the VM: recreate brings it back with its state");
+    life.gcloud(&["compute", "instances", "delete", NAME]);
+    assert_eq!(life.names("disks"), [STATE]);
+    life.clawbake(&["recreate"]);
+    life.expect(&url, "2026.3.2", &full);
+
+    life.chapter("the VM and its state disk are lost: the state comes back from a snapshot");
+    let snapshot = life.clawbake(&["state", "snapshot"]).trim().to_owned();
+    life.call(&url, "sessions_add", &json!({"key": "after the snapshot"}));
+    life.gcloud(&["compute", "instances", "delete", NAME]);
+    life.gcloud(&["compute", "disks", "delete", STATE]);
+    let list = life.clawbake(&["state", "list"]);
+    assert!(list.contains(&snapshot), "{list}");
+    life.clawbake(&["state", "restore", &snapshot]);
+    life.clawbake(&["recreate"]);
+    life.expect(&url, "2026.3.2", &full);
+
+    life.chapter("back to A: refused without the state from before B");
+    let refused = life.refused(&["rollback", "--to", "2026.3.1"], 6);
+    assert!(refused.contains("--with-state"), "{refused}");
+    life.expect(&url, "2026.3.2", &full);
+    life.call(&url, "sessions_add", &json!({"key": "of B alone"}));
+    life.clawbake(&["rollback", "--to", "2026.3.1", "--with-state"]);
+    life.expect(&url, "2026.3.1", &full);
+
+    life.chapter("nothing is left over");
+    life.clawbake(&["delete", "--state-disk", STATE]);
+    assert_eq!(life.names("instances"), Vec::<String>::new());
+    assert_eq!(life.names("disks"), Vec::<String>::new());
+    life.expect_no_journal();
+    life.expect_no_orphans();
+    life.chapter("the end");
+}
+
+/// The stage, and the gateway's token.
+struct Life {
+    stage: Stage,
+    token: String,
+}
+
+impl Deref for Life {
+    type Target = Stage;
+
+    fn deref(&self) -> &Stage {
+        &self.stage
+    }
+}
+
+/// What a gateway says of itself and of its state.
+#[derive(Debug, PartialEq)]
+struct Seen {
+    version: String,
+    /// By kind, as the gateway lists them.
+    state: BTreeMap<&'static str, Value>,
+}
+
+impl Seen {
+    fn counts(&self) -> [(&str, usize); 4] {
+        FULL.map(|(kind, _)| (kind, self.state[kind].as_array().unwrap().len()))
+    }
+}
+
+impl Life {
+    fn begin() -> Self {
+        let stage = Stage::with_npm("life");
+        deploy(&stage);
+        stage.clawbake(&["secrets", "generate", "life-token"]);
+        let token = stage.clawbake(&["secrets", "show", "life-token"]);
+        Self { stage, token }
+    }
+
+    /// A release is the newest, for everybody.
+    fn publish(&self, release: &str) {
+        let version = self
+            .registry()
+            .publish(Path::new(RELEASES), release, &["latest"]);
+        self.say(&format!("npm has {version}"));
+    }
+
+    /// A call of the gateway's, which must answer it.
+    fn call(&self, url: &str, tool: &str, args: &Value) -> Value {
+        let body = json!({"tool": tool, "args": args});
+        let (status, answer) = self.invoke(url, Some(&self.token), &body);
+        assert_eq!(status, 200, "{tool}: {answer}");
+        serde_json::from_str(&answer).unwrap()
+    }
+
+    fn look(&self, url: &str) -> Seen {
+        let lists =
+            FULL.map(|(kind, _)| (kind, self.call(url, &format!("{kind}_list"), &json!({}))));
+        let version = lists[0].1["version"].as_str().unwrap().to_owned();
+        let state = lists.map(|(kind, answer)| (kind, answer[kind].clone()));
+        Seen {
+            version,
+            state: state.into(),
+        }
+    }
+
+    /// This release runs on the state that was seen.
+    fn expect(&self, url: &str, version: &str, seen: &Seen) {
+        let now = self.look(url);
+        assert_eq!(now.version, version);
+        assert_eq!(now.state, seen.state);
+        assert_eq!(self.ask(url, None), 401);
+    }
+
+    fn expect_check(&self, code: i32) {
+        let ran = self.run(&["rebuild", "--check"], "");
+        assert_eq!(ran.code, Some(code), "{}{}", ran.stdout, ran.stderr);
+    }
+
+    /// Rebuilds with this exit code, and returns the report.
+    fn rebuild(&self, code: i32) -> Value {
+        let ran = self.run(&["rebuild", "--soak", "5", "--json"], "");
+        assert_eq!(ran.code, Some(code), "{}{}", ran.stdout, ran.stderr);
+        serde_json::from_str(&ran.stdout).unwrap()
+    }
+
+    /// VMs, disks, secrets and the images of the family.
+    fn things(&self) -> String {
+        let list = |kind, format| {
+            let format = format!("--format=value({format})");
+            self.gcloud(&["compute", kind, "list", "--sort-by=name", &format])
+        };
+        let secrets = self.gcloud(&["secrets", "list", "--format=value(name)"]);
+        let images = self.gcloud(&[
+            "compute",
+            "images",
+            "list",
+            "--no-standard-images",
+            "--filter=family:life-gateway",
+            "--format=value(name,family,deprecated.state)",
+        ]);
+        let vms = ["instances", "disks"].map(|kind| list(kind, "name,id"));
+        vms.concat() + &secrets + &images
+    }
 }
 
 /// Writes the deployment and its recipe.
