@@ -8,12 +8,22 @@
 mod api;
 #[path = "faults/call.rs"]
 mod call;
+#[path = "faults/content.rs"]
+mod content;
 #[path = "faults/deployer.rs"]
 mod deployer;
+#[path = "faults/end.rs"]
+mod end;
 #[path = "faults/foreign.rs"]
 mod foreign;
+#[path = "faults/guard.rs"]
+mod guard;
 #[path = "faults/guest.rs"]
 mod guest;
+#[path = "faults/life.rs"]
+mod life;
+#[path = "faults/played.rs"]
+mod played;
 #[path = "faults/point.rs"]
 mod point;
 #[path = "faults/scene.rs"]
@@ -113,7 +123,12 @@ fn try_points(archive: &Path, verb: Verb, share: usize, table: &Mutex<Table>) {
     let points = verb.own(&calls).flat_map(at);
     for (turn, point) in points.skip(share).step_by(verb.worlds()) {
         let began = Instant::now();
-        let Some(verdict) = verdict::at(&scene, &point) else {
+        let verdict = if verb.lives() {
+            life::at(&scene, &point)
+        } else {
+            verdict::at(&scene, &point)
+        };
+        let Some(verdict) = verdict else {
             continue;
         };
         for (what, words) in [("LEAK", &verdict.leaks), ("LIE", &verdict.lies)] {

@@ -224,6 +224,26 @@ impl Api {
         }
     }
 
+    /// The image that a VM's boot disk was made from, and the version of the gateway that it says.
+    pub fn image_of(&self, vm: &str) -> (String, Option<String>) {
+        let name = |url: &Value| {
+            let url = url.as_str().unwrap_or_default();
+            url.rsplit('/').next().unwrap_or_default().to_owned()
+        };
+        let get = |path: String| self.call(&Method::GET, &path, None).1;
+        let image = name(&get(self.zonal(&format!("disks/{vm}")))["sourceImage"]);
+        let labels = &get(self.global(&format!("images/{image}")))["labels"];
+        let version = labels["clawbake-gateway"].as_str();
+        (image, version.map(|label| label.replacen('-', ".", 2)))
+    }
+
+    /// Takes a snapshot of the deployment's state, as a verb does.
+    pub fn save(&self, disk: &str, name: &str, deployment: &str) {
+        let labels = json!({"clawbake-deployment": deployment, "clawbake-why": "asked"});
+        let body = json!({"name": name, "sourceDisk": self.disk_url(disk), "labels": labels});
+        self.make(&self.global("snapshots"), &body);
+    }
+
     /// Makes again what is missing of these images or has changed, and what is newer: their order in time
     /// stays.
     pub fn restock(&self, images: &[Value]) {

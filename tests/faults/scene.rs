@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use clawbake::recipe::Recipe;
 use orphans::Finding;
@@ -14,20 +14,31 @@ use world::Ran;
 
 use crate::api::{Api, Inventory};
 use crate::call::{Call, Calls};
+use crate::content::{Contents, LATER, STATE};
+use crate::end::{self, End};
 use crate::foreign;
-use crate::guest::{self, Guest};
+use crate::guard::Guard;
+use crate::guest;
+use crate::played::Guest;
 use crate::point::{Point, Process};
 use crate::verb::Verb;
 
 /// The deployment.
 pub const NAME: &str = "clawdbot-gateway";
 pub const FAMILY: &str = "clawdbot-gateway";
-const STATE: &str = "clawdbot-gateway-state";
+pub const STATE_DISK: &str = "clawdbot-gateway-state";
+/// A snapshot of the state.
+pub const SAVED: &str = "clawdbot-gateway-state-saved";
 
 pub struct Scene {
     world: world::World,
     guest: Guest,
-    pub api: Api,
+    pub api: Arc<Api>,
+    pub contents: Arc<Contents>,
+    /// Looks while a verb runs that works on the state.
+    pub guard: Guard,
+    /// What the verb leaves when nothing goes wrong.
+    pub end: OnceLock<End>,
     pub verb: Verb,
     /// The image of the archive.
     pub image: String,
@@ -51,13 +62,17 @@ impl Scene {
             .serve()
             .wire("faults")
             .recipe(Path::new(shipped), &[("front: 18789", &front)]);
-        let (engine, api) = (world.engine_dir(), Api::of(&world.engine_dir()));
+        let engine = world.engine_dir();
+        let (api, contents) = (Arc::new(Api::of(&engine)), Arc::new(Contents::of(&engine)));
         let recipe = Recipe::shipped("clawdbot").unwrap().unwrap();
         let version = recipe.gateway.release.version.unwrap().to_string();
         let mut scene = Self {
             world,
-            guest: Guest::of(&engine, &version, verb.phase()),
+            guest: Guest::of(&engine, Arc::clone(&api), &version, verb.phase()),
+            guard: Guard::of(Arc::clone(&api), Arc::clone(&contents)),
             api,
+            contents,
+            end: OnceLock::new(),
             verb,
             image: String::new(),
             family: Vec::new(),
@@ -147,9 +162,13 @@ impl Scene {
     /// From now on `decide` says what goes wrong. A VM has reported by the time it is asked for.
     fn inject(&self, decide: impl Fn(&Asked) -> Option<Fault> + Send + Sync + 'static) {
         let guest = self.guest.clone();
+        let guard = self.verb.lives().then(|| self.guard.clone());
         self.world.proxy().inject(move |asked| {
             if asked.path.ends_with("/getGuestAttributes") {
                 guest.report();
+            }
+            if asked.method != "GET" && !asked.path.ends_with("/wait") {
+                guard.iter().for_each(Guard::look);
             }
             decide(asked)
         });
@@ -166,15 +185,38 @@ impl Scene {
             self.api.delete(&format!("storage/v1/b/{own}"));
         }
         if self.verb == Verb::Relaunch {
-            self.api.make_state(STATE, NAME);
+            self.api.make_state(STATE_DISK, NAME);
+        }
+        if self.verb.lives() {
+            self.fill_state();
         }
         if self.file.is_some() {
             self.set_up();
         }
         if self.verb.deletes() {
-            self.succeed(&Verb::Launch.arguments(&self.image, STATE));
+            self.succeed(&Verb::Launch.arguments(&self.image, STATE_DISK));
         }
         self.api.inventory()
+    }
+
+    /// The state disk, with state on it or in a snapshot.
+    fn fill_state(&self) {
+        self.api.make_state(STATE_DISK, NAME);
+        let path = self.api.zonal(&format!("disks/{STATE_DISK}"));
+        let write = |content| self.contents.write(&self.api.inventory()[&path], content);
+        write(STATE);
+        if matches!(self.verb, Verb::Restore | Verb::RestoreLost) {
+            self.api.save(STATE_DISK, SAVED, NAME);
+            write(LATER);
+        }
+        if self.verb == Verb::RestoreLost {
+            self.api.delete(&path);
+        }
+    }
+
+    /// What is there now, as far as it matters.
+    pub fn look(&self) -> End {
+        end::of(&self.api.inventory(), &self.contents)
     }
 
     /// A command by whoever the verb's caller is.
@@ -187,7 +229,7 @@ impl Scene {
     }
 
     pub fn arguments(&self) -> Vec<&str> {
-        self.verb.arguments(&self.image, STATE)
+        self.verb.arguments(&self.image, STATE_DISK)
     }
 
     /// The calls of a run without faults.
@@ -203,6 +245,7 @@ impl Scene {
         let output = self.again();
         assert_eq!(output.code, Some(self.verb.code()), "{output:?}");
         self.inject(|_| None);
+        self.end.set(self.look()).ok();
         calls.lock().unwrap().clone()
     }
 

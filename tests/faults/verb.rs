@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::call::Call;
+use crate::scene::SAVED;
 
 /// A verb in a situation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +26,14 @@ pub enum Verb {
     Delete,
     /// So is its state.
     DeleteState,
+    /// A snapshot of the state is taken.
+    Snapshot,
+    /// The state disk becomes what it was at a snapshot.
+    Restore,
+    /// It is lost, and comes back.
+    RestoreLost,
+    /// It grows.
+    Grow,
     /// The image's name is a stranger's.
     BakeTaken,
     /// The VM's is, on a disk.
@@ -37,7 +46,7 @@ pub enum Verb {
 
 impl Verb {
     /// All of them, those with most points first.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 17] = [
         Self::Promote,
         Self::BootTest,
         Self::Launch,
@@ -46,7 +55,11 @@ impl Verb {
         Self::Prune,
         Self::Relaunch,
         Self::LaunchTaken,
+        Self::Restore,
+        Self::RestoreLost,
         Self::DeleteState,
+        Self::Snapshot,
+        Self::Grow,
         Self::FirstBake,
         Self::StateTaken,
         Self::BakeTaken,
@@ -76,6 +89,9 @@ impl Verb {
             }
             Self::Delete | Self::DeleteTaken => vec!["delete"],
             Self::DeleteState => vec!["delete", "--state-disk", state],
+            Self::Snapshot => vec!["state", "snapshot"],
+            Self::Restore | Self::RestoreLost => vec!["state", "restore", SAVED],
+            Self::Grow => vec!["state", "grow", "12"],
         }
     }
 
@@ -95,6 +111,15 @@ impl Verb {
         matches!(
             self,
             Self::BakeTaken | Self::LaunchTaken | Self::StateTaken | Self::DeleteTaken
+        )
+    }
+
+    /// Whether it works on what a gateway lives from. Whatever happens to it on its way, the next run
+    /// brings it to the end that it has without a fault.
+    pub fn lives(self) -> bool {
+        matches!(
+            self,
+            Self::Snapshot | Self::Restore | Self::RestoreLost | Self::Grow
         )
     }
 
