@@ -57,13 +57,19 @@ struct Row {
 /// By verb, and a call's place in the verb's run.
 type Table = BTreeMap<(Verb, usize), Row>;
 
+/// Of all verbs, or of those that `VERBS` names: `VERBS=Launch,Delete`.
 #[test]
 #[ignore = "seven minutes; `make faults`"]
 fn no_fault_leaves_anything_or_is_told_wrong() {
     let began = Instant::now();
     let dir = tempfile::tempdir_in("/tmp").unwrap();
     let archive = ::world::archive(&dir.path().join("archive"), "");
-    let shares = Verb::ALL.into_iter();
+    let chosen = std::env::var("VERBS").unwrap_or_default();
+    let is_chosen = |verb: &Verb| {
+        let mut names = chosen.split(',');
+        chosen.is_empty() || names.any(|name| name == format!("{verb:?}"))
+    };
+    let shares = Verb::ALL.into_iter().filter(is_chosen);
     let shares = shares.flat_map(|verb| (0..verb.worlds()).map(move |share| (verb, share)));
     let (shares, table) = (Mutex::new(shares), Mutex::default());
     std::thread::scope(|scope| {
@@ -83,7 +89,7 @@ fn no_fault_leaves_anything_or_is_told_wrong() {
     let (points, wrong) = (sum(|row| row.points), sum(|row| row.leaks + row.lies));
     let time = began.elapsed().as_secs();
     eprintln!("{points} points, {wrong} wrong, {time} s");
-    assert!(points > 500, "only {points} points");
+    assert!(points > 500 || !chosen.is_empty(), "only {points} points");
     assert_eq!(wrong, 0);
 }
 

@@ -26,6 +26,17 @@ fn secret(api: &Api, name: &str) {
     api.post(&format!("{}?secretId={name}", api.secrets()), &body);
 }
 
+fn template(api: &Api, name: &str) {
+    let properties = json!({
+        "machineType": "e2-small",
+        "labels": labels(),
+        "disks": [{"boot": true, "source": "elsewhere"}],
+        "networkInterfaces": [{"network": "global/networks/default"}],
+    });
+    let body = json!({"name": name, "properties": properties});
+    api.post(&api.global("instanceTemplates"), &body);
+}
+
 /// The way in, which somebody has shut: no port of a VM is forwarded.
 pub fn shut(api: &Api, port: u16) {
     let body = json!({
@@ -55,6 +66,14 @@ pub fn plant(api: &Api, verb: Verb, baked: &str) {
     for name in [format!("{baked}-2"), baked[..baked.len() - 1].to_owned()] {
         image(api, &name);
     }
+    for name in ["clawdbot-gateway-00000000", "clawbake-test-000000000000"] {
+        template(api, name);
+    }
+    api.save(
+        "clawdbot-gateway-state-2",
+        "clawdbot-gateway-state-00000000",
+        "other",
+    );
     let [own, other] = api.buckets();
     api.make_bucket(&other);
     // The first bake of a project finds no bucket.
