@@ -237,6 +237,13 @@ impl Api {
         (image, version.map(|label| label.replacen('-', ".", 2)))
     }
 
+    /// Stops a VM, and waits until it is off.
+    pub fn stop(&self, vm: &str) {
+        let vm = self.zonal(&format!("instances/{vm}"));
+        self.post(&format!("{vm}/stop"), &Value::Null);
+        self.until(&vm, "TERMINATED");
+    }
+
     /// Takes a snapshot of the deployment's state, as a verb does.
     pub fn save(&self, disk: &str, name: &str, deployment: &str) {
         let labels = json!({"clawbake-deployment": deployment, "clawbake-why": "asked"});

@@ -110,8 +110,7 @@ fn instance(api: &Api) {
     api.post(&api.zonal("instances"), &body);
     let vm = api.zonal(&format!("instances/{NAME}"));
     api.until(&vm, "RUNNING");
-    api.post(&format!("{vm}/stop"), &Value::Null);
-    api.until(&vm, "TERMINATED");
+    api.stop(NAME);
 }
 
 /// The family before a verb, oldest first: what others have put into it, what has never entered it, and

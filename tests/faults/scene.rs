@@ -81,7 +81,7 @@ impl Scene {
             port,
         };
         fs::hard_link(archive, scene.world.path("archive.tar.gz")).unwrap();
-        if verb == Verb::Promote {
+        if verb.asks() {
             foreign::shut(&scene.api, scene.port);
         }
         scene.succeed(&["secrets", "generate", "clawdbot-gateway-token"]);
@@ -140,7 +140,7 @@ impl Scene {
     /// A project as its owner leaves it to a deployer.
     fn set_up(&self) {
         self.succeed(&["setup"]);
-        if self.verb == Verb::Promote {
+        if self.verb.asks() {
             foreign::shut(&self.api, self.port);
         }
     }
@@ -193,8 +193,11 @@ impl Scene {
         if self.file.is_some() {
             self.set_up();
         }
-        if self.verb.deletes() {
+        if self.verb.deletes() || self.verb.finds_vm() {
             self.succeed(&Verb::Launch.arguments(&self.image, STATE_DISK));
+        }
+        if self.verb == Verb::Start {
+            self.api.stop(NAME);
         }
         self.api.inventory()
     }

@@ -34,6 +34,14 @@ pub enum Verb {
     RestoreLost,
     /// It grows.
     Grow,
+    /// The gateway stops, and its VM.
+    Stop,
+    /// They start.
+    Start,
+    /// Both.
+    Restart,
+    /// The VM gets another machine type.
+    Resize,
     /// The image's name is a stranger's.
     BakeTaken,
     /// The VM's is, on a disk.
@@ -46,7 +54,7 @@ pub enum Verb {
 
 impl Verb {
     /// All of them, those with most points first.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 21] = [
         Self::Promote,
         Self::BootTest,
         Self::Launch,
@@ -56,7 +64,11 @@ impl Verb {
         Self::Relaunch,
         Self::LaunchTaken,
         Self::Restore,
+        Self::Restart,
+        Self::Resize,
         Self::RestoreLost,
+        Self::Start,
+        Self::Stop,
         Self::DeleteState,
         Self::Snapshot,
         Self::Grow,
@@ -92,6 +104,10 @@ impl Verb {
             Self::Snapshot => vec!["state", "snapshot"],
             Self::Restore | Self::RestoreLost => vec!["state", "restore", SAVED],
             Self::Grow => vec!["state", "grow", "12"],
+            Self::Stop => vec!["stop"],
+            Self::Start => vec!["start"],
+            Self::Restart => vec!["restart"],
+            Self::Resize => vec!["resize", "e2-medium"],
         }
     }
 
@@ -117,10 +133,24 @@ impl Verb {
     /// Whether it works on what a gateway lives from. Whatever happens to it on its way, the next run
     /// brings it to the end that it has without a fault.
     pub fn lives(self) -> bool {
+        self.finds_vm()
+            || matches!(
+                self,
+                Self::Snapshot | Self::Restore | Self::RestoreLost | Self::Grow
+            )
+    }
+
+    /// Whether there is a VM with the state, before a verb that works on it.
+    pub fn finds_vm(self) -> bool {
         matches!(
             self,
-            Self::Snapshot | Self::Restore | Self::RestoreLost | Self::Grow
+            Self::Stop | Self::Start | Self::Restart | Self::Resize
         )
+    }
+
+    /// Whether the verb waits for a gateway that becomes ready, and asks it.
+    pub fn asks(self) -> bool {
+        self == Self::Promote || self.finds_vm()
     }
 
     pub fn deletes(self) -> bool {
@@ -129,11 +159,7 @@ impl Verb {
 
     /// What VMs report, where somebody listens.
     pub fn phase(self) -> &'static str {
-        if self == Self::Promote {
-            "ready"
-        } else {
-            "failed"
-        }
+        if self.asks() { "ready" } else { "failed" }
     }
 
     /// The calls that are this verb's own. To the others happens the same in another verb:
