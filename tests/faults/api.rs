@@ -245,8 +245,8 @@ impl Api {
     }
 
     /// Takes a snapshot of the deployment's state, as a verb does.
-    pub fn save(&self, disk: &str, name: &str, deployment: &str) {
-        let labels = json!({"clawbake-deployment": deployment, "clawbake-why": "asked"});
+    pub fn save(&self, disk: &str, name: &str, deployment: &str, why: &str) {
+        let labels = json!({"clawbake-deployment": deployment, "clawbake-why": why});
         let body = json!({"name": name, "sourceDisk": self.disk_url(disk), "labels": labels});
         self.make(&self.global("snapshots"), &body);
     }

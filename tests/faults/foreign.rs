@@ -73,6 +73,7 @@ pub fn plant(api: &Api, verb: Verb, baked: &str) {
         "clawdbot-gateway-state-2",
         "clawdbot-gateway-state-00000000",
         "other",
+        "before-change",
     );
     let [own, other] = api.buckets();
     api.make_bucket(&other);

@@ -209,8 +209,14 @@ impl Scene {
         let write = |content| self.contents.write(&self.api.inventory()[&path], content);
         write(STATE);
         if matches!(self.verb, Verb::Restore | Verb::RestoreLost) {
-            self.api.save(STATE_DISK, SAVED, NAME);
+            self.api.save(STATE_DISK, SAVED, NAME, "asked");
             write(LATER);
+        }
+        // More than are kept.
+        let surplus = if self.verb == Verb::Snapshot { 7 } else { 0 };
+        for index in 0..surplus {
+            let name = format!("{SAVED}-{index}");
+            self.api.save(STATE_DISK, &name, NAME, "before-change");
         }
         if self.verb == Verb::RestoreLost {
             self.api.delete(&path);
