@@ -197,6 +197,7 @@ impl Life {
         assert_eq!(self.ask(url, None), 401);
     }
 
+    /// Whether `rebuild --check` finds something new: it exits with this code.
     fn expect_check(&self, code: i32) {
         let ran = self.run(&["rebuild", "--check"], "");
         assert_eq!(ran.code, Some(code), "{}{}", ran.stdout, ran.stderr);
@@ -204,7 +205,7 @@ impl Life {
 
     /// Rebuilds with this exit code, and returns the report.
     fn rebuild(&self, code: i32) -> Value {
-        let ran = self.run(&["rebuild", "--soak", "5", "--json"], "");
+        let ran = self.run(&["rebuild", "--json"], "");
         assert_eq!(ran.code, Some(code), "{}{}", ran.stdout, ran.stderr);
         serde_json::from_str(&ran.stdout).unwrap()
     }
@@ -257,6 +258,6 @@ fn deploy(life: &Stage) {
     });
     life.replace("recipe/recipe.yaml", &[(" BINARIES", &binaries)]);
     let text = "name: life\ntarget: local\nrecipe: ./recipe\nmachine: {type: e2-small, boot_disk_gb: 10}\n\
-                state: {disk_gb: 1}\nsecrets: {STANDIN_GATEWAY_TOKEN: life-token}\n";
+                state: {disk_gb: 1}\nupdates: {soak_minutes: 0}\nsecrets: {STANDIN_GATEWAY_TOKEN: life-token}\n";
     fs::write(life.path("clawbake.yaml"), text).unwrap();
 }

@@ -213,7 +213,7 @@ impl Scene {
             write(LATER);
         }
         // More than are kept.
-        let surplus = if self.verb == Verb::Snapshot { 7 } else { 0 };
+        let surplus = if self.verb == Verb::Restore { 7 } else { 0 };
         for index in 0..surplus {
             let name = format!("{SAVED}-{index}");
             self.api.save(STATE_DISK, &name, NAME, "before-change");
