@@ -249,7 +249,7 @@ fn each_release_does_what_it_is_there_for() {
     };
     assert_eq!(preflight(&a), (0, "exact".into()));
     assert_eq!(preflight(&b), (0, "migration-required".into()));
-    assert_eq!(preflight(&e), (1, "incompatible".into()));
+    assert_eq!(preflight(&e), (3, "incompatible".into()));
 
     let running = bench.start(&b, &home);
     assert_eq!(running.call("sessions_list", &json!({})).0, 400);

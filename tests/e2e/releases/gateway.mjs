@@ -20,7 +20,7 @@ const [statePath, leasePath, configPath] = ["state.json", "lease.json", "config.
 const KINDS = ["sessions", "cron", "devices", "channels"];
 // Seconds for which a lease holds that nobody renews.
 const LEASE = 300;
-const [UNAVAILABLE, REFUSED] = [1, 78];
+const [UNAVAILABLE, INCOMPATIBLE, REFUSED] = [1, 3, 78];
 
 function end(code, message) {
   console.error(message);
@@ -111,7 +111,7 @@ function counts() {
 function preflight() {
   const found = verdict(load());
   console.log(JSON.stringify({ verdict: found, schema }));
-  process.exitCode = found === "incompatible" ? 1 : 0;
+  process.exitCode = found === "incompatible" ? INCOMPATIBLE : 0;
 }
 
 function doctor() {
