@@ -66,8 +66,8 @@ bench:
 
 ## e2e: bake, boot test, launch, restart, refuse, delete; a bake in a VM: real VMs, half an hour without KVM
 e2e:
-	$(CARGO) test --quiet --test e2e -- --ignored --nocapture
-	@$(CARGO) run --quiet -p contract story vm-builder
+	$(CARGO) test --quiet --test e2e -- --ignored --nocapture --test-threads 2
+	@$(CARGO) run --quiet -p contract life story vm-builder
 
 ## google: Google's own programs, unmodified, against the engine; a project set up by clawbake and by gcloud
 google:

@@ -16,7 +16,7 @@ use crate::verb::Verb;
 type Command<'a> = (&'a [&'a str], i32);
 
 /// Verbs, and the commands that come after them.
-const SCENES: [(Verb, &[Command]); 15] = [
+const SCENES: [(Verb, &[Command]); 17] = [
     (Verb::Bake, &[(&["images", "list"], 0)]),
     (Verb::Promote, &[(&["images", "rollback"], 0)]),
     (Verb::BootTest, &[]),
@@ -50,6 +50,8 @@ const SCENES: [(Verb, &[Command]); 15] = [
     (Verb::Start, &[]),
     (Verb::Restart, &[]),
     (Verb::Resize, &[]),
+    (Verb::Recreate, &[]),
+    (Verb::Rollback, &[]),
 ];
 
 /// What a deployer's verbs need, found out.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::api::Api;
-use crate::scene::{FAMILY, NAME};
+use crate::scene::{BEFORE, FAMILY, NAME, OLDER};
 use crate::verb::Verb;
 
 /// A label of theirs, which no run of this test has.
@@ -123,6 +123,10 @@ pub fn family(api: &Api, verb: Verb) -> Vec<Value> {
         })
     };
     let own = || json!({"clawbake-recipe": "clawdbot", "clawbake-boot-test": "passed"});
+    // What replaces VMs has two images of its own.
+    if verb.replaces() {
+        return vec![of("made-by-hand", Some(FAMILY), json!({"team": "other"}))];
+    }
     let mut images = vec![
         of("made-by-hand", Some(FAMILY), json!({"team": "other"})),
         of(
@@ -137,4 +141,15 @@ pub fn family(api: &Api, verb: Verb) -> Vec<Value> {
         images.insert(1, of("clawdbot-gateway-old", Some(FAMILY), own()));
     }
     images
+}
+
+/// The image that was in front before another one, of an older gateway.
+pub fn older(api: &Api, newer: &Value) -> Value {
+    let mut image = newer.clone();
+    image["name"] = BEFORE.into();
+    image["family"] = FAMILY.into();
+    image["sourceDisk"] = api.disk_url("elsewhere").into();
+    image["labels"]["clawbake-boot-test"] = "passed".into();
+    image["labels"]["clawbake-gateway"] = OLDER.replace('.', "-").into();
+    image
 }

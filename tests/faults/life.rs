@@ -1,6 +1,8 @@
 //! Verdicts on verbs that work on what a gateway lives from: at any point they may be cut short, and the
 //! next run comes to the end of one that nothing has happened to.
 
+use serde_json::Value;
+
 use crate::end::{End, differences};
 use crate::point::{Kind, Point};
 use crate::scene::Scene;
@@ -9,6 +11,10 @@ use crate::verdict::Verdict;
 /// Exit codes of a verb that was refused, and of one that has put everything back.
 const REFUSED: i32 = 6;
 const PUT_BACK: i32 = 7;
+
+/// How many snapshots a run that was cut short and the one after it may take beyond those of one that
+/// nothing happens to.
+const COPIES: usize = 3;
 
 /// One run with one fault, its clean-up, and another run. `None` if the call did not come.
 pub fn at(scene: &Scene, point: &Point) -> Option<Verdict> {
@@ -25,7 +31,7 @@ pub fn at(scene: &Scene, point: &Point) -> Option<Verdict> {
         None if matches!(point.kind, Kind::Kill(_)) => {}
         None => lies.push("it was killed".into()),
         Some(code) if code == done => {
-            let broken = differences(expected, &after).into_iter();
+            let broken = differences(&lasting(expected), &lasting(&after)).into_iter();
             lies.extend(broken.map(|it| format!("it claims to be done, and {it}")));
         }
         Some(0) => lies.push("it claims to be done".into()),
@@ -45,13 +51,18 @@ pub fn at(scene: &Scene, point: &Point) -> Option<Verdict> {
     if !cleaned.success() {
         lies.push(format!("clean: {}", cleaned.stderr));
     }
-    if scene.look() != *expected {
+    if lasting(&scene.look()) != lasting(expected) {
         let again = scene.again();
         if again.code != Some(done) {
             lies.push(format!("once more: {}", again.stderr));
         }
     }
-    verdict.leaks = differences(expected, &less_a_copy(scene.look(), expected));
+    let last = scene.look();
+    verdict.leaks = differences(&lasting(expected), &lasting(&last));
+    let more = saved(&last).saturating_sub(saved(expected));
+    if more > COPIES {
+        verdict.leaks.push(format!("{more} more snapshots"));
+    }
     verdict.leaks.extend(scene.guard.found());
     if scene.journals() > 0 {
         verdict.leaks.push("a journal is left over".into());
@@ -62,16 +73,26 @@ pub fn at(scene: &Scene, point: &Point) -> Option<Verdict> {
     Some(verdict)
 }
 
-/// The same without a second copy of one state: the run that was cut short and the one after it may each
-/// have saved it, and no more of them are kept than the deployment says.
-fn less_a_copy(mut end: End, expected: &End) -> End {
-    for (name, copies) in &mut end {
-        let wanted = expected.get(name).map_or(0, Vec::len);
-        if name.starts_with("snapshots/") && wanted > 0 && copies.len() == wanted + 1 {
-            copies.dedup();
-        }
+/// Apart from what was saved on the way: each run may have saved the same state, and no more of that is
+/// kept than the deployment says.
+fn lasting(end: &End) -> End {
+    let mut end = end.clone();
+    let on_the_way = |it: &Value| {
+        let why = it["labels"]["clawbake-why"].as_str();
+        why.is_some_and(|why| why.starts_with("before-"))
+    };
+    for copies in end.values_mut() {
+        copies.retain(|it| !on_the_way(it));
     }
+    end.retain(|_, all| !all.is_empty());
     end
+}
+
+fn saved(end: &End) -> usize {
+    let snapshots = end
+        .iter()
+        .filter(|(name, _)| name.starts_with("snapshots/"));
+    snapshots.map(|(_, copies)| copies.len()).sum()
 }
 
 /// VMs, disks and images: templates and snapshots may stay.

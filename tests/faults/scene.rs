@@ -27,6 +27,9 @@ use crate::verb::Verb;
 pub const NAME: &str = "clawdbot-gateway";
 pub const FAMILY: &str = "clawdbot-gateway";
 pub const STATE_DISK: &str = "clawdbot-gateway-state";
+/// The image before the newest, and the version of its gateway.
+pub const BEFORE: &str = "clawdbot-gateway-before";
+pub const OLDER: &str = "2026.1.24-2";
 /// A snapshot of the state.
 pub const SAVED: &str = "clawdbot-gateway-state-saved";
 
@@ -100,8 +103,16 @@ impl Scene {
         if is_there {
             let labels = api.inventory()[&path]["labels"].clone();
             let source = api.disk_url("elsewhere");
-            let body = json!({"name": self.image, "labels": labels, "sourceDisk": source});
+            let mut body = json!({"name": self.image, "labels": labels, "sourceDisk": source});
+            if self.verb.replaces() {
+                self.family.push(foreign::older(api, &body));
+                body["family"] = FAMILY.into();
+                body["labels"]["clawbake-boot-test"] = "passed".into();
+            }
             self.family.push(body);
+        }
+        if self.verb == Verb::RecreateBad {
+            self.guest.fail(&self.image);
         }
         api.delete(&path);
         api.restock(&self.family);
@@ -194,7 +205,18 @@ impl Scene {
             self.set_up();
         }
         if self.verb.deletes() || self.verb.finds_vm() {
-            self.succeed(&Verb::Launch.arguments(&self.image, STATE_DISK));
+            let older = self.verb.replaces() && self.verb != Verb::RecreateLost;
+            let image = if older { BEFORE } else { &self.image };
+            self.succeed(&Verb::Launch.arguments(image, STATE_DISK));
+        }
+        match self.verb {
+            Verb::RecreateLost => self
+                .api
+                .delete(&self.api.zonal(&format!("instances/{NAME}"))),
+            Verb::Rollback => {
+                self.succeed(&Verb::Recreate.arguments(&self.image, STATE_DISK));
+            }
+            _ => {}
         }
         if self.verb == Verb::Start {
             self.api.stop(NAME);

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::call::Call;
-use crate::scene::SAVED;
+use crate::scene::{OLDER, SAVED};
 
 /// A verb in a situation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,6 +42,14 @@ pub enum Verb {
     Restart,
     /// The VM gets another machine type.
     Resize,
+    /// The VM is replaced by one of a newer image.
+    Recreate,
+    /// It was deleted, and comes back.
+    RecreateLost,
+    /// It is replaced by one that fails, and put back with its state.
+    RecreateBad,
+    /// It is replaced by one of the older image, with the state from before.
+    Rollback,
     /// The image's name is a stranger's.
     BakeTaken,
     /// The VM's is, on a disk.
@@ -54,9 +62,13 @@ pub enum Verb {
 
 impl Verb {
     /// All of them, those with most points first.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 25] = [
+        Self::RecreateBad,
+        Self::Rollback,
+        Self::Recreate,
         Self::Promote,
         Self::BootTest,
+        Self::RecreateLost,
         Self::Launch,
         Self::Bake,
         Self::Delete,
@@ -81,7 +93,8 @@ impl Verb {
     /// How many worlds try its points.
     pub fn worlds(self) -> usize {
         match self {
-            Self::Promote => 6,
+            Self::Promote | Self::RecreateBad | Self::Rollback => 6,
+            Self::Recreate => 4,
             Self::BootTest => 3,
             Self::Launch | Self::Bake | Self::Delete => 2,
             _ => 1,
@@ -104,6 +117,9 @@ impl Verb {
             Self::Snapshot => vec!["state", "snapshot"],
             Self::Restore | Self::RestoreLost => vec!["state", "restore", SAVED],
             Self::Grow => vec!["state", "grow", "12"],
+            Self::Recreate | Self::RecreateBad => vec!["recreate", "--image", image],
+            Self::RecreateLost => vec!["recreate"],
+            Self::Rollback => vec!["rollback", "--to", OLDER, "--with-state"],
             Self::Stop => vec!["stop"],
             Self::Start => vec!["start"],
             Self::Restart => vec!["restart"],
@@ -115,6 +131,7 @@ impl Verb {
     pub fn code(self) -> i32 {
         match self {
             Self::BootTest => 5,
+            Self::RecreateBad => 7,
             // Said by Compute Engine.
             Self::LaunchTaken => 4,
             _ if self.is_refused() => 1,
@@ -145,6 +162,14 @@ impl Verb {
         matches!(
             self,
             Self::Stop | Self::Start | Self::Restart | Self::Resize
+        ) || self.replaces()
+    }
+
+    /// Whether a VM takes another one's place.
+    pub fn replaces(self) -> bool {
+        matches!(
+            self,
+            Self::Recreate | Self::RecreateLost | Self::RecreateBad | Self::Rollback
         )
     }
 
