@@ -77,8 +77,7 @@ google:
 	@$(CARGO) run --quiet -p contract gcloud gcloud_platform python setup
 
 ## faults: every API call of bake, promotion, prune, launch, delete, state, power, recreate and rollback, one by
-##         one, goes wrong in every way;
-## recreate is killed after each of its changes
+##         one, goes wrong in every way; recreate is killed after each of its changes
 faults:
 	$(CARGO) test --quiet --test faults --test rollout -- --ignored --nocapture
 

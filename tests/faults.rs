@@ -1,8 +1,11 @@
-//! Every call of bake, boot test, promotion, launch and delete fails in every way, one at a time: the
-//! real program as a process, against a real engine, with faults on the wire between them.
+//! Every call of bake, boot test, promotion, launch and delete, and of the verbs that work on a gateway's
+//! state, fails in every way, one at a time: the real program as a process, against a real engine, with
+//! faults on the wire between them.
 //!
 //! Afterwards the verb has done what it says, or it has failed and says so truly; and after
-//! `clawbake clean` nothing is left over, and nothing of anybody else's was touched.
+//! `clawbake clean` nothing is left over, and nothing of anybody else's was touched. Where there is state,
+//! it is somewhere at every moment, one VM at most speaks for it, and whatever was cut short is brought to
+//! its end by the next run.
 
 #[path = "faults/api.rs"]
 mod api;
@@ -59,7 +62,7 @@ type Table = BTreeMap<(Verb, usize), Row>;
 
 /// Of all verbs, or of those that `VERBS` names: `VERBS=Launch,Delete`.
 #[test]
-#[ignore = "seven minutes; `make faults`"]
+#[ignore = "a quarter of an hour; `make faults`"]
 fn no_fault_leaves_anything_or_is_told_wrong() {
     let began = Instant::now();
     let dir = tempfile::tempdir_in("/tmp").unwrap();
