@@ -41,7 +41,7 @@ check:
 ## unit: library tests, messages, engine without VMs
 unit:
 	$(CARGO) test --workspace --quiet
-	@$(CARGO) run --quiet -p contract gce engine wire journal publish template setup
+	@$(CARGO) run --quiet -p contract gce engine wire journal publish rebuild rollout state template setup
 
 ## fuzz: the readers of what somebody else wrote, FUZZ_SECONDS each (15)
 fuzz:
@@ -64,10 +64,11 @@ bench:
 	$(CARGO) build --quiet
 	tests/start/run target/debug/clawbake
 
-## e2e: bake, boot test, launch, restart, refuse, delete; a bake in a VM: real VMs, half an hour without KVM
+## e2e: bake, boot test, launch, restart, refuse, delete; a bake in a VM; updates, losses and ways back of a
+##      gateway's state: real VMs, two at a time, an hour without KVM
 e2e:
-	$(CARGO) test --quiet --test e2e -- --ignored --nocapture
-	@$(CARGO) run --quiet -p contract story vm-builder
+	$(CARGO) test --quiet --test e2e -- --ignored --nocapture --test-threads 2
+	@$(CARGO) run --quiet -p contract life story vm-builder
 
 ## google: Google's own programs, unmodified, against the engine; a project set up by clawbake and by gcloud
 google:
@@ -75,8 +76,8 @@ google:
 	  -- --ignored
 	@$(CARGO) run --quiet -p contract gcloud gcloud_platform python setup
 
-## faults: every API call of bake, promotion, prune, launch and delete, one by one, goes wrong in every way;
-## recreate is killed after each of its changes
+## faults: every API call of bake, promotion, prune, launch, delete, state, power, recreate and rollback, one by
+##         one, goes wrong in every way; recreate is killed after each of its changes
 faults:
 	$(CARGO) test --quiet --test faults --test rollout -- --ignored --nocapture
 

@@ -1,19 +1,32 @@
-//! Every call of bake, boot test, promotion, launch and delete fails in every way, one at a time: the
-//! real program as a process, against a real engine, with faults on the wire between them.
+//! Every call of bake, boot test, promotion, launch and delete, and of the verbs that work on a gateway's
+//! state, fails in every way, one at a time: the real program as a process, against a real engine, with
+//! faults on the wire between them.
 //!
 //! Afterwards the verb has done what it says, or it has failed and says so truly; and after
-//! `clawbake clean` nothing is left over, and nothing of anybody else's was touched.
+//! `clawbake clean` nothing is left over, and nothing of anybody else's was touched. Where there is state,
+//! it is somewhere at every moment, one VM at most speaks for it, and whatever was cut short is brought to
+//! its end by the next run.
 
 #[path = "faults/api.rs"]
 mod api;
 #[path = "faults/call.rs"]
 mod call;
+#[path = "faults/content.rs"]
+mod content;
 #[path = "faults/deployer.rs"]
 mod deployer;
+#[path = "faults/end.rs"]
+mod end;
 #[path = "faults/foreign.rs"]
 mod foreign;
+#[path = "faults/guard.rs"]
+mod guard;
 #[path = "faults/guest.rs"]
 mod guest;
+#[path = "faults/life.rs"]
+mod life;
+#[path = "faults/played.rs"]
+mod played;
 #[path = "faults/point.rs"]
 mod point;
 #[path = "faults/scene.rs"]
@@ -47,13 +60,19 @@ struct Row {
 /// By verb, and a call's place in the verb's run.
 type Table = BTreeMap<(Verb, usize), Row>;
 
+/// Of all verbs, or of those that `VERBS` names: `VERBS=Launch,Delete`.
 #[test]
-#[ignore = "seven minutes; `make faults`"]
+#[ignore = "a quarter of an hour; `make faults`"]
 fn no_fault_leaves_anything_or_is_told_wrong() {
     let began = Instant::now();
     let dir = tempfile::tempdir_in("/tmp").unwrap();
     let archive = ::world::archive(&dir.path().join("archive"), "");
-    let shares = Verb::ALL.into_iter();
+    let chosen = std::env::var("VERBS").unwrap_or_default();
+    let is_chosen = |verb: &Verb| {
+        let mut names = chosen.split(',');
+        chosen.is_empty() || names.any(|name| name == format!("{verb:?}"))
+    };
+    let shares = Verb::ALL.into_iter().filter(is_chosen);
     let shares = shares.flat_map(|verb| (0..verb.worlds()).map(move |share| (verb, share)));
     let (shares, table) = (Mutex::new(shares), Mutex::default());
     std::thread::scope(|scope| {
@@ -73,7 +92,7 @@ fn no_fault_leaves_anything_or_is_told_wrong() {
     let (points, wrong) = (sum(|row| row.points), sum(|row| row.leaks + row.lies));
     let time = began.elapsed().as_secs();
     eprintln!("{points} points, {wrong} wrong, {time} s");
-    assert!(points > 500, "only {points} points");
+    assert!(points > 500 || !chosen.is_empty(), "only {points} points");
     assert_eq!(wrong, 0);
 }
 
@@ -89,6 +108,9 @@ fn the_deployers_role_is_what_its_verbs_ask_for() {
     assert!(asked.insert("compute.disks.useReadOnly".to_owned()));
     // These scenes have global templates.
     assert!(asked.insert("compute.regionOperations.list".to_owned()));
+    // On this machine a gateway that is to become ready is asked with its token; on Google it is behind a
+    // tunnel, and a deployer reads no secret.
+    assert!(asked.remove("secretmanager.versions.access"));
     assert_eq!(asked, deployer::working());
     assert_eq!(
         deployer::unmissed(&archive),
@@ -113,7 +135,12 @@ fn try_points(archive: &Path, verb: Verb, share: usize, table: &Mutex<Table>) {
     let points = verb.own(&calls).flat_map(at);
     for (turn, point) in points.skip(share).step_by(verb.worlds()) {
         let began = Instant::now();
-        let Some(verdict) = verdict::at(&scene, &point) else {
+        let verdict = if verb.lives() {
+            life::at(&scene, &point)
+        } else {
+            verdict::at(&scene, &point)
+        };
+        let Some(verdict) = verdict else {
             continue;
         };
         for (what, words) in [("LEAK", &verdict.leaks), ("LIE", &verdict.lies)] {

@@ -70,7 +70,7 @@ pub async fn restore(run: &Run, snapshot: &Snapshot) -> Result<Restored> {
                 // If the run died that had made it, no clean-up after that may delete it from here on.
                 run.keep(&[super::disk::resource(run)])?;
                 let labels = marks::unmarked(&scene.chosen.labels);
-                if set_labels(run, &scene.chosen, &labels).await? {
+                if set_labels(run, &scene.chosen, &labels).await? || unmarked(run, &scene).await? {
                     stage.finish(Outcome::Done, format!("{} from {name}", scene.name));
                     return Ok(restored);
                 }
@@ -145,6 +145,13 @@ fn present(disk: &Disk) -> Result<Present> {
         ready: disk.status.as_deref() == Some("READY"),
         user: disk.users.first().map(vm),
     })
+}
+
+/// Whether the mark is gone: a change of labels whose answer was lost is told as somebody else's.
+async fn unmarked(run: &Run, scene: &Scene) -> Result<bool> {
+    let name = scene.chosen.name.as_deref().unwrap_or_default();
+    let now = find(run, name).await?;
+    Ok(Mark::of(&now, &scene.name).is_none())
 }
 
 /// Saves the disk that is to go.

@@ -21,6 +21,11 @@ const SCREENSHOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/control-ui
 impl Stage {
     /// The status with which a gateway answers a call, with or without a token.
     pub fn ask(&self, url: &str, token: Option<&str>) -> u16 {
+        self.invoke(url, token, &json!({"tool": "sessions_list"})).0
+    }
+
+    /// A call of a gateway's: its status and its answer.
+    pub fn invoke(&self, url: &str, token: Option<&str>, body: &Value) -> (u16, String) {
         let mut config =
             format!("url = \"{url}tools/invoke\"\nheader = \"Content-Type: application/json\"\n");
         if let Some(token) = token {
@@ -29,16 +34,16 @@ impl Stage {
         }
         let mut command = self.command("curl");
         command
-            .args(["-sS", "--max-time", "60", "-o", "/dev/null"])
-            .args(["-w", "%{http_code}", "--config", "-"])
-            .args(["--data", "{\"tool\":\"sessions_list\"}"])
+            .args(["-sS", "--max-time", "60", "-w", "\n%{http_code}"])
+            .args(["--config", "-", "--data", &body.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let stdin = child.stdin.take();
         stdin.unwrap().write_all(config.as_bytes()).unwrap();
-        let status = stdout(child.wait_with_output().unwrap(), &["curl"]);
-        status.parse().unwrap()
+        let output = stdout(child.wait_with_output().unwrap(), &["curl"]);
+        let (answer, status) = output.rsplit_once('\n').unwrap();
+        (status.parse().unwrap(), answer.to_owned())
     }
 
     /// Opens a page in a browser, waits until its document holds `expected`, keeps a picture of it, and

@@ -1,11 +1,13 @@
 //! Real images, in real VMs, on this machine: `make e2e`.
 //!
 //! Two tests side by side, each with an engine of its own, since an emulated VM keeps about one core
-//! busy: the story of the real gateway, baked offline, and the bake in a VM of a stand-in for it.
+//! busy: the story of the real gateway, baked offline; the life of a stand-in through its releases; and
+//! the bake in a VM of another one.
 
 mod browser;
 mod disk;
 mod gateway;
+mod life;
 mod neighbour;
 mod stage;
 mod story;

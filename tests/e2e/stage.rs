@@ -35,7 +35,16 @@ pub fn hits(text: &str, needle: &str) -> usize {
 
 impl Stage {
     pub fn open(name: &'static str) -> Self {
-        let world = World::new(env!("CARGO_BIN_EXE_clawbake")).caches();
+        Self::set(name, World::new(env!("CARGO_BIN_EXE_clawbake")))
+    }
+
+    /// The same, with a registry of npm's.
+    pub fn with_npm(name: &'static str) -> Self {
+        Self::set(name, World::new(env!("CARGO_BIN_EXE_clawbake")).npm())
+    }
+
+    fn set(name: &'static str, world: World) -> Self {
+        let world = world.caches();
         Self {
             world: world.engine().wire(name),
             name,

@@ -130,21 +130,21 @@ impl Api {
         let before = "clawbake-daily-05h-keep-14d";
         let schedule = json!({"dailySchedule": {"daysInCycle": 1, "startTime": "05:00"}});
         self.make(
-            &self.policies(),
+            &self.regional("resourcePolicies"),
             &json!({"name": before, "snapshotSchedulePolicy": {"schedule": schedule}}),
         );
         self.make_disk(&json!({
             "name": name,
             "sizeGb": "10",
             "labels": {"clawbake-deployment": deployment},
-            "resourcePolicies": [self.policies().replace("compute/v1/", "") + "/" + before],
+            "resourcePolicies": [self.regional("resourcePolicies").replace("compute/v1/", "") + "/" + before],
         }));
     }
 
-    fn policies(&self) -> String {
+    fn regional(&self, collection: &str) -> String {
         let Endpoint { project, zone, .. } = &self.endpoint;
         let (region, _) = zone.rsplit_once('-').unwrap();
-        format!("compute/v1/projects/{project}/regions/{region}/resourcePolicies")
+        format!("compute/v1/projects/{project}/regions/{region}/{collection}")
     }
 
     fn make(&self, collection: &str, body: &Value) {
@@ -169,6 +169,9 @@ impl Api {
             self.zonal("instances"),
             self.zonal("disks"),
             self.global("images"),
+            self.global("snapshots"),
+            self.global("instanceTemplates"),
+            self.regional("instanceTemplates"),
             self.secrets(),
         ];
         collections.extend(
@@ -197,12 +200,20 @@ impl Api {
             extra.retain(|path| path.contains(collection));
             extra
         };
-        for collection in ["/instances/", "/disks/", "/images/", "/o/", "/secrets/"] {
+        for collection in [
+            "/instances/",
+            "/disks/",
+            "/snapshots/",
+            "/instanceTemplates/",
+            "/images/",
+            "/o/",
+            "/secrets/",
+        ] {
             for path in extra(collection) {
                 self.delete(&path);
             }
         }
-        for collection in [self.global("firewalls"), self.policies()] {
+        for collection in [self.global("firewalls"), self.regional("resourcePolicies")] {
             let (_, list) = self.call(&Method::GET, &collection, None);
             for item in list["items"].as_array().into_iter().flatten() {
                 let name = item["name"].as_str().unwrap();
@@ -211,6 +222,33 @@ impl Api {
                 }
             }
         }
+    }
+
+    /// The image that a VM's boot disk was made from, and the version of the gateway that it says.
+    pub fn image_of(&self, vm: &str) -> (String, Option<String>) {
+        let name = |url: &Value| {
+            let url = url.as_str().unwrap_or_default();
+            url.rsplit('/').next().unwrap_or_default().to_owned()
+        };
+        let get = |path: String| self.call(&Method::GET, &path, None).1;
+        let image = name(&get(self.zonal(&format!("disks/{vm}")))["sourceImage"]);
+        let labels = &get(self.global(&format!("images/{image}")))["labels"];
+        let version = labels["clawbake-gateway"].as_str();
+        (image, version.map(|label| label.replacen('-', ".", 2)))
+    }
+
+    /// Stops a VM, and waits until it is off.
+    pub fn stop(&self, vm: &str) {
+        let vm = self.zonal(&format!("instances/{vm}"));
+        self.post(&format!("{vm}/stop"), &Value::Null);
+        self.until(&vm, "TERMINATED");
+    }
+
+    /// Takes a snapshot of the deployment's state, as a verb does.
+    pub fn save(&self, disk: &str, name: &str, deployment: &str, why: &str) {
+        let labels = json!({"clawbake-deployment": deployment, "clawbake-why": why});
+        let body = json!({"name": name, "sourceDisk": self.disk_url(disk), "labels": labels});
+        self.make(&self.global("snapshots"), &body);
     }
 
     /// Makes again what is missing of these images or has changed, and what is newer: their order in time

@@ -16,7 +16,7 @@ use crate::verb::Verb;
 type Command<'a> = (&'a [&'a str], i32);
 
 /// Verbs, and the commands that come after them.
-const SCENES: [(Verb, &[Command]); 8] = [
+const SCENES: [(Verb, &[Command]); 17] = [
     (Verb::Bake, &[(&["images", "list"], 0)]),
     (Verb::Promote, &[(&["images", "rollback"], 0)]),
     (Verb::BootTest, &[]),
@@ -43,6 +43,15 @@ const SCENES: [(Verb, &[Command]); 8] = [
     (Verb::Relaunch, &[]),
     (Verb::Delete, &[]),
     (Verb::DeleteState, &[]),
+    (Verb::Snapshot, &[(&["state", "list"], 0)]),
+    (Verb::Restore, &[]),
+    (Verb::Grow, &[]),
+    (Verb::Stop, &[]),
+    (Verb::Start, &[]),
+    (Verb::Restart, &[]),
+    (Verb::Resize, &[]),
+    (Verb::Recreate, &[]),
+    (Verb::Rollback, &[]),
 ];
 
 /// What a deployer's verbs need, found out.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::api::Api;
-use crate::scene::{FAMILY, NAME};
+use crate::scene::{BEFORE, FAMILY, NAME, OLDER};
 use crate::verb::Verb;
 
 /// A label of theirs, which no run of this test has.
@@ -24,6 +24,17 @@ fn image(api: &Api, name: &str) {
 fn secret(api: &Api, name: &str) {
     let body = json!({"replication": {"automatic": {}}, "labels": labels()});
     api.post(&format!("{}?secretId={name}", api.secrets()), &body);
+}
+
+fn template(api: &Api, name: &str) {
+    let properties = json!({
+        "machineType": "e2-small",
+        "labels": labels(),
+        "disks": [{"boot": true, "source": "elsewhere"}],
+        "networkInterfaces": [{"network": "global/networks/default"}],
+    });
+    let body = json!({"name": name, "properties": properties});
+    api.post(&api.global("instanceTemplates"), &body);
 }
 
 /// The way in, which somebody has shut: no port of a VM is forwarded.
@@ -55,6 +66,15 @@ pub fn plant(api: &Api, verb: Verb, baked: &str) {
     for name in [format!("{baked}-2"), baked[..baked.len() - 1].to_owned()] {
         image(api, &name);
     }
+    for name in ["clawdbot-gateway-00000000", "clawbake-test-000000000000"] {
+        template(api, name);
+    }
+    api.save(
+        "clawdbot-gateway-state-2",
+        "clawdbot-gateway-state-00000000",
+        "other",
+        "before-change",
+    );
     let [own, other] = api.buckets();
     api.make_bucket(&other);
     // The first bake of a project finds no bucket.
@@ -91,8 +111,7 @@ fn instance(api: &Api) {
     api.post(&api.zonal("instances"), &body);
     let vm = api.zonal(&format!("instances/{NAME}"));
     api.until(&vm, "RUNNING");
-    api.post(&format!("{vm}/stop"), &Value::Null);
-    api.until(&vm, "TERMINATED");
+    api.stop(NAME);
 }
 
 /// The family before a verb, oldest first: what others have put into it, what has never entered it, and
@@ -104,6 +123,10 @@ pub fn family(api: &Api, verb: Verb) -> Vec<Value> {
         })
     };
     let own = || json!({"clawbake-recipe": "clawdbot", "clawbake-boot-test": "passed"});
+    // What replaces VMs has two images of its own.
+    if verb.replaces() {
+        return vec![of("made-by-hand", Some(FAMILY), json!({"team": "other"}))];
+    }
     let mut images = vec![
         of("made-by-hand", Some(FAMILY), json!({"team": "other"})),
         of(
@@ -118,4 +141,15 @@ pub fn family(api: &Api, verb: Verb) -> Vec<Value> {
         images.insert(1, of("clawdbot-gateway-old", Some(FAMILY), own()));
     }
     images
+}
+
+/// The image that was in front before another one, of an older gateway.
+pub fn older(api: &Api, newer: &Value) -> Value {
+    let mut image = newer.clone();
+    image["name"] = BEFORE.into();
+    image["family"] = FAMILY.into();
+    image["sourceDisk"] = api.disk_url("elsewhere").into();
+    image["labels"]["clawbake-boot-test"] = "passed".into();
+    image["labels"]["clawbake-gateway"] = OLDER.replace('.', "-").into();
+    image
 }

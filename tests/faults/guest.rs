@@ -1,56 +1,11 @@
 //! Plays the part of a VM's operating system, whose disk is blank, and of its gateway.
 
-use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-
-use serde_json::json;
+use std::path::Path;
 
 pub const INSTANCE: &str = "/computeMetadata/v1/instance";
-
-/// What VMs say of themselves, as `clawbake-phase` does.
-#[derive(Clone)]
-pub struct Guest {
-    vms: PathBuf,
-    gateway: String,
-    phase: &'static str,
-}
-
-impl Guest {
-    /// Every VM of an engine is in this phase, with this version of the gateway.
-    pub fn of(engine: &Path, gateway: &str, phase: &'static str) -> Self {
-        Self {
-            vms: engine.join("vms"),
-            gateway: gateway.to_owned(),
-            phase,
-        }
-    }
-
-    /// Each VM reports its phase once more.
-    pub fn report(&self) {
-        for vm in fs::read_dir(&self.vms).into_iter().flatten() {
-            let socket = vm.unwrap().path().join("metadata.sock");
-            let path = format!("{INSTANCE}/attributes/clawbake-nonce");
-            // One that is on its way out does not answer.
-            let Some(nonce) = ask(&socket, "GET", &path, "") else {
-                continue;
-            };
-            let report = json!({
-                "nonce": nonce,
-                "boot_id": "0",
-                "image": "elsewhere",
-                "gateway": self.gateway,
-                "phase": self.phase,
-                "at": "2026-01-01T00:00:00Z",
-                "reason": "played by a test",
-            });
-            let path = format!("{INSTANCE}/guest-attributes/clawbake/phase");
-            ask(&socket, "PUT", &path, &report.to_string());
-        }
-    }
-}
 
 /// Asks a VM's metadata server, and returns what it answers.
 pub fn ask(socket: &Path, method: &str, path: &str, body: &str) -> Option<String> {

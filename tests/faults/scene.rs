@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use clawbake::recipe::Recipe;
 use orphans::Finding;
@@ -14,20 +14,34 @@ use world::Ran;
 
 use crate::api::{Api, Inventory};
 use crate::call::{Call, Calls};
+use crate::content::{Contents, LATER, STATE};
+use crate::end::{self, End};
 use crate::foreign;
-use crate::guest::{self, Guest};
+use crate::guard::Guard;
+use crate::guest;
+use crate::played::Guest;
 use crate::point::{Point, Process};
 use crate::verb::Verb;
 
 /// The deployment.
 pub const NAME: &str = "clawdbot-gateway";
 pub const FAMILY: &str = "clawdbot-gateway";
-const STATE: &str = "clawdbot-gateway-state";
+pub const STATE_DISK: &str = "clawdbot-gateway-state";
+/// The image before the newest, and the version of its gateway.
+pub const BEFORE: &str = "clawdbot-gateway-before";
+pub const OLDER: &str = "2026.1.24-2";
+/// A snapshot of the state.
+pub const SAVED: &str = "clawdbot-gateway-state-saved";
 
 pub struct Scene {
     world: world::World,
     guest: Guest,
-    pub api: Api,
+    pub api: Arc<Api>,
+    pub contents: Arc<Contents>,
+    /// Looks while a verb runs that works on the state.
+    pub guard: Guard,
+    /// What the verb leaves when nothing goes wrong.
+    pub end: OnceLock<End>,
     pub verb: Verb,
     /// The image of the archive.
     pub image: String,
@@ -51,13 +65,17 @@ impl Scene {
             .serve()
             .wire("faults")
             .recipe(Path::new(shipped), &[("front: 18789", &front)]);
-        let (engine, api) = (world.engine_dir(), Api::of(&world.engine_dir()));
+        let engine = world.engine_dir();
+        let (api, contents) = (Arc::new(Api::of(&engine)), Arc::new(Contents::of(&engine)));
         let recipe = Recipe::shipped("clawdbot").unwrap().unwrap();
         let version = recipe.gateway.release.version.unwrap().to_string();
         let mut scene = Self {
             world,
-            guest: Guest::of(&engine, &version, verb.phase()),
+            guest: Guest::of(&engine, Arc::clone(&api), &version, verb.phase()),
+            guard: Guard::of(Arc::clone(&api), Arc::clone(&contents)),
             api,
+            contents,
+            end: OnceLock::new(),
             verb,
             image: String::new(),
             family: Vec::new(),
@@ -66,7 +84,7 @@ impl Scene {
             port,
         };
         fs::hard_link(archive, scene.world.path("archive.tar.gz")).unwrap();
-        if verb == Verb::Promote {
+        if verb.asks() {
             foreign::shut(&scene.api, scene.port);
         }
         scene.succeed(&["secrets", "generate", "clawdbot-gateway-token"]);
@@ -85,8 +103,16 @@ impl Scene {
         if is_there {
             let labels = api.inventory()[&path]["labels"].clone();
             let source = api.disk_url("elsewhere");
-            let body = json!({"name": self.image, "labels": labels, "sourceDisk": source});
+            let mut body = json!({"name": self.image, "labels": labels, "sourceDisk": source});
+            if self.verb.replaces() {
+                self.family.push(foreign::older(api, &body));
+                body["family"] = FAMILY.into();
+                body["labels"]["clawbake-boot-test"] = "passed".into();
+            }
             self.family.push(body);
+        }
+        if self.verb == Verb::RecreateBad {
+            self.guest.fail(&self.image);
         }
         api.delete(&path);
         api.restock(&self.family);
@@ -125,7 +151,7 @@ impl Scene {
     /// A project as its owner leaves it to a deployer.
     fn set_up(&self) {
         self.succeed(&["setup"]);
-        if self.verb == Verb::Promote {
+        if self.verb.asks() {
             foreign::shut(&self.api, self.port);
         }
     }
@@ -147,9 +173,13 @@ impl Scene {
     /// From now on `decide` says what goes wrong. A VM has reported by the time it is asked for.
     fn inject(&self, decide: impl Fn(&Asked) -> Option<Fault> + Send + Sync + 'static) {
         let guest = self.guest.clone();
+        let guard = self.verb.lives().then(|| self.guard.clone());
         self.world.proxy().inject(move |asked| {
             if asked.path.ends_with("/getGuestAttributes") {
                 guest.report();
+            }
+            if asked.method != "GET" && !asked.path.ends_with("/wait") {
+                guard.iter().for_each(Guard::look);
             }
             decide(asked)
         });
@@ -166,15 +196,58 @@ impl Scene {
             self.api.delete(&format!("storage/v1/b/{own}"));
         }
         if self.verb == Verb::Relaunch {
-            self.api.make_state(STATE, NAME);
+            self.api.make_state(STATE_DISK, NAME);
+        }
+        if self.verb.lives() {
+            self.fill_state();
         }
         if self.file.is_some() {
             self.set_up();
         }
-        if self.verb.deletes() {
-            self.succeed(&Verb::Launch.arguments(&self.image, STATE));
+        if self.verb.deletes() || self.verb.finds_vm() {
+            let older = self.verb.replaces() && self.verb != Verb::RecreateLost;
+            let image = if older { BEFORE } else { &self.image };
+            self.succeed(&Verb::Launch.arguments(image, STATE_DISK));
+        }
+        match self.verb {
+            Verb::RecreateLost => self
+                .api
+                .delete(&self.api.zonal(&format!("instances/{NAME}"))),
+            Verb::Rollback => {
+                self.succeed(&Verb::Recreate.arguments(&self.image, STATE_DISK));
+            }
+            _ => {}
+        }
+        if self.verb == Verb::Start {
+            self.api.stop(NAME);
         }
         self.api.inventory()
+    }
+
+    /// The state disk, with state on it or in a snapshot.
+    fn fill_state(&self) {
+        self.api.make_state(STATE_DISK, NAME);
+        let path = self.api.zonal(&format!("disks/{STATE_DISK}"));
+        let write = |content| self.contents.write(&self.api.inventory()[&path], content);
+        write(STATE);
+        if matches!(self.verb, Verb::Restore | Verb::RestoreLost) {
+            self.api.save(STATE_DISK, SAVED, NAME, "asked");
+            write(LATER);
+        }
+        // More than are kept.
+        let surplus = if self.verb == Verb::Restore { 7 } else { 0 };
+        for index in 0..surplus {
+            let name = format!("{SAVED}-{index}");
+            self.api.save(STATE_DISK, &name, NAME, "before-change");
+        }
+        if self.verb == Verb::RestoreLost {
+            self.api.delete(&path);
+        }
+    }
+
+    /// What is there now, as far as it matters.
+    pub fn look(&self) -> End {
+        end::of(&self.api.inventory(), &self.contents)
     }
 
     /// A command by whoever the verb's caller is.
@@ -187,7 +260,7 @@ impl Scene {
     }
 
     pub fn arguments(&self) -> Vec<&str> {
-        self.verb.arguments(&self.image, STATE)
+        self.verb.arguments(&self.image, STATE_DISK)
     }
 
     /// The calls of a run without faults.
@@ -203,6 +276,7 @@ impl Scene {
         let output = self.again();
         assert_eq!(output.code, Some(self.verb.code()), "{output:?}");
         self.inject(|_| None);
+        self.end.set(self.look()).ok();
         calls.lock().unwrap().clone()
     }
 

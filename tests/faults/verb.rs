@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::call::Call;
+use crate::scene::{OLDER, SAVED};
 
 /// A verb in a situation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +26,30 @@ pub enum Verb {
     Delete,
     /// So is its state.
     DeleteState,
+    /// A snapshot of the state is taken.
+    Snapshot,
+    /// The state disk becomes what it was at a snapshot.
+    Restore,
+    /// It is lost, and comes back.
+    RestoreLost,
+    /// It grows.
+    Grow,
+    /// The gateway stops, and its VM.
+    Stop,
+    /// They start.
+    Start,
+    /// Both.
+    Restart,
+    /// The VM gets another machine type.
+    Resize,
+    /// The VM is replaced by one of a newer image.
+    Recreate,
+    /// It was deleted, and comes back.
+    RecreateLost,
+    /// It is replaced by one that fails, and put back with its state.
+    RecreateBad,
+    /// It is replaced by one of the older image, with the state from before.
+    Rollback,
     /// The image's name is a stranger's.
     BakeTaken,
     /// The VM's is, on a disk.
@@ -37,16 +62,28 @@ pub enum Verb {
 
 impl Verb {
     /// All of them, those with most points first.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 25] = [
+        Self::RecreateBad,
+        Self::Rollback,
+        Self::Recreate,
         Self::Promote,
         Self::BootTest,
+        Self::RecreateLost,
         Self::Launch,
         Self::Bake,
         Self::Delete,
         Self::Prune,
         Self::Relaunch,
         Self::LaunchTaken,
+        Self::Restore,
+        Self::Restart,
+        Self::Resize,
+        Self::RestoreLost,
+        Self::Start,
+        Self::Stop,
         Self::DeleteState,
+        Self::Snapshot,
+        Self::Grow,
         Self::FirstBake,
         Self::StateTaken,
         Self::BakeTaken,
@@ -56,7 +93,8 @@ impl Verb {
     /// How many worlds try its points.
     pub fn worlds(self) -> usize {
         match self {
-            Self::Promote => 6,
+            Self::Promote | Self::RecreateBad | Self::Rollback => 6,
+            Self::Recreate => 4,
             Self::BootTest => 3,
             Self::Launch | Self::Bake | Self::Delete => 2,
             _ => 1,
@@ -76,6 +114,16 @@ impl Verb {
             }
             Self::Delete | Self::DeleteTaken => vec!["delete"],
             Self::DeleteState => vec!["delete", "--state-disk", state],
+            Self::Snapshot => vec!["state", "snapshot"],
+            Self::Restore | Self::RestoreLost => vec!["state", "restore", SAVED],
+            Self::Grow => vec!["state", "grow", "12"],
+            Self::Recreate | Self::RecreateBad => vec!["recreate", "--image", image],
+            Self::RecreateLost => vec!["recreate"],
+            Self::Rollback => vec!["rollback", "--to", OLDER, "--with-state"],
+            Self::Stop => vec!["stop"],
+            Self::Start => vec!["start"],
+            Self::Restart => vec!["restart"],
+            Self::Resize => vec!["resize", "e2-medium"],
         }
     }
 
@@ -83,6 +131,7 @@ impl Verb {
     pub fn code(self) -> i32 {
         match self {
             Self::BootTest => 5,
+            Self::RecreateBad => 7,
             // Said by Compute Engine.
             Self::LaunchTaken => 4,
             _ if self.is_refused() => 1,
@@ -98,17 +147,44 @@ impl Verb {
         )
     }
 
+    /// Whether it works on what a gateway lives from. Whatever happens to it on its way, the next run
+    /// brings it to the end that it has without a fault.
+    pub fn lives(self) -> bool {
+        self.finds_vm()
+            || matches!(
+                self,
+                Self::Snapshot | Self::Restore | Self::RestoreLost | Self::Grow
+            )
+    }
+
+    /// Whether there is a VM with the state, before a verb that works on it.
+    pub fn finds_vm(self) -> bool {
+        matches!(
+            self,
+            Self::Stop | Self::Start | Self::Restart | Self::Resize
+        ) || self.replaces()
+    }
+
+    /// Whether a VM takes another one's place.
+    pub fn replaces(self) -> bool {
+        matches!(
+            self,
+            Self::Recreate | Self::RecreateLost | Self::RecreateBad | Self::Rollback
+        )
+    }
+
+    /// Whether the verb waits for a gateway that becomes ready, and asks it.
+    pub fn asks(self) -> bool {
+        self == Self::Promote || self.finds_vm()
+    }
+
     pub fn deletes(self) -> bool {
         matches!(self, Self::Delete | Self::DeleteState)
     }
 
     /// What VMs report, where somebody listens.
     pub fn phase(self) -> &'static str {
-        if self == Self::Promote {
-            "ready"
-        } else {
-            "failed"
-        }
+        if self.asks() { "ready" } else { "failed" }
     }
 
     /// The calls that are this verb's own. To the others happens the same in another verb:

@@ -6,7 +6,7 @@
 //   "agents": "doctor"    it refuses its agents until `doctor` has migrated theirs
 //
 // usage: node gateway.mjs gateway --port PORT
-//        node gateway.mjs counts | preflight STATE | doctor | lease clear
+//        node gateway.mjs counts | preflight | doctor | lease clear
 import { copyFileSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { homedir, hostname } from "node:os";
@@ -20,7 +20,7 @@ const [statePath, leasePath, configPath] = ["state.json", "lease.json", "config.
 const KINDS = ["sessions", "cron", "devices", "channels"];
 // Seconds for which a lease holds that nobody renews.
 const LEASE = 300;
-const [UNAVAILABLE, REFUSED] = [1, 78];
+const [UNAVAILABLE, INCOMPATIBLE, REFUSED] = [1, 3, 78];
 
 function end(code, message) {
   console.error(message);
@@ -108,10 +108,10 @@ function counts() {
   console.log(JSON.stringify(Object.fromEntries(KINDS.map((kind) => [kind, state[kind].length]))));
 }
 
-function preflight(path) {
-  const found = verdict(read(path));
+function preflight() {
+  const found = verdict(load());
   console.log(JSON.stringify({ verdict: found, schema }));
-  process.exitCode = found === "incompatible" ? 1 : 0;
+  process.exitCode = found === "incompatible" ? INCOMPATIBLE : 0;
 }
 
 function doctor() {
@@ -122,7 +122,7 @@ function doctor() {
 const [command, ...words] = process.argv.slice(2);
 if (command === "gateway" && words[0] === "--port") gateway(Number(words[1]));
 else if (command === "counts") counts();
-else if (command === "preflight" && words[0]) preflight(words[0]);
+else if (command === "preflight") preflight();
 else if (command === "doctor") doctor();
 else if (command === "lease" && words[0] === "clear") rmSync(leasePath, { force: true });
-else end(2, "usage: gateway --port PORT | counts | preflight STATE | doctor | lease clear");
+else end(2, "usage: gateway --port PORT | counts | preflight | doctor | lease clear");

@@ -1,0 +1,263 @@
+//! One gateway's life: what updates, losses and ways back do to its state, with a stand-in whose
+//! releases go wrong in the ways of upstream's (tests/e2e/releases).
+//!
+//! One story, because each chapter needs the one before it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::ops::Deref;
+use std::path::Path;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use world::stdout;
+
+use crate::stage::Stage;
+
+const RELEASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/releases");
+const RECIPE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/life");
+/// What Node of npm's package is linked with, on this machine.
+const LIBRARIES: [&str; 7] = [
+    "/lib64/ld-linux-x86-64.so.2",
+    "/lib/x86_64-linux-gnu/libc.so.6",
+    "/lib/x86_64-linux-gnu/libdl.so.2",
+    "/lib/x86_64-linux-gnu/libgcc_s.so.1",
+    "/lib/x86_64-linux-gnu/libm.so.6",
+    "/lib/x86_64-linux-gnu/libpthread.so.0",
+    "/lib/x86_64-linux-gnu/libstdc++.so.6",
+];
+const NAME: &str = "life";
+const STATE: &str = "life-state";
+/// What its state fills with.
+const FULL: [(&str, usize); 4] = [
+    ("sessions", 4),
+    ("cron", 2),
+    ("devices", 1),
+    ("channels", 1),
+];
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "one story, told in order")]
+#[ignore = "boots VMs for half an hour; `make e2e`"]
+fn a_gateway_outlives_its_releases_its_vm_and_its_disk() {
+    let life = Life::begin();
+
+    life.chapter("A is launched, and its state fills");
+    life.publish("a");
+    let url = life.clawbake(&["up"]).trim().to_owned();
+    for (kind, number) in FULL {
+        for index in 0..number {
+            life.call(
+                &url,
+                &format!("{kind}_add"),
+                &json!({"key": format!("{kind}-{index}")}),
+            );
+        }
+    }
+    let full = life.look(&url);
+    assert_eq!(full.version, "2026.3.1");
+    assert_eq!(full.counts(), FULL);
+
+    life.chapter(
+        "B is new: baked, tried, rehearsed on a clone of the state, promoted, and the VM runs it",
+    );
+    life.expect_check(0);
+    life.publish("b");
+    life.expect_check(10);
+    let report = life.rebuild(0);
+    assert_eq!(report["end"]["at"], "replaced", "{report}");
+    let downtime = report["downtimeSeconds"].as_f64().unwrap();
+    life.say(&format!("A to B: {downtime} s of downtime"));
+    assert!(downtime > 0.0);
+    life.expect(&url, "2026.3.2", &full);
+    life.expect_check(0);
+    let before = life.things();
+
+    for (release, gate) in [("c", "boot-test"), ("d", "rehearsal"), ("e", "schema")] {
+        life.chapter(&format!(
+            "{release} is refused at the gate {gate}, and nothing has changed"
+        ));
+        life.publish(release);
+        let (report, began) = (life.rebuild(6), Instant::now());
+        assert_eq!(report["end"]["at"], "refused", "{report}");
+        assert_eq!(report["end"]["gate"], gate, "{report}");
+        life.expect(&url, "2026.3.2", &full);
+        assert_eq!(life.things(), before, "{release}");
+        // It is remembered, and not baked again.
+        let again = life.rebuild(6);
+        assert_eq!(again["end"]["gate"], "check", "{again}");
+        assert!(began.elapsed().as_secs() < 60, "{:?}", began.elapsed());
+    }
+
+    life.chapter("somebody deletes the VM: recreate brings it back with its state");
+    life.gcloud(&["compute", "instances", "delete", NAME]);
+    assert_eq!(life.names("disks"), [STATE]);
+    life.clawbake(&["recreate"]);
+    life.expect(&url, "2026.3.2", &full);
+
+    life.chapter("the VM and its state disk are lost: the state comes back from a snapshot");
+    let snapshot = life.clawbake(&["state", "snapshot"]).trim().to_owned();
+    life.call(&url, "sessions_add", &json!({"key": "after the snapshot"}));
+    life.gcloud(&["compute", "instances", "delete", NAME]);
+    life.gcloud(&["compute", "disks", "delete", STATE]);
+    let list = life.clawbake(&["state", "list"]);
+    assert!(list.contains(&snapshot), "{list}");
+    life.clawbake(&["state", "restore", &snapshot]);
+    life.clawbake(&["recreate"]);
+    life.expect(&url, "2026.3.2", &full);
+
+    life.chapter("back to A: refused without the state from before B");
+    let refused = life.refused(&["rollback", "--to", "2026.3.1"], 6);
+    assert!(refused.contains("--with-state"), "{refused}");
+    life.expect(&url, "2026.3.2", &full);
+    life.call(&url, "sessions_add", &json!({"key": "of B alone"}));
+    life.clawbake(&["rollback", "--to", "2026.3.1", "--with-state"]);
+    life.expect(&url, "2026.3.1", &full);
+
+    life.chapter("nothing is left over");
+    life.clawbake(&["delete", "--state-disk", STATE]);
+    assert_eq!(life.names("instances"), Vec::<String>::new());
+    assert_eq!(life.names("disks"), Vec::<String>::new());
+    life.expect_no_journal();
+    life.expect_no_orphans();
+    life.chapter("the end");
+}
+
+/// The stage, and the gateway's token.
+struct Life {
+    stage: Stage,
+    token: String,
+}
+
+impl Deref for Life {
+    type Target = Stage;
+
+    fn deref(&self) -> &Stage {
+        &self.stage
+    }
+}
+
+/// What a gateway says of itself and of its state.
+#[derive(Debug, PartialEq)]
+struct Seen {
+    version: String,
+    /// By kind, as the gateway lists them.
+    state: BTreeMap<&'static str, Value>,
+}
+
+impl Seen {
+    fn counts(&self) -> [(&str, usize); 4] {
+        FULL.map(|(kind, _)| (kind, self.state[kind].as_array().unwrap().len()))
+    }
+}
+
+impl Life {
+    fn begin() -> Self {
+        let stage = Stage::with_npm("life");
+        deploy(&stage);
+        stage.clawbake(&["secrets", "generate", "life-token"]);
+        let token = stage.clawbake(&["secrets", "show", "life-token"]);
+        Self { stage, token }
+    }
+
+    /// A release is the newest, for everybody.
+    fn publish(&self, release: &str) {
+        let version = self
+            .registry()
+            .publish(Path::new(RELEASES), release, &["latest"]);
+        self.say(&format!("npm has {version}"));
+    }
+
+    /// A call of the gateway's, which must answer it.
+    fn call(&self, url: &str, tool: &str, args: &Value) -> Value {
+        let body = json!({"tool": tool, "args": args});
+        let (status, answer) = self.invoke(url, Some(&self.token), &body);
+        assert_eq!(status, 200, "{tool}: {answer}");
+        serde_json::from_str(&answer).unwrap()
+    }
+
+    fn look(&self, url: &str) -> Seen {
+        let lists =
+            FULL.map(|(kind, _)| (kind, self.call(url, &format!("{kind}_list"), &json!({}))));
+        let version = lists[0].1["version"].as_str().unwrap().to_owned();
+        let state = lists.map(|(kind, answer)| (kind, answer[kind].clone()));
+        Seen {
+            version,
+            state: state.into(),
+        }
+    }
+
+    /// This release runs on the state that was seen.
+    fn expect(&self, url: &str, version: &str, seen: &Seen) {
+        let now = self.look(url);
+        assert_eq!(now.version, version);
+        assert_eq!(now.state, seen.state);
+        assert_eq!(self.ask(url, None), 401);
+    }
+
+    /// Whether `rebuild --check` finds something new: it exits with this code.
+    fn expect_check(&self, code: i32) {
+        let ran = self.run(&["rebuild", "--check"], "");
+        assert_eq!(ran.code, Some(code), "{}{}", ran.stdout, ran.stderr);
+    }
+
+    /// Rebuilds with this exit code, and returns the report.
+    fn rebuild(&self, code: i32) -> Value {
+        let ran = self.run(&["rebuild", "--json"], "");
+        assert_eq!(ran.code, Some(code), "{}{}", ran.stdout, ran.stderr);
+        serde_json::from_str(&ran.stdout).unwrap()
+    }
+
+    /// VMs, disks, secrets and the images of the family.
+    fn things(&self) -> String {
+        let list = |kind, format| {
+            let format = format!("--format=value({format})");
+            self.gcloud(&["compute", kind, "list", "--sort-by=name", &format])
+        };
+        let secrets = self.gcloud(&["secrets", "list", "--format=value(name)"]);
+        let images = self.gcloud(&[
+            "compute",
+            "images",
+            "list",
+            "--no-standard-images",
+            "--filter=family:life-gateway",
+            "--format=value(name,family,deprecated.state)",
+        ]);
+        let vms = ["instances", "disks"].map(|kind| list(kind, "name,id"));
+        vms.concat() + &secrets + &images
+    }
+}
+
+/// Writes the deployment and its recipe.
+fn deploy(life: &Stage) {
+    let mut copy = life.command("cp");
+    stdout(
+        copy.args(["-R", RECIPE, "recipe"]).output().unwrap(),
+        &["cp"],
+    );
+    let mut busybox = life.command("sh");
+    busybox.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/busybox.sh"));
+    stdout(busybox.output().unwrap(), &["busybox-static"]);
+    let busybox = life.path("bin/busybox");
+    let files = LIBRARIES.map(Path::new).into_iter().chain([&*busybox]);
+    let binaries = files.fold(String::new(), |mut list, file| {
+        let name = file.file_name().unwrap().to_str().unwrap();
+        let digest = Sha256::digest(fs::read(file).unwrap());
+        let digest = digest
+            .iter()
+            .fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+        let path = file.display();
+        write!(
+            list,
+            "\n    - {{name: {name}, url: \"file://{path}\", sha256: {digest}}}"
+        )
+        .unwrap();
+        list
+    });
+    life.replace("recipe/recipe.yaml", &[(" BINARIES", &binaries)]);
+    let text = "name: life\ntarget: local\nrecipe: ./recipe\nmachine: {type: e2-small, boot_disk_gb: 10}\n\
+                state: {disk_gb: 1}\nupdates: {soak_minutes: 0}\nsecrets: {STANDIN_GATEWAY_TOKEN: life-token}\n";
+    fs::write(life.path("clawbake.yaml"), text).unwrap();
+}
