@@ -67,6 +67,43 @@ fn a_release_that_loses_sessions_is_refused_at_its_rehearsal_and_not_tried_again
 }
 
 #[test]
+fn a_good_release_passes_all_gates_and_the_vm_runs_it() {
+    let (life, a, b) = of(Manner::Good);
+    let gates = life.done(&["rebuild", "--dry-run"]);
+    assert!(
+        gates.ends_with("boot-test, rehearsal, promote, replace\n"),
+        "{gates}"
+    );
+    assert_eq!(life.runs(), a);
+    let report = life.rebuild(&[], 0);
+    assert_eq!(report["end"]["at"], "replaced", "{report}");
+    assert!(report["downtimeSeconds"].is_u64(), "{report}");
+    assert_eq!(life.runs(), b);
+    let front = life.front();
+    assert_eq!(front.name, Some(b));
+    assert!(front.labels["clawbake-rehearsal"].starts_with("passed-"));
+    let lock = std::fs::read_to_string(life.world.path("clawbake.lock")).unwrap();
+    assert!(lock.contains("version: 2026.3.2"), "{lock}");
+    assert_eq!(life.rebuild(&[], 0)["end"]["at"], "current");
+    assert_eq!(life.world.journals(), 0);
+}
+
+#[test]
+fn a_release_that_fails_on_the_state_itself_is_put_back_with_family_and_lock() {
+    let (life, a, _) = of(Manner::Late);
+    let report = life.rebuild(&[], 7);
+    assert_eq!(report["end"]["at"], "putBack", "{report}");
+    assert_eq!(report["end"]["gate"], "counts", "{report}");
+    let front = life.front();
+    assert_eq!(front.name.as_deref(), Some(&*a));
+    assert_eq!(front.labels["clawbake-refused-by"], "counts");
+    assert_eq!(life.runs(), a);
+    let lock = std::fs::read_to_string(life.world.path("clawbake.lock")).unwrap();
+    assert!(lock.contains("version: 2026.3.1"), "{lock}");
+    assert_eq!(life.rebuild(&[], 6)["end"]["gate"], "check");
+}
+
+#[test]
 fn a_release_that_never_becomes_healthy_is_refused_at_its_boot_test() {
     let (life, a, b) = of(Manner::Sick);
     let report = life.rebuild(&[], 6);

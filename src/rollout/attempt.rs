@@ -28,6 +28,8 @@ pub(super) struct Attempt<'a> {
     pub plan: Option<Plan>,
     /// Its image, once there is one.
     pub image: Option<Image>,
+    /// Name of the snapshot whose state the new VM gets, if it is not the present one.
+    pub state: Option<String>,
     /// Seconds.
     pub downtime: Option<u64>,
 }
@@ -105,7 +107,7 @@ impl Attempt<'_> {
             why: Why::Rebuild,
             timeout: self.options.timeout,
             soak: Duration::from_mins(self.run.deployment.updates.soak_minutes.into()),
-            state: None,
+            state: self.state.clone(),
         })
     }
 
@@ -124,7 +126,7 @@ impl Attempt<'_> {
         if promoted {
             left.extend(self.put_back(found).await.err());
         }
-        left.extend(remember(&self.run, found.release(), gate).await.err());
+        left.extend(self.remember(found, gate).await.err());
         let error = if promoted {
             Error::new(PutBack { gate, why })
         } else {
@@ -132,6 +134,14 @@ impl Attempt<'_> {
         };
         let left = left.into_iter();
         left.fold(error, |error, left| error.context(format!("{left:#}")))
+    }
+
+    /// That what runs does not come back after a loss is no failure of a new release.
+    async fn remember(&self, found: &Found, gate: Gate) -> Result<()> {
+        if image_of_vm(&self.run).await? == self.image_name() {
+            return Ok(());
+        }
+        remember(&self.run, found.release(), gate).await
     }
 
     /// The family goes back to the image that the VM runs, and the lock to what it was then.

@@ -17,7 +17,8 @@ use serde::Serialize;
 
 use super::attempt::{Attempt, remember};
 use super::course::gates;
-use super::target::{look, pinned};
+use super::recreate;
+use super::target::{Found, look, pinned};
 use super::{End, Gate, Passage, PutBack, Refused, RehearsalFailed, Report};
 use crate::bake::{BootTestFailed, Builder};
 use crate::image::Plan;
@@ -111,7 +112,11 @@ impl fmt::Display for Outlook {
 
 async fn pass_all(run: &Run, options: &Options, report: &mut Report) -> Result<()> {
     let began = Instant::now();
-    let found = look(run, options).await?;
+    let under_way = recreate::under_way(run).await?;
+    let found = match &under_way {
+        Some((image, _)) => Found::under_way(image.clone()),
+        None => look(run, options).await?,
+    };
     report.news = found.news();
     report.from = found.current().map(|it| it.to_string());
     report.to = found.release().map(|it| it.to_string());
@@ -132,7 +137,10 @@ async fn pass_all(run: &Run, options: &Options, report: &mut Report) -> Result<(
         });
     }
     report.add(Gate::Check, Passage::Passed, found.words(), began.elapsed());
-    let gates = gates(found.situation(options));
+    let gates = match under_way {
+        Some(_) => vec![Gate::Replace],
+        None => gates(found.situation(options)),
+    };
     let run = pinned(run, found.release());
     let mut attempt = Attempt {
         before: Lock::load(&run.deployment.dir)?,
@@ -143,6 +151,7 @@ async fn pass_all(run: &Run, options: &Options, report: &mut Report) -> Result<(
         image: found.front.clone().filter(|_| found.update().is_none()),
         run,
         options,
+        state: under_way.and_then(|(_, state)| state),
         downtime: None,
     };
     let mut promoted = false;

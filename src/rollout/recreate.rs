@@ -39,6 +39,16 @@ pub async fn ensure_none(run: &Run) -> Result<()> {
     }
 }
 
+/// The goal of a rollout under way, if there is one.
+pub(super) async fn under_way(run: &Run) -> Result<Option<(Image, Option<String>)>> {
+    let disk = state::disk(run).await?;
+    let intent = disk.map(|disk| Intent::read(&disk.labels)).transpose()?;
+    match intent.flatten() {
+        Some(intent) => Ok(Some((image_of(run, &intent).await?, intent.state))),
+        None => Ok(None),
+    }
+}
+
 async fn goal(run: &Run, image: Option<Image>, timeout: Duration) -> Result<Goal> {
     let seen = Seen::look(run).await?;
     let under_way = seen.scene.intent().filter(|_| image.is_none());

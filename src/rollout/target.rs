@@ -24,6 +24,17 @@ pub(super) struct Found {
 }
 
 impl Found {
+    /// A rollout that was begun before is gone on with before anything else.
+    pub(super) fn under_way(image: Image) -> Self {
+        Self {
+            verdict: Verdict::Nothing {
+                version: version(&image),
+            },
+            runs: None,
+            front: Some(image),
+        }
+    }
+
     /// What decides which gates are to come.
     pub(super) fn situation(&self, options: &Options) -> Situation {
         let front = self.front.as_ref().and_then(|it| it.name.as_ref());

@@ -26,6 +26,8 @@ pub enum Manner {
     Sick,
     /// It is ready, and has lost half of the sessions.
     Forgetful,
+    /// The same, but on the state itself alone: on a copy of it all is well.
+    Late,
 }
 
 /// The manners of releases by their labels; one that is not there is good.
@@ -108,6 +110,7 @@ impl Stage {
         let tried = name.starts_with("clawbake-test-");
         let loses = match manner {
             Manner::Forgetful => true,
+            Manner::Late => !tried,
             Manner::Good | Manner::Sick => false,
         };
         // A boot test has blank state.
