@@ -201,6 +201,10 @@ fn npm_installs_what_is_published_and_finds_the_rest_elsewhere() {
 
 #[test]
 #[ignore = "takes Node and npm from npm's registry"]
+#[expect(
+    clippy::many_single_char_names,
+    reason = "the releases have the names of letters"
+)]
 fn each_release_does_what_it_is_there_for() {
     let bench = Bench::new();
     let [a, b, c, d, e] = ["a", "b", "c", "d", "e"].map(|release| bench.install(release));

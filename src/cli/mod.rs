@@ -19,6 +19,7 @@ mod recreate;
 mod resize;
 mod restart;
 mod rollback;
+mod said;
 mod secrets;
 mod setup;
 mod signal;
@@ -31,7 +32,6 @@ mod terminal;
 mod up;
 mod user_data;
 
-use std::fmt;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -42,6 +42,7 @@ use crate::document::Findings;
 use crate::fleet::NotReady;
 use crate::rollout::{PutBack, Refused};
 use output::errln;
+use said::Said;
 use signal::{Interrupted, interruptible};
 
 /// Bake gateway releases into golden Compute Engine images and run VMs from them
@@ -184,18 +185,6 @@ impl Command {
         )
     }
 }
-
-/// An exit code; the verb has printed what it means.
-#[derive(Debug)]
-struct Said(u8);
-
-impl fmt::Display for Said {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "exit code {}", self.0)
-    }
-}
-
-impl std::error::Error for Said {}
 
 /// Prints an error and gives its exit code. The only place that does either.
 #[must_use]

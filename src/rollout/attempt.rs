@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Error, Result};
 use gce::Image;
 
-use super::rebuild::Options;
+use super::options::Options;
 use super::target::{Found, image_of_vm};
 use super::{Gate, Goal, Passage, PutBack, Refused, Rehearsed, Why, rehearse, remember, replace};
 use crate::bake::{self, Deprecated, Obstacle};

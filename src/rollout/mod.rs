@@ -35,6 +35,7 @@ mod machine;
 #[cfg(test)]
 mod model;
 mod observe;
+mod options;
 mod preview;
 mod rebuild;
 mod record;
@@ -54,8 +55,9 @@ mod why;
 mod words;
 
 pub use gate::{Gate, PutBack, Refused};
+pub use options::Options;
 pub use preview::Preview;
-pub use rebuild::{Options, Outlook, outlook, rebuild};
+pub use rebuild::{Outlook, outlook, rebuild};
 pub use recreate::{ensure_none, plan_recreate, recreate};
 pub use rehearsal::{RehearsalFailed, Rehearsed, rehearse};
 pub use replace::{Goal, plan, replace};

@@ -10,37 +10,22 @@
 //! So a rebuild that was killed is gone on with by the next one, wherever that runs.
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Error, Result};
 use serde::Serialize;
 
 use super::attempt::{Attempt, remember};
 use super::course::gates;
+use super::options::Options;
 use super::recreate;
 use super::target::{Found, look, pinned};
 use super::{End, Gate, Passage, PutBack, Refused, RehearsalFailed, Report};
-use crate::bake::{BootTestFailed, Builder};
+use crate::bake::BootTestFailed;
 use crate::image::Plan;
 use crate::lock::Lock;
-use crate::release::Version;
 use crate::run::Run;
 use crate::updates::Update;
-
-/// What is asked for.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// This release, and no other.
-    pub to: Option<Version>,
-    /// Also what has failed before.
-    pub retry: bool,
-    /// Whether the VM is replaced.
-    pub replace: bool,
-    /// Where the image is made.
-    pub builder: Builder,
-    /// How long to wait for the gateway of the new VM.
-    pub timeout: Duration,
-}
 
 /// Brings the deployment to what is new, as far as it is good. The report tells how far that was, also
 /// after a failure.

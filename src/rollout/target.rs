@@ -4,7 +4,7 @@ use anyhow::Result;
 use gce::Image;
 
 use super::course::Situation;
-use super::rebuild::Options;
+use super::options::Options;
 use super::{Gate, Refused};
 use crate::bake::GATEWAY_LABEL;
 use crate::fleet;
