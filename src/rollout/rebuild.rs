@@ -197,6 +197,8 @@ fn broken(report: &Report, error: &Error) -> End {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
