@@ -128,9 +128,12 @@ fn try_points(archive: &Path, verb: Verb, share: usize, table: &Mutex<Table>) {
     let scene = Scene::begin(archive, verb);
     let calls = scene.calls();
     let at = |turn: usize| {
-        point::all(&calls[turn], turn)
-            .into_iter()
-            .map(move |point| (turn, point))
+        let points = if verb.replaces() {
+            point::some(&calls[turn], turn)
+        } else {
+            point::all(&calls[turn], turn)
+        };
+        points.into_iter().map(move |point| (turn, point))
     };
     let points = verb.own(&calls).flat_map(at);
     for (turn, point) in points.skip(share).step_by(verb.worlds()) {

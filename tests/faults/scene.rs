@@ -83,6 +83,9 @@ impl Scene {
             file: None,
             port,
         };
+        let file = scene.world.path("clawbake.yaml");
+        let deployment = fs::read_to_string(&file).unwrap() + "updates: {soak_minutes: 0}\n";
+        fs::write(&file, deployment).unwrap();
         fs::hard_link(archive, scene.world.path("archive.tar.gz")).unwrap();
         if verb.asks() {
             foreign::shut(&scene.api, scene.port);
