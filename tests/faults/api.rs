@@ -18,7 +18,17 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub struct Api {
     endpoint: Endpoint,
     http: Client,
-    runtime: Runtime,
+    /// `None` once it is dropped.
+    runtime: Option<Runtime>,
+}
+
+impl Drop for Api {
+    /// Also where nobody may wait: the last one may be the proxy's.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl Api {
@@ -28,7 +38,7 @@ impl Api {
         Self {
             endpoint,
             http: Client::builder().no_proxy().build().unwrap(),
-            runtime: { runtime }.enable_all().build().unwrap(),
+            runtime: { runtime }.enable_all().build().ok(),
         }
     }
 
@@ -65,7 +75,8 @@ impl Api {
         if let Some(body) = body {
             request = request.json(body);
         }
-        self.runtime.block_on(async {
+        let runtime = self.runtime.as_ref().expect("a runtime");
+        runtime.block_on(async {
             let answer = request.send().await.unwrap();
             let status = answer.status().as_u16();
             let bytes = answer.bytes().await.unwrap();
