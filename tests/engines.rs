@@ -57,7 +57,7 @@ impl Random {
                 text += self.one(&[" || ", "||", " ||"]);
             }
             if self.below(6) == 0 {
-                text += &format!("{} - {}", self.partial(), self.partial());
+                text += &[self.partial(), self.partial()].join(" - ");
                 continue;
             }
             for comparator in 0..=self.below(2) {

@@ -39,7 +39,6 @@ const FULL: [(&str, usize); 4] = [
 ];
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "one story, told in order")]
 #[ignore = "boots VMs for half an hour; `make e2e`"]
 fn a_gateway_outlives_its_releases_its_vm_and_its_disk() {
     let life = Life::begin();

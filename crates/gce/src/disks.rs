@@ -159,13 +159,13 @@ mod tests {
         let set = disks.set_labels("d", &labels, "ZjE=").await.unwrap();
         set.wait().await.unwrap();
         let requests = script.requests();
-        let sent: Vec<_> = requests
+        let seen: Vec<_> = requests
             .iter()
             .map(|r| (r.path(), String::from_utf8_lossy(&r.body).into_owned()))
             .collect();
         let disk = "/compute/v1/projects/p/zones/z/disks/d";
         assert_eq!(
-            sent,
+            seen,
             [
                 (&*format!("{disk}/resize"), r#"{"sizeGb":"20"}"#.to_owned()),
                 (

@@ -154,8 +154,8 @@ async fn a_capability_is_for_one_object() {
         .post("/storage/v1/b?project=clawbake-local", &bucket)
         .await;
     let begin = "/upload/storage/v1/b/bucket/o?uploadType=resumable&name=export";
-    let begun = engine.request(Method::POST, begin).json(&json!({}));
-    let session = begun.send().await.unwrap().headers()["location"]
+    let request = engine.request(Method::POST, begin).json(&json!({}));
+    let session = request.send().await.unwrap().headers()["location"]
         .to_str()
         .unwrap()
         .to_owned();
