@@ -18,8 +18,8 @@
 //! who begin at the same moment one is refused, and of two who carry out the same rollout the first stops
 //! at its next step.
 //!
-//! A [`Scene`](scene::Scene) is what is observed. The [`machine`] decides on the next [`Step`](step::Step)
-//! and is pure; `model` takes it down every path. [`run`] carries a step out, and looks again.
+//! A `Scene` is what is observed. The `machine` decides on the next `Step`
+//! and is pure; `model` takes it down every path. `run` carries a step out, and looks again.
 //!
 //! Before the new release is started, the state is in a snapshot that is READY, and going back restores
 //! it: a newer release migrates what it finds, and an older one on top of that shows an empty state. The
