@@ -200,8 +200,8 @@ fn install_scripts_run_as_nobody_and_without_network() {
         }
         fs::copy(format!("{SCRIPTS}/container.sh"), dir.join("container.sh")).unwrap();
         let settings = format!(
-            "image=docker.io/clawbake/test:1\nregistry=https://registry.npmjs.org\nscripts={scripts}\nwarm=\n\
-             health_url=http://127.0.0.1:1/\ntoken_variable=TOKEN\n"
+            "image=docker.io/clawbake/test:1\nregistry=https://registry.npmjs.org\nscripts={scripts}\n\
+             plugins=\nplugins_into=\nwarm=\nhealth_url=http://127.0.0.1:1/\ntoken_variable=TOKEN\n"
         );
         fs::write(dir.join("settings"), settings).unwrap();
         let printed = stdout(&nobody(&dir, &cache, "container.sh", &[]));
