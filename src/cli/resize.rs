@@ -8,6 +8,7 @@ use super::ready::{Timeout, announce, wait};
 use super::terminal;
 use crate::fleet;
 use crate::names::MachineType;
+use crate::rollout;
 use crate::run::Run;
 
 #[derive(Debug, clap::Args)]
@@ -28,6 +29,7 @@ fn machine_type(text: &str) -> Result<MachineType, String> {
 
 pub(super) async fn run(args: Args) -> Result<()> {
     let run = Run::connect(args.deployment.load()?, terminal::progress()).await?;
+    rollout::ensure_none(&run).await?;
     let machine_type = &args.machine_type;
     fleet::set_machine_type(&run, machine_type).await?;
     if run.deployment.machine.r#type != *machine_type {

@@ -6,6 +6,7 @@ use super::deployment_file::DeploymentFile;
 use super::ready::{Timeout, announce, wait};
 use super::terminal;
 use crate::fleet;
+use crate::rollout;
 use crate::run::Run;
 
 #[derive(Debug, clap::Args)]
@@ -18,6 +19,7 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args) -> Result<()> {
     let run = Run::connect(args.deployment.load()?, terminal::progress()).await?;
+    rollout::ensure_none(&run).await?;
     let instance = fleet::power_on(&run).await?;
     wait(&run, &instance, args.timeout.duration()).await?;
     announce(&run).await

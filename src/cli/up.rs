@@ -66,7 +66,7 @@ async fn ensure_running(run: &Run, adopt_state: bool) -> Result<Instance> {
         let image = ensure_image(run).await?;
         return fleet::launch(run, &image, adopt_state).await;
     };
-    fleet::keep(run, &instance)?;
+    fleet::keep(run, &instance).await?;
     fleet::schedule(run).await?;
     let failed = fleet::report(cloud, &instance)
         .await?

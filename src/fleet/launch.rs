@@ -168,9 +168,10 @@ pub async fn schedule(run: &Run) -> Result<()> {
 }
 
 /// Keeps the VM, its template and its state, which are in use from now on: see [`Run::keep`].
-pub fn keep(run: &Run, instance: &Instance) -> Result<()> {
+pub async fn keep(run: &Run, instance: &Instance) -> Result<()> {
     run.keep(&resources(run))?;
-    run.keep(&template::of_instance(&run.cloud, instance))
+    run.keep(&template::of_instance(&run.cloud, instance))?;
+    state_disk::keep(run).await
 }
 
 /// Starts a stopped VM, with a new nonce for its reports. With `adopt_state` it takes over a state disk
@@ -219,6 +220,9 @@ pub async fn delete(run: &Run, state_disk: Option<&str>) -> Result<Deleted> {
     }
     let disks = cloud.client.disks(&cloud.zone);
     let [vm, boot_disk, state] = resources(run);
+    if state_disk.is_none() {
+        ensure_state_stays(run, &own).await?;
+    }
     let mut anything = remove(run, &vm, "VM").await?;
     let orphan = disks.find(&deployment.name).await?;
     if orphan.is_some_and(|disk| disk.users.is_empty() && plan::belongs(&disk.labels, deployment)) {
@@ -233,6 +237,29 @@ pub async fn delete(run: &Run, state_disk: Option<&str>) -> Result<Deleted> {
             .map(|_| own)
     };
     Ok(Deleted { anything, stays })
+}
+
+/// Refuses if the state disk would be deleted with the VM, which somebody may have set.
+async fn ensure_state_stays(run: &Run, state_disk: &str) -> Result<()> {
+    let cloud = &run.cloud;
+    let instance = cloud
+        .client
+        .instances(&cloud.zone)
+        .find(&run.deployment.name)
+        .await?;
+    let mut disks = instance.iter().flat_map(|it| &it.disks);
+    let goes = disks.any(|disk| {
+        let source = disk.source.as_deref().unwrap_or_default();
+        plan::last(source) == state_disk && disk.auto_delete == Some(true)
+    });
+    ensure!(
+        !goes,
+        "the state disk {state_disk} would be deleted with the VM: `gcloud compute instances \
+         set-disk-auto-delete {} --no-auto-delete --disk {state_disk} --zone {}` keeps it; nothing was deleted",
+        run.deployment.name,
+        cloud.zone
+    );
+    Ok(())
 }
 
 /// Deletes a resource of the deployment; `false` if there was none.

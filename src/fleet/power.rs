@@ -40,7 +40,7 @@ pub async fn power_on(run: &Run) -> Result<Instance> {
     let instance = there(run).await?;
     let stage = run.progress.stage("VM");
     let name = &run.deployment.name;
-    keep(run, &instance)?;
+    keep(run, &instance).await?;
     if instance.status.as_deref() == Some("TERMINATED") {
         start(&run.cloud, &instance, false).await?;
         stage.finish(Outcome::Done, format!("{name} started"));

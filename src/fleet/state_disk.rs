@@ -7,7 +7,7 @@ use gce::{Disk, Kind};
 use super::plan::{self, Adopt, StateDisk};
 use super::snapshots;
 use super::written::Written;
-use crate::journal::{Journal, Resource};
+use crate::journal::{Journal, RUN_LABEL, Resource};
 use crate::labels::RESTORING;
 use crate::run::Run;
 
@@ -62,12 +62,34 @@ async fn ensure_not_restoring(run: &Run, disk: &str) -> Result<()> {
     Ok(())
 }
 
+/// Keeps the state of a VM that is in use: no clean-up after a run that died may take it for a leftover, on
+/// whatever machine that run was.
+pub(super) async fn keep(run: &Run) -> Result<()> {
+    let name = plan::state_disk_name(&run.deployment);
+    let disks = run.cloud.client.disks(&run.cloud.zone);
+    match disks.find(&name).await? {
+        Some(disk) if plan::belongs(&disk.labels, &run.deployment) => {
+            relabel(run, &name, |disk| Ok(kept(disk))).await
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Writes on the disk which release writes it from now on, unless a later one did before.
 async fn claim(run: &Run, name: &str, writes: Written) -> Result<()> {
+    relabel(run, name, |disk| claimed(disk, writes)).await
+}
+
+/// Changes the disk's labels as `change` says, looking again when somebody else changes them meanwhile.
+async fn relabel(
+    run: &Run,
+    name: &str,
+    change: impl Fn(&Disk) -> Result<plan::Labels>,
+) -> Result<()> {
     let disks = run.cloud.client.disks(&run.cloud.zone);
     for _ in 0..ATTEMPTS {
         let disk = disks.get(name).await?;
-        let labels = claimed(&disk, writes)?;
+        let labels = change(&disk)?;
         if labels == disk.labels {
             return Ok(());
         }
@@ -81,10 +103,19 @@ async fn claim(run: &Run, name: &str, writes: Written) -> Result<()> {
     bail!("the labels of the state disk {name} change all the time: try again")
 }
 
+/// The disk's labels without the run that made it, once a VM has had it.
+fn kept(disk: &Disk) -> plan::Labels {
+    let mut labels = disk.labels.clone();
+    if disk.last_attach_timestamp.is_some() {
+        labels.remove(RUN_LABEL);
+    }
+    labels
+}
+
 /// The disk's labels once a release writes it.
 fn claimed(disk: &Disk, writes: Written) -> Result<plan::Labels> {
     let name = disk.name.as_deref().unwrap_or_default();
-    let mut labels = disk.labels.clone();
+    let mut labels = kept(disk);
     let before = Written::of(&labels)
         .with_context(|| format!("reading who wrote the state disk {name} last"))?;
     if let Some(before) = before {
@@ -128,6 +159,12 @@ mod tests {
              cannot be trusted to read: `clawbake rollback --with-state` goes back with the state from \
              before"
         );
+        // A run that died has made it: it may be cleaned up until a VM has had it.
+        disk.labels.insert(RUN_LABEL.into(), "0123456789ab".into());
+        let claim = |disk: &Disk| claimed(disk, written("2026.9.6", "18-23")).unwrap();
+        assert!(claim(&disk).contains_key(RUN_LABEL));
+        disk.last_attach_timestamp = Some("2026-11-30T00:00:00Z".into());
+        assert!(!claim(&disk).contains_key(RUN_LABEL));
         disk.labels.insert(GATEWAY.into(), "newest".into());
         claimed(&disk, written("2026.9.6", "18-23")).unwrap_err();
     }

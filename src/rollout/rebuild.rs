@@ -12,7 +12,7 @@
 use std::fmt;
 use std::time::Instant;
 
-use anyhow::{Error, Result};
+use anyhow::{Error, Result, anyhow};
 use serde::Serialize;
 
 use super::attempt::{Attempt, remember};
@@ -113,8 +113,9 @@ async fn pass_all(run: &Run, options: &Options, report: &mut Report) -> Result<(
             began.elapsed(),
         );
         let remembered = match release {
-            Some(_) => remember(run, release, refused.gate).await,
-            None => Ok(()),
+            // Whether it runs on the recipe's Node is for the recipe to change.
+            Some(_) if refused.gate != Gate::Engines => remember(run, release, refused.gate).await,
+            _ => Ok(()),
         };
         return Err(match remembered {
             Ok(()) => refused.into(),
@@ -151,6 +152,11 @@ async fn pass_all(run: &Run, options: &Options, report: &mut Report) -> Result<(
             Ok((passage, words)) => report.add(gate, passage, words, time),
             Err(error) => {
                 let Some((at, why)) = fault(gate, &error) else {
+                    let error = if promoted {
+                        promoted_only(&attempt, error)
+                    } else {
+                        error
+                    };
                     report.add(gate, Passage::Failed, format!("{error:#}"), time);
                     return Err(error);
                 };
@@ -170,7 +176,9 @@ async fn resolve(run: &Run, update: &Update) -> Result<Plan> {
 /// The gate at which the release has failed, and why; none if it was something else that went wrong.
 fn fault(gate: Gate, error: &Error) -> Option<(Gate, String)> {
     if let Some(PutBack { gate, why }) = error.downcast_ref() {
-        return Some((*gate, why.clone()));
+        // What went wrong before the release was started says nothing of it.
+        let own = matches!(gate, Gate::Ready | Gate::Probe | Gate::Counts | Gate::Soak);
+        return own.then(|| (*gate, why.clone()));
     }
     if let Some(Refused { gate: at, why }) = error.downcast_ref() {
         // A replacement that did not begin says nothing of the release.
@@ -179,6 +187,21 @@ fn fault(gate: Gate, error: &Error) -> Option<(Gate, String)> {
     let tested = error.downcast_ref::<BootTestFailed>().map(|it| &it.flaw);
     let rehearsed = error.downcast_ref::<RehearsalFailed>().map(|it| &it.flaw);
     Some((gate, tested.or(rehearsed)?.to_string()))
+}
+
+/// Words for a replacement that did not happen for a reason that is not the release's: the image stays in
+/// front, so it is neither true that nothing was changed nor that all was put back.
+fn promoted_only(attempt: &Attempt, error: Error) -> Error {
+    let why = match (error.downcast_ref(), error.downcast_ref()) {
+        (Some(Refused { gate, why }), _) | (_, Some(PutBack { gate, why })) => {
+            format!("at the gate `{gate}`: {why}")
+        }
+        _ => return error,
+    };
+    anyhow!(
+        "{} is in front of its family, and the VM was not replaced, {why}; the next `clawbake rebuild` replaces it",
+        attempt.image_name().unwrap_or_default()
+    )
 }
 
 /// Where a rebuild ended that did not reach its goal.

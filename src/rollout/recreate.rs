@@ -31,9 +31,7 @@ pub async fn plan_recreate(run: &Run, image: Option<Image>, timeout: Duration) -
 
 /// Refuses to create or start a VM while a rollout is under way, whose place it would take.
 pub async fn ensure_none(run: &Run) -> Result<()> {
-    let disk = state::disk(run).await?;
-    let intent = disk.map(|disk| Intent::read(&disk.labels)).transpose()?;
-    match intent.flatten() {
+    match intent(run).await? {
         Some(intent) => Err(words::under_way(&intent).into()),
         None => Ok(()),
     }
@@ -41,12 +39,22 @@ pub async fn ensure_none(run: &Run) -> Result<()> {
 
 /// The goal of a rollout under way, if there is one.
 pub(super) async fn under_way(run: &Run) -> Result<Option<(Image, Option<String>)>> {
-    let disk = state::disk(run).await?;
-    let intent = disk.map(|disk| Intent::read(&disk.labels)).transpose()?;
-    match intent.flatten() {
+    match intent(run).await? {
         Some(intent) => Ok(Some((image_of(run, &intent).await?, intent.state))),
         None => Ok(None),
     }
+}
+
+/// What is written of a rollout: on the state disk, or, while a restore has deleted that, on its snapshot.
+async fn intent(run: &Run) -> Result<Option<Intent>> {
+    let labels = match state::disk(run).await? {
+        Some(disk) => Some(disk.labels),
+        None => state::restoring(run).await?.map(|snapshot| snapshot.labels),
+    };
+    Ok(labels
+        .map(|labels| Intent::read(&labels))
+        .transpose()?
+        .flatten())
 }
 
 async fn goal(run: &Run, image: Option<Image>, timeout: Duration) -> Result<Goal> {

@@ -71,7 +71,7 @@ async fn prepare(run: &Run, goal: &Goal) -> Result<(Seen, InstanceTemplate)> {
     let seen = Seen::look(run).await?;
     if let Some(instance) = &seen.instance {
         // A run that died must not take back what is in use.
-        fleet::keep(run, instance)?;
+        fleet::keep(run, instance).await?;
     }
     if seen.disk.is_none() && seen.scene.intent().is_none() {
         bail!(words::without_state(&run.deployment, &seen.snapshots));

@@ -218,15 +218,13 @@ fn state_for(
     }
 }
 
-/// Whether a release can go back to this snapshot. One that another took the place of is no state that
-/// anybody wanted.
+/// Whether a release can go back to this snapshot: it was taken to be gone back to, and the release reads it.
 fn fits(snapshot: &Snapshot, release: Option<Written>) -> bool {
     let written = Written::of(&snapshot.labels).unwrap_or_default();
     let reads = release.zip(written);
-    let replaced =
-        snapshot.labels.get(WHY).map(String::as_str) == Some(state::Why::Restore.label());
+    let why = snapshot.labels.get(WHY).and_then(|why| why.parse().ok());
     snapshot.status.as_deref() == Some("READY")
-        && !replaced
+        && why.is_some_and(state::Why::is_a_way_back)
         && reads.is_some_and(|(release, written)| release.may_follow(&written))
 }
 

@@ -57,9 +57,10 @@ fn surplus<'a>(
     let mut newer = 0;
     let mut surplus = Vec::new();
     for snapshot in snapshots.iter().filter(|it| ready(it)) {
-        let version = label(snapshot, labels::GATEWAY).filter(|it| versions.contains(it));
-        let way_back = version.is_some_and(|version| of_version.insert(version));
         let why = label(snapshot, labels::WHY).and_then(|text| text.parse::<Why>().ok());
+        let version = label(snapshot, labels::GATEWAY).filter(|it| versions.contains(it));
+        let way_back = why.is_some_and(Why::is_a_way_back)
+            && version.is_some_and(|version| of_version.insert(version));
         if !why.is_some_and(Why::passes) {
             continue;
         }

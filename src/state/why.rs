@@ -41,6 +41,13 @@ impl Why {
         }
     }
 
+    /// Whether it was taken to be gone back to. One that another takes the place of is no state that anybody
+    /// wanted, and what is rehearsed or written to an archive goes again at once.
+    #[must_use]
+    pub fn is_a_way_back(self) -> bool {
+        matches!(self, Self::Asked | Self::Change | Self::Migration)
+    }
+
     /// Whether it was taken on the way of a change, and goes once there are enough of its kind.
     #[must_use]
     pub fn passes(self) -> bool {

@@ -34,6 +34,8 @@ resource! {
         source_snapshot: Option<String>,
         /// Which snapshot of that name it was.
         source_snapshot_id: Option<String>,
+        /// When it was attached last; none if it never was.
+        last_attach_timestamp: Option<String>,
         /// URLs of its resource policies: at most one snapshot schedule.
         resource_policies: Vec<String>,
         /// URLs of the instances to which it is attached.
