@@ -2,7 +2,7 @@
 //! there. Everything goes when it is dropped, also when the test fails.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::ops::Deref;
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
@@ -71,6 +71,12 @@ impl Stage {
         let mut child = command.spawn().unwrap();
         let stdin = child.stdin.take();
         stdin.unwrap().write_all(input.as_bytes()).unwrap();
+        // Both at once: a pipe that nobody reads is full at 64 KiB.
+        let mut out = child.stdout.take().unwrap();
+        let stdout = std::thread::spawn(move || {
+            let mut text = String::new();
+            out.read_to_string(&mut text).map(|_| text)
+        });
         let mut stderr = String::new();
         for line in BufReader::new(child.stderr.take().unwrap()).lines() {
             let line = line.unwrap();
@@ -79,6 +85,7 @@ impl Stage {
         }
         let output = child.wait_with_output().unwrap();
         Ran {
+            stdout: stdout.join().unwrap().unwrap(),
             stderr,
             ..Ran::from(output)
         }
