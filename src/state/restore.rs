@@ -60,7 +60,15 @@ pub async fn restore(run: &Run, snapshot: &Snapshot) -> Result<Restored> {
                 let other = other.context("there is no such snapshot any more")?;
                 set_labels(run, other, &marks::unmarked(&other.labels)).await?;
             }
-            Step::Delete => delete(run, &scene, &stage).await?,
+            Step::Delete => {
+                // The rollout may have become another run's since a run that died has marked the snapshot.
+                let labels = scene.marked_anew();
+                if labels == scene.chosen.labels {
+                    delete(run, &scene, &stage).await?;
+                } else {
+                    set_labels(run, &scene.chosen, &labels).await?;
+                }
+            }
             Step::Create => {
                 stage.note(format!("{} from {name}", scene.name));
                 create(run, &scene.chosen).await?;
@@ -126,6 +134,12 @@ impl Scene {
             mark: Mark::of(&self.chosen, &self.name),
             others: self.others.iter().filter_map(name).collect(),
         })
+    }
+
+    /// What the marked snapshot has to say before the disk goes: the disk's rollout as it is now.
+    fn marked_anew(&self) -> Labels {
+        let over = Mark::of(&self.chosen, &self.name).and_then(|mark| mark.over);
+        marks::marked(&self.chosen.labels, &self.name, over, self.rollout_labels())
     }
 
     /// Where it says which rollout is under way: on the disk, or, while there is none, on the snapshot
