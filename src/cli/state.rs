@@ -11,7 +11,7 @@ use super::ago::{age, now};
 use super::deployment_file::DeploymentFile;
 use super::output::{errln, outln};
 use super::terminal;
-use crate::fleet::{self, Counts};
+use crate::fleet::{self, Counts, Written};
 use crate::labels;
 use crate::progress::{Outcome, Progress};
 use crate::run::Run;
@@ -209,7 +209,7 @@ fn line(snapshot: &Snapshot, now: u64) -> String {
     } else {
         label(labels::WHY)
     };
-    let version = match state::written(&snapshot.labels) {
+    let version = match Written::of(&snapshot.labels) {
         Ok(written) => written.map_or("-".into(), |it| it.version.to_string()),
         Err(_) => label(labels::GATEWAY).to_owned(),
     };

@@ -9,7 +9,7 @@ use super::deployment_file::DeploymentFile;
 use super::output::outln;
 use crate::cloud::Reach;
 use crate::deployment::Deployment;
-use crate::fleet::{self, Instance, Memory, Report};
+use crate::fleet::{self, Instance, Memory, Report, Written};
 use crate::labels;
 use crate::progress::Progress;
 use crate::run::Run;
@@ -182,7 +182,7 @@ impl Kept {
 fn disk_line(disk: &Disk, deployment: &Deployment) -> String {
     let name = disk.name.as_deref().unwrap_or_default();
     let size = disk.size_gb.unwrap_or_default();
-    let written = match state::written(&disk.labels) {
+    let written = match Written::of(&disk.labels) {
         Ok(None) => String::new(),
         Ok(Some(written)) => format!(", written by {written}"),
         Err(error) => format!(", {error:#}"),

@@ -6,7 +6,7 @@
 //!   says who wrote it └── restore: save ─▶ mark ─▶ delete ─▶ create ─▶ unmark
 //! ```
 //!
-//! The state disk says in its labels which release wrote it last ([`record`], [`written`]), and every
+//! The state disk says in its labels which release wrote it last ([`Written`](crate::fleet::Written)), and every
 //! snapshot of it repeats that. A restore under way is written on the snapshot that it restores, so
 //! that any machine goes on with it, and nobody takes the missing disk for a new deployment's.
 
@@ -20,9 +20,8 @@ mod retention;
 mod snapshot;
 mod steps;
 mod why;
-mod written;
 
-pub use disk::{disk, relabel};
+pub use disk::disk;
 pub use export::{Exported, export, import};
 pub use grow::{Grown, grow};
 pub use list::{find, list, restoring};
@@ -31,4 +30,3 @@ pub use retention::retain;
 pub use snapshot::{snapshot, take};
 pub use steps::Obstacle;
 pub use why::Why;
-pub use written::{record, written};
