@@ -8,6 +8,7 @@ mod cast;
 mod guest;
 #[path = "rebuild/life.rs"]
 mod life;
+mod project;
 
 use cast::Manner;
 use life::Life;

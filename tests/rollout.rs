@@ -5,6 +5,7 @@ mod cast;
 #[path = "faults/guest.rs"]
 #[allow(dead_code, reason = "other tests play other parts")]
 mod guest;
+mod project;
 #[path = "rollout/stage.rs"]
 mod stage;
 

@@ -6,12 +6,13 @@ use std::process::Command;
 
 use clawbake::image::Plan;
 use clawbake::recipe::Recipe;
-use gce::{Client, Credentials, Endpoints, Image};
+use gce::Image;
 use serde_json::Value;
 use world::{Ran, Registry, World};
 
 use crate::cast::{Cast, Manner, Manners};
 use crate::guest;
+use crate::project;
 
 /// The deployment, its VM and its family.
 pub const NAME: &str = "clawdbot-gateway";
@@ -48,7 +49,7 @@ impl Life {
         let soak = "updates: {soak_minutes: 0}\nsecrets:";
         world.replace("clawbake.yaml", &[("secrets:", soak)]);
         let manners = Manners::default();
-        let (client, zone) = client(&world);
+        let (client, zone) = project::client(&world);
         let cast = Cast::of(&world.engine_dir(), client, zone, manners.clone());
         let life = Self {
             world,
@@ -56,32 +57,13 @@ impl Life {
             manners,
             _cast: cast,
         };
-        life.shut(port);
+        project::shut(&life.world, port);
         life.done(&["secrets", "generate", "clawdbot-gateway-token"]);
         life.publish("a");
         let a = life.prepare("2026.3.1");
         life.done(&["images", "promote", "--untested", &a]);
         life.done(&["launch"]);
         life
-    }
-
-    /// Shuts the way in: no port of a VM is forwarded, and what answers there is the test's gateway.
-    #[tokio::main]
-    async fn shut(&self, port: u16) {
-        let rule = gce::FirewallRule {
-            ip_protocol: Some("tcp".into()),
-            ports: vec![port.to_string()],
-        };
-        let shut = gce::Firewall {
-            name: Some(format!("clawbake-iap-{port}")),
-            network: Some("global/networks/default".into()),
-            disabled: Some(true),
-            source_ranges: vec!["35.235.240.0/20".into()],
-            allowed: vec![rule],
-            ..gce::Firewall::default()
-        };
-        let made = client(&self.world).0.firewalls().insert(&shut).await;
-        made.unwrap().wait().await.unwrap();
     }
 
     /// Puts a release into the registry.
@@ -120,7 +102,7 @@ impl Life {
 
     #[tokio::main]
     async fn image(&self, name: &str, labels: BTreeMap<String, String>) {
-        let (client, zone) = client(&self.world);
+        let (client, zone) = project::client(&self.world);
         let disk = gce::Disk {
             name: Some(name.into()),
             size_gb: Some(10),
@@ -168,21 +150,21 @@ impl Life {
     /// The image in front of the family.
     #[tokio::main]
     pub async fn front(&self) -> Image {
-        let images = client(&self.world).0.images();
+        let images = project::client(&self.world).0.images();
         images.find_in_family(NAME).await.unwrap().unwrap()
     }
 
     /// An image's labels.
     #[tokio::main]
     pub async fn labels(&self, image: &str) -> BTreeMap<String, String> {
-        let images = client(&self.world).0.images();
+        let images = project::client(&self.world).0.images();
         images.get(image).await.unwrap().labels
     }
 
     /// The image that the VM was made of.
     #[tokio::main]
     pub async fn runs(&self) -> String {
-        let (client, zone) = client(&self.world);
+        let (client, zone) = project::client(&self.world);
         let disk = client.disks(&zone).get(NAME).await.unwrap();
         let source = disk.source_image.unwrap();
         source.rsplit('/').next().unwrap().to_owned()
@@ -191,7 +173,7 @@ impl Life {
     /// Disks, snapshots and secrets, but for those that were there at the beginning.
     #[tokio::main]
     pub async fn left(&self) -> Vec<String> {
-        let (client, _) = client(&self.world);
+        let (client, _) = project::client(&self.world);
         let disks = client.all_disks().await.unwrap().into_iter();
         let mut names: Vec<_> = disks.filter_map(|disk| disk.name).collect();
         let snapshots = client.snapshots().list(None).await.unwrap();
@@ -199,14 +181,6 @@ impl Life {
         names.retain(|name| name != NAME && *name != format!("{NAME}-state"));
         names
     }
-}
-
-/// Past the proxy.
-fn client(world: &World) -> (Client, String) {
-    let endpoint = world::Endpoint::read(&world.engine_dir()).expect("an engine");
-    let credentials = Credentials::token(endpoint.token);
-    let client = Client::new(Endpoints::at(&endpoint.url), credentials, &endpoint.project);
-    (client.unwrap(), endpoint.zone)
 }
 
 /// Says a plan, when it is asked to.

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
-use gce::{Client, Credentials, Disk, Endpoints, Image, Instance, Snapshot};
+use gce::{Disk, Image, Instance, Snapshot};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use wire::Fault;
@@ -14,6 +14,7 @@ use world::{Ran, World};
 
 use crate::cast::Cast;
 use crate::guest;
+use crate::project;
 
 /// The deployment, its VM and its family.
 pub const NAME: &str = "clawdbot-gateway";
@@ -34,10 +35,10 @@ impl Stage {
             .serve()
             .wire("rollout")
             .recipe(Path::new(SHIPPED), &[("front: 18789", &*front)]);
-        let (client, zone) = client(&world);
+        let (client, zone) = project::client(&world);
         let cast = Cast::of(&world.engine_dir(), client, zone);
         let stage = Self { world, _cast: cast };
-        stage.shut(port);
+        project::shut(&stage.world, port);
         stage
             .world
             .done(&["secrets", "generate", "clawdbot-gateway-token"]);
@@ -46,29 +47,10 @@ impl Stage {
         stage
     }
 
-    /// Shuts the way in: no port of a VM is forwarded, and what answers there is the test's gateway.
-    #[tokio::main]
-    async fn shut(&self, port: u16) {
-        let rule = gce::FirewallRule {
-            ip_protocol: Some("tcp".into()),
-            ports: vec![port.to_string()],
-        };
-        let shut = gce::Firewall {
-            name: Some(format!("clawbake-iap-{port}")),
-            network: Some("global/networks/default".into()),
-            disabled: Some(true),
-            source_ranges: vec!["35.235.240.0/20".into()],
-            allowed: vec![rule],
-            ..gce::Firewall::default()
-        };
-        let made = client(&self.world).0.firewalls().insert(&shut).await;
-        made.unwrap().wait().await.unwrap();
-    }
-
     /// Makes the image of a release and puts it in front of the family.
     #[tokio::main]
     pub async fn image(&self, name: &str, version: &str, schema: &str, manner: &str) {
-        let (client, zone) = client(&self.world);
+        let (client, zone) = project::client(&self.world);
         let disk = Disk {
             name: Some("source".into()),
             size_gb: Some(10),
@@ -135,14 +117,14 @@ impl Stage {
     /// Deletes the VM behind the program's back.
     #[tokio::main]
     pub async fn lose_vm(&self) {
-        let (client, zone) = client(&self.world);
+        let (client, zone) = project::client(&self.world);
         let instances = client.instances(&zone);
         instances.delete(NAME).await.unwrap().wait().await.unwrap();
     }
 
     #[tokio::main]
     pub async fn vm(&self) -> Option<Instance> {
-        let (client, zone) = client(&self.world);
+        let (client, zone) = project::client(&self.world);
         client.instances(&zone).find(NAME).await.unwrap()
     }
 
@@ -155,19 +137,24 @@ impl Stage {
 
     #[tokio::main]
     pub async fn disk(&self) -> Disk {
-        let (client, zone) = client(&self.world);
+        let (client, zone) = project::client(&self.world);
         client.disks(&zone).get(STATE).await.unwrap()
     }
 
     #[tokio::main]
     pub async fn snapshots(&self) -> Vec<Snapshot> {
-        client(&self.world).0.snapshots().list(None).await.unwrap()
+        project::client(&self.world)
+            .0
+            .snapshots()
+            .list(None)
+            .await
+            .unwrap()
     }
 
     /// The image in front of the family.
     #[tokio::main]
     pub async fn front(&self) -> String {
-        let images = client(&self.world).0.images();
+        let images = project::client(&self.world).0.images();
         let front = images.find_in_family(NAME).await.unwrap().unwrap();
         front.name.unwrap()
     }
@@ -197,12 +184,4 @@ fn kill(process: &AtomicU32) {
         }
     };
     kill_process(pid, Signal::KILL).unwrap();
-}
-
-/// Past the proxy.
-fn client(world: &World) -> (Client, String) {
-    let endpoint = world::Endpoint::read(&world.engine_dir()).expect("an engine");
-    let credentials = Credentials::token(endpoint.token);
-    let client = Client::new(Endpoints::at(&endpoint.url), credentials, &endpoint.project);
-    (client.unwrap(), endpoint.zone)
 }
