@@ -15,12 +15,14 @@
 
 mod endpoint;
 mod engine;
+mod files;
 mod ran;
 mod registry;
 mod world;
 
 pub use endpoint::Endpoint;
 pub use engine::Engine;
+pub use files::{archive, directory};
 pub use ran::{Ran, stdout};
 pub use registry::Registry;
-pub use world::{World, archive, directory};
+pub use world::World;

@@ -1,8 +1,9 @@
+mod programs;
+
 use std::ffi::OsStr;
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -10,7 +11,7 @@ use wire::Proxy;
 
 use crate::endpoint::Endpoint;
 use crate::engine::Engine;
-use crate::ran::{Ran, stdout};
+use crate::files::{archive, copy, directory};
 use crate::registry::Registry;
 
 /// How long what the engine has begun may take to be settled.
@@ -37,18 +38,6 @@ enum Power {
     Started,
     /// As a child of the test.
     Served(Engine),
-}
-
-/// An empty directory. Short: the path of a unix socket below it may have 107 bytes.
-///
-/// # Panics
-/// When it cannot be made.
-#[must_use]
-pub fn directory() -> TempDir {
-    let named = tempfile::Builder::new()
-        .prefix("clawbake-")
-        .tempdir_in("/tmp");
-    named.expect("a directory")
 }
 
 /// How a world is set up.
@@ -249,134 +238,6 @@ impl World {
     }
 }
 
-/// What is run in it.
-impl World {
-    /// A program, pointed at the engine.
-    #[must_use]
-    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
-        let mut command = self.command_at(&self.front(), program);
-        command.env("CLOUDSDK_CONFIG", self.path("gcloud"));
-        command
-    }
-
-    fn command_at(&self, engine: &Path, program: impl AsRef<OsStr>) -> Command {
-        let mut command = Command::new(program);
-        command
-            .current_dir(self.dir())
-            .stdin(Stdio::null())
-            .env("CLAWBAKE_ENGINE", engine)
-            .env("CLAWBAKE_JOURNAL", self.path("journal"))
-            .env("CLAWBAKE_FILE", self.path("clawbake.yaml"));
-        if !self.caches {
-            command.env("CLAWBAKE_CACHE", self.path("cache"));
-        }
-        command.envs(self.registry.as_ref().map(Registry::variable));
-        command
-    }
-
-    /// A verb of clawbake.
-    #[must_use]
-    pub fn verb(&self, words: &[&str]) -> Command {
-        let mut command = self.command(&self.clawbake);
-        self.isolate(&mut command).args(words);
-        command
-    }
-
-    /// Nothing of the user's own is read or written.
-    fn isolate<'a>(&self, command: &'a mut Command) -> &'a mut Command {
-        if !self.caches {
-            command.env("HOME", self.dir());
-            for name in ["XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"] {
-                command.env_remove(name);
-            }
-        }
-        command
-    }
-
-    /// Runs a verb.
-    ///
-    /// # Panics
-    /// When it cannot be started.
-    #[must_use]
-    pub fn run(&self, words: &[&str]) -> Ran {
-        self.verb(words).output().expect("clawbake").into()
-    }
-
-    /// Runs a verb that must succeed, and returns what it prints.
-    ///
-    /// # Panics
-    /// When it fails.
-    pub fn done(&self, words: &[&str]) -> String {
-        stdout(self.verb(words).output().expect("clawbake"), words)
-    }
-
-    /// Runs a verb that must fail with this exit code and no result, and returns what it says.
-    ///
-    /// # Panics
-    /// When it does not.
-    #[must_use]
-    pub fn refused(&self, words: &[&str], code: i32) -> String {
-        let ran = self.run(words);
-        let (ended, printed) = (ran.code, ran.stdout.as_str());
-        assert_eq!((ended, printed), (Some(code), ""), "{words:?}: {ran:?}");
-        ran.stderr
-    }
-
-    /// Runs a verb so many times at once.
-    ///
-    /// # Panics
-    /// When it cannot be started.
-    #[must_use]
-    pub fn at_once(&self, words: &[&str], times: usize) -> Vec<Ran> {
-        let start = |_| {
-            let mut command = self.verb(words);
-            command.stdout(Stdio::piped()).stderr(Stdio::piped());
-            command.spawn().expect("clawbake")
-        };
-        let children: Vec<_> = (0..times).map(start).collect();
-        let outputs = children.into_iter().map(Child::wait_with_output);
-        outputs.map(|it| it.expect("its end").into()).collect()
-    }
-
-    /// The variables that `clawbake engine env` sets in a shell.
-    #[must_use]
-    pub fn environment(&self) -> Vec<(String, String)> {
-        let text = self.done(&["engine", "env"]);
-        let variable = |line: &str| {
-            let (name, value) = line.trim_start_matches("export ").split_once('=')?;
-            Some((name.to_owned(), value.trim_matches('\'').to_owned()))
-        };
-        text.lines().filter_map(variable).collect()
-    }
-
-    /// Starts the engine, past the proxy. Whether that worked.
-    #[must_use]
-    pub fn start(&self) -> bool {
-        self.engine_verb("start")
-    }
-
-    /// Stops it. Whether that worked.
-    #[must_use]
-    pub fn stop(&self) -> bool {
-        self.engine_verb("stop")
-    }
-
-    fn engine_verb(&self, verb: &str) -> bool {
-        let mut command = self.command_at(&self.engine_dir(), &self.clawbake);
-        self.isolate(&mut command).args(["engine", verb]);
-        if let Some(seconds) = self.power_off {
-            command.env("CLAWBAKE_POWER_OFF", seconds.to_string());
-        }
-        let ran = command.output().map(Ran::from);
-        ran.is_ok_and(|ran| {
-            if !ran.success() {
-                eprintln!("engine {verb}: {}", ran.stderr);
-            }
-            ran.success()
-        })
-    }
-}
-
 impl Drop for World {
     fn drop(&mut self) {
         let stopped = match &mut self.power {
@@ -389,35 +250,4 @@ impl Drop for World {
             eprintln!("the engine in {} does not stop", engine.display());
         }
     }
-}
-
-/// Copies a directory and all in it.
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir(to).expect("a directory");
-    for entry in fs::read_dir(from).expect("a directory") {
-        let entry = entry.expect("a file");
-        let (path, copied) = (entry.path(), to.join(entry.file_name()));
-        if path.is_dir() {
-            copy(&path, &copied);
-        } else {
-            fs::copy(&path, &copied).expect("a copy");
-        }
-    }
-}
-
-/// An archive of a disk of 1 GiB that begins with `content`, in a new directory.
-///
-/// # Panics
-/// When it cannot be made.
-#[must_use]
-pub fn archive(dir: &Path, content: &str) -> PathBuf {
-    fs::create_dir(dir).expect("a directory");
-    let mut disk = fs::File::create(dir.join("disk.raw")).expect("a file");
-    disk.write_all(content.as_bytes()).expect("a disk");
-    disk.set_len(1 << 30).expect("a disk");
-    let mut tar = Command::new("tar");
-    tar.args(["--format=oldgnu", "-Sczf", "disk.tar.gz", "disk.raw"]);
-    let status = tar.current_dir(dir).status().expect("tar");
-    assert!(status.success(), "tar: {status}");
-    dir.join("disk.tar.gz")
 }
