@@ -4,9 +4,8 @@ use serde_json::json;
 
 use crate::{
     Client, CustomerEncryptionKey, Pending, Result,
-    client::found,
+    collection::{Collection, named},
     json::{int64, resource},
-    mutation::labelled,
 };
 
 resource! {
@@ -44,14 +43,13 @@ resource! {
     }
 }
 
+named!(Disk: "disks", "disk");
+
 impl Client {
     /// Disks in a zone.
     #[must_use]
     pub fn disks(&self, zone: &str) -> Disks {
-        Disks {
-            client: self.clone(),
-            zone: zone.into(),
-        }
+        Collection::of_zone(self.clone(), zone)
     }
 
     /// `disks.aggregatedList`: the disks of all zones, all pages.
@@ -62,59 +60,15 @@ impl Client {
 }
 
 /// Disks in one zone.
-#[derive(Debug)]
-pub struct Disks {
-    client: Client,
-    zone: String,
-}
+pub type Disks = Collection<Disk>;
 
-impl Disks {
-    fn url(&self, path: &[&str]) -> Result<reqwest::Url> {
-        let root = ["zones", &self.zone, "disks"];
-        self.client.compute_url(&[&root, path].concat())
-    }
-
-    /// `disks.get`.
-    pub async fn get(&self, name: &str) -> Result<Disk> {
-        self.client
-            .get(self.url(&[name])?, format!("getting disk {name}"))
-            .await
-    }
-
-    /// `disks.get`, with `None` where there is no such disk.
-    pub async fn find(&self, name: &str) -> Result<Option<Disk>> {
-        found(self.get(name).await)
-    }
-
-    /// `disks.insert`.
-    pub async fn insert(&self, disk: &Disk) -> Result<Pending> {
-        let name = disk.name.as_deref().unwrap_or_default();
-        self.client
-            .post(self.url(&[])?, Some(disk), format!("inserting disk {name}"))
-            .await
-    }
-
+impl Collection<Disk> {
     /// `disks.resize`: a disk can only grow, also while it is in use.
     pub async fn resize(&self, name: &str, size_gb: u64) -> Result<Pending> {
         let what = format!("growing disk {name} to {size_gb} GiB");
         let body = json!({"sizeGb": size_gb.to_string()});
         self.client
             .post(self.url(&[name, "resize"])?, Some(&body), what)
-            .await
-    }
-
-    /// `disks.setLabels`, which replaces all labels. A stale fingerprint is
-    /// [`Kind::PreconditionFailed`](crate::Kind::PreconditionFailed).
-    pub async fn set_labels(
-        &self,
-        name: &str,
-        labels: &BTreeMap<String, String>,
-        fingerprint: &str,
-    ) -> Result<Pending> {
-        let what = format!("setting labels of disk {name}");
-        let body = labelled(labels, fingerprint);
-        self.client
-            .post(self.url(&[name, "setLabels"])?, Some(&body), what)
             .await
     }
 
@@ -136,13 +90,6 @@ impl Disks {
                 Some(&body),
                 format!("{method} of disk {name}"),
             )
-            .await
-    }
-
-    /// `disks.delete`.
-    pub async fn delete(&self, name: &str) -> Result<Pending> {
-        self.client
-            .delete(self.url(&[name])?, format!("deleting disk {name}"))
             .await
     }
 }

@@ -1,6 +1,11 @@
 use reqwest::Method;
 
-use crate::{Client, Pending, Result, client::found, json::resource, transport::Call};
+use crate::{
+    Client, Pending, Result,
+    collection::{Collection, named},
+    json::resource,
+    transport::Call,
+};
 
 resource! {
     /// A firewall of a network.
@@ -26,52 +31,20 @@ resource! {
     }
 }
 
+named!(Firewall: "firewalls", "firewall");
+
 impl Client {
     /// Firewalls of the project.
     #[must_use]
     pub fn firewalls(&self) -> Firewalls {
-        Firewalls {
-            client: self.clone(),
-        }
+        Collection::global(self.clone())
     }
 }
 
 /// Firewalls of the client's project.
-#[derive(Debug)]
-pub struct Firewalls {
-    client: Client,
-}
+pub type Firewalls = Collection<Firewall>;
 
-impl Firewalls {
-    fn url(&self, path: &[&str]) -> Result<reqwest::Url> {
-        let root = ["global", "firewalls"];
-        self.client.compute_url(&[&root, path].concat())
-    }
-
-    /// `firewalls.get`.
-    pub async fn get(&self, name: &str) -> Result<Firewall> {
-        self.client
-            .get(self.url(&[name])?, format!("getting firewall {name}"))
-            .await
-    }
-
-    /// `firewalls.get`, with `None` where there is no such firewall.
-    pub async fn find(&self, name: &str) -> Result<Option<Firewall>> {
-        found(self.get(name).await)
-    }
-
-    /// `firewalls.insert`.
-    pub async fn insert(&self, firewall: &Firewall) -> Result<Pending> {
-        let name = firewall.name.as_deref().unwrap_or_default();
-        self.client
-            .post(
-                self.url(&[])?,
-                Some(firewall),
-                format!("inserting firewall {name}"),
-            )
-            .await
-    }
-
+impl Collection<Firewall> {
     /// `firewalls.patch`: changes the given fields only.
     pub async fn patch(&self, name: &str, firewall: &Firewall) -> Result<Pending> {
         let what = format!("changing firewall {name}");

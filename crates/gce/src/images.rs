@@ -5,6 +5,7 @@ use reqwest::Method;
 use crate::{
     Client, Pending, Result,
     client::found,
+    collection::{Collection, named},
     json::{int64, resource},
     transport::Call,
 };
@@ -75,51 +76,29 @@ resource! {
     }
 }
 
+named!(Image: "images", "image");
+
 impl Client {
     /// Images of the client's project.
     #[must_use]
     pub fn images(&self) -> Images {
-        Images {
-            client: self.clone(),
-        }
+        Collection::global(self.clone())
     }
 
     /// Images of another project, such as `debian-cloud`.
     #[must_use]
     pub fn images_of(&self, project: &str) -> Images {
-        Images {
-            client: Self {
-                project: project.into(),
-                ..self.clone()
-            },
-        }
+        Collection::global(Self {
+            project: project.into(),
+            ..self.clone()
+        })
     }
 }
 
 /// Images of one project.
-#[derive(Debug)]
-pub struct Images {
-    client: Client,
-}
+pub type Images = Collection<Image>;
 
-impl Images {
-    fn url(&self, path: &[&str]) -> Result<reqwest::Url> {
-        self.client
-            .compute_url(&[&["global", "images"], path].concat())
-    }
-
-    /// `images.get`.
-    pub async fn get(&self, name: &str) -> Result<Image> {
-        self.client
-            .get(self.url(&[name])?, format!("getting image {name}"))
-            .await
-    }
-
-    /// `images.get`, with `None` where there is no such image.
-    pub async fn find(&self, name: &str) -> Result<Option<Image>> {
-        found(self.get(name).await)
-    }
-
+impl Collection<Image> {
     /// `images.getFromFamily`: the newest that is not deprecated, if the family has one.
     pub async fn find_in_family(&self, family: &str) -> Result<Option<Image>> {
         let what = format!(
@@ -127,24 +106,6 @@ impl Images {
             self.client.project
         );
         found(self.client.get(self.url(&["family", family])?, what).await)
-    }
-
-    /// `images.list`, all pages.
-    pub async fn list(&self, filter: Option<&str>) -> Result<Vec<Image>> {
-        let what = format!("listing images of {}", self.client.project);
-        self.client.list(self.url(&[])?, filter, what).await
-    }
-
-    /// `images.insert`.
-    pub async fn insert(&self, image: &Image) -> Result<Pending> {
-        let name = image.name.as_deref().unwrap_or_default();
-        self.client
-            .post(
-                self.url(&[])?,
-                Some(image),
-                format!("inserting image {name}"),
-            )
-            .await
     }
 
     /// `images.patch` of the family only. An image without a family enters it this way.
@@ -158,33 +119,11 @@ impl Images {
         self.client.mutate(call, what).await
     }
 
-    /// `images.setLabels`, which replaces all labels. A stale fingerprint is
-    /// [`Kind::PreconditionFailed`](crate::Kind::PreconditionFailed).
-    pub async fn set_labels(
-        &self,
-        name: &str,
-        labels: &BTreeMap<String, String>,
-        fingerprint: &str,
-    ) -> Result<Pending> {
-        let what = format!("setting labels of image {name}");
-        let url = self.url(&[name, "setLabels"])?;
-        self.client
-            .set_global_labels(url, labels, fingerprint, what)
-            .await
-    }
-
     /// `images.deprecate`. The default status, an empty body, undeprecates the image.
     pub async fn deprecate(&self, name: &str, status: &DeprecationStatus) -> Result<Pending> {
         let what = format!("deprecating image {name}");
         self.client
             .post(self.url(&[name, "deprecate"])?, Some(status), what)
-            .await
-    }
-
-    /// `images.delete`.
-    pub async fn delete(&self, name: &str) -> Result<Pending> {
-        self.client
-            .delete(self.url(&[name])?, format!("deleting image {name}"))
             .await
     }
 }

@@ -5,9 +5,9 @@ use serde_json::json;
 
 use crate::{
     Client, CustomerEncryptionKey, Pending, Result,
-    client::found,
+    collection::{Collection, named},
     json::{int64, resource},
-    mutation::{EMPTY, labelled},
+    mutation::EMPTY,
     transport::Call,
 };
 
@@ -140,85 +140,20 @@ resource! {
     }
 }
 
-resource! {
-    /// Attributes written by processes in the guest.
-    GuestAttributes {
-        query_value: Option<GuestAttributesValue>,
-    }
-}
-
-resource! {
-    /// The entries of a query path.
-    GuestAttributesValue {
-        items: Vec<GuestAttributesEntry>,
-    }
-}
-
-resource! {
-    /// One guest attribute.
-    GuestAttributesEntry {
-        value: Option<String>,
-    }
-}
-
-resource! {
-    /// A piece of a serial port's output.
-    SerialPortOutput {
-        contents: Option<String>,
-        /// Where the next piece starts.
-        #[serde(with = "int64")]
-        next: Option<u64>,
-    }
-}
+named!(Instance: "instances", "instance");
 
 impl Client {
     /// Instances in a zone.
     #[must_use]
     pub fn instances(&self, zone: &str) -> Instances {
-        Instances {
-            client: self.clone(),
-            zone: zone.into(),
-        }
+        Collection::of_zone(self.clone(), zone)
     }
 }
 
-/// Instances in one zone.
-#[derive(Debug)]
-pub struct Instances {
-    client: Client,
-    zone: String,
-}
+/// Instances in one zone. A deleted one leaves the disks that have no `autoDelete`.
+pub type Instances = Collection<Instance>;
 
-impl Instances {
-    fn url(&self, path: &[&str]) -> Result<reqwest::Url> {
-        let root = ["zones", &self.zone, "instances"];
-        self.client.compute_url(&[&root, path].concat())
-    }
-
-    /// `instances.get`.
-    pub async fn get(&self, name: &str) -> Result<Instance> {
-        self.client
-            .get(self.url(&[name])?, format!("getting instance {name}"))
-            .await
-    }
-
-    /// `instances.get`, with `None` where there is no such instance.
-    pub async fn find(&self, name: &str) -> Result<Option<Instance>> {
-        found(self.get(name).await)
-    }
-
-    /// `instances.insert`.
-    pub async fn insert(&self, instance: &Instance) -> Result<Pending> {
-        let name = instance.name.as_deref().unwrap_or_default();
-        self.client
-            .post(
-                self.url(&[])?,
-                Some(instance),
-                format!("inserting instance {name}"),
-            )
-            .await
-    }
-
+impl Collection<Instance> {
     /// `instances.insert` from a template at a URL such as `global/instanceTemplates/NAME`. A field of
     /// `instance` replaces the template's whole field.
     pub async fn insert_from(&self, instance: &Instance, template: &str) -> Result<Pending> {
@@ -228,13 +163,6 @@ impl Instances {
             .query("sourceInstanceTemplate", template)
             .json(instance)?;
         self.client.mutate(call, what).await
-    }
-
-    /// `instances.delete`. Disks without `autoDelete` stay.
-    pub async fn delete(&self, name: &str) -> Result<Pending> {
-        self.client
-            .delete(self.url(&[name])?, format!("deleting instance {name}"))
-            .await
     }
 
     /// `instances.start`.
@@ -261,21 +189,6 @@ impl Instances {
             .await
     }
 
-    /// `instances.setLabels`, which replaces all labels. A stale fingerprint is
-    /// [`Kind::PreconditionFailed`](crate::Kind::PreconditionFailed).
-    pub async fn set_labels(
-        &self,
-        name: &str,
-        labels: &BTreeMap<String, String>,
-        fingerprint: &str,
-    ) -> Result<Pending> {
-        let what = format!("setting labels of instance {name}");
-        let body = labelled(labels, fingerprint);
-        self.client
-            .post(self.url(&[name, "setLabels"])?, Some(&body), what)
-            .await
-    }
-
     /// `instances.setMachineType` of a stopped instance, to a type at a URL such as
     /// `zones/z/machineTypes/e2-medium`.
     pub async fn set_machine_type(&self, name: &str, machine_type: &str) -> Result<Pending> {
@@ -285,73 +198,12 @@ impl Instances {
             .post(self.url(&[name, "setMachineType"])?, Some(&body), what)
             .await
     }
-
-    /// `instances.getSerialPortOutput` of port 1, from byte `start`. Google keeps the last 1 MB.
-    pub async fn serial_port_output(&self, name: &str, start: u64) -> Result<SerialPortOutput> {
-        let what = format!("reading the serial port of instance {name}");
-        let call = Call::new(Method::GET, self.url(&[name, "serialPort"])?, &what)
-            .query("port", "1")
-            .query("start", &start.to_string());
-        self.client.send(call, &what).await
-    }
-
-    /// `instances.getGuestAttributes` under a path such as `clawbake/`. `None` if nothing has been
-    /// written there yet or there is no such instance: Google answers 404 in both cases.
-    pub async fn find_guest_attributes(
-        &self,
-        name: &str,
-        path: &str,
-    ) -> Result<Option<GuestAttributes>> {
-        let what = format!("reading guest attributes of instance {name}");
-        let call = Call::new(Method::GET, self.url(&[name, "getGuestAttributes"])?, &what)
-            .query("queryPath", path);
-        found(self.client.send(call, &what).await)
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::script::{Answer, Script};
-
-    #[tokio::test]
-    async fn words_from_the_guest_are_read() {
-        let script = Script::play([
-            Answer::status(404, ""),
-            Answer::json(
-                200,
-                r#"{"kind":"compute#guestAttributes","queryPath":"clawbake/","queryValue":
-                   {"items":[{"namespace":"clawbake","key":"phase","value":"ready"}]}}"#,
-            ),
-            Answer::json(200, r#"{"contents":"login:","start":"5","next":"11"}"#),
-        ])
-        .await;
-        let instances = script.client().instances("z");
-        assert_eq!(
-            instances
-                .find_guest_attributes("vm", "clawbake/")
-                .await
-                .unwrap(),
-            None
-        );
-        let read = instances
-            .find_guest_attributes("vm", "clawbake/")
-            .await
-            .unwrap()
-            .unwrap();
-        assert_eq!(
-            read.query_value.unwrap().items[0].value.as_deref(),
-            Some("ready")
-        );
-        let serial = instances.serial_port_output("vm", 5).await.unwrap();
-        assert_eq!(serial.next, Some(11));
-        let requests = script.requests();
-        assert_eq!(requests[0].query("queryPath").as_deref(), Some("clawbake/"));
-        assert_eq!(
-            requests[2].target,
-            "/compute/v1/projects/p/zones/z/instances/vm/serialPort?port=1&start=5"
-        );
-    }
 
     #[tokio::test]
     async fn what_a_template_leaves_open_is_said_with_the_insert() {

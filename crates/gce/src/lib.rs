@@ -6,7 +6,8 @@
 //! Every Compute Engine mutation carries a `requestId`, or a fingerprint if it takes none, so that it
 //! is safe to retry. It returns a [`Pending`] operation to wait for.
 //!
-//! Each resource has a file of its own, which also holds its accessor on [`Client`].
+//! Each resource has a file of its own, which also holds its accessor on [`Client`]; what all of Compute
+//! Engine have in common is [`Collection`].
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), gce::Error> {
@@ -24,6 +25,7 @@
 mod billing;
 mod buckets;
 mod client;
+mod collection;
 mod credentials;
 mod disks;
 mod download;
@@ -31,6 +33,7 @@ mod endpoints;
 mod error;
 mod firewalls;
 mod group_managers;
+mod guest;
 mod iam;
 mod images;
 mod instances;
@@ -55,7 +58,6 @@ mod service_accounts;
 mod services;
 mod snapshots;
 mod sts;
-
 mod templates;
 mod transport;
 mod upload;
@@ -66,20 +68,21 @@ pub use buckets::{
     UniformBucketLevelAccess,
 };
 pub use client::Client;
+pub use collection::{Collection, Named};
 pub use credentials::Credentials;
 pub use disks::{Disk, Disks};
 pub use endpoints::Endpoints;
 pub use error::{Error, Kind, Result};
 pub use firewalls::{Firewall, FirewallRule, Firewalls};
 pub use group_managers::{GroupVersion, InstanceGroupManager};
+pub use guest::{GuestAttributes, GuestAttributesEntry, GuestAttributesValue, SerialPortOutput};
 pub use iam::{Binding, Policy};
 pub use images::{
     CustomerEncryptionKey, DeprecationStatus, GuestOsFeature, Image, Images, RawDisk,
 };
 pub use instances::{
-    AccessConfig, AttachedDisk, Duration, GuestAttributes, GuestAttributesEntry,
-    GuestAttributesValue, InitializeParams, Instance, Instances, Metadata, MetadataItem,
-    NetworkInterface, Scheduling, SerialPortOutput, ServiceAccount, ShieldedInstanceConfig, Tags,
+    AccessConfig, AttachedDisk, Duration, InitializeParams, Instance, Instances, Metadata,
+    MetadataItem, NetworkInterface, Scheduling, ServiceAccount, ShieldedInstanceConfig, Tags,
 };
 pub use machine_types::MachineType;
 pub use objects::{Object, Objects};

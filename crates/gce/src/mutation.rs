@@ -1,18 +1,10 @@
 //! Mutations of Compute Engine. Each returns an operation to wait for.
 
-use std::collections::BTreeMap;
-
 use reqwest::{Method, Url};
 use serde::Serialize;
-use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{Client, Operation, Pending, Result, transport::Call};
-
-/// The body of a `setLabels`.
-pub(crate) fn labelled(labels: &BTreeMap<String, String>, fingerprint: &str) -> Value {
-    json!({"labels": labels, "labelFingerprint": fingerprint})
-}
 
 /// A POST without a body.
 pub(crate) const EMPTY: Option<&()> = None;
@@ -45,15 +37,15 @@ impl Client {
             .await
     }
 
-    /// The `setLabels` of a global resource. It takes no `requestId`: the fingerprint stops a duplicate.
-    pub(crate) async fn set_global_labels(
+    /// A POST without a `requestId`, which its method does not take: something in the body has to stop a
+    /// duplicate.
+    pub(crate) async fn post_unnumbered(
         &self,
         url: Url,
-        labels: &BTreeMap<String, String>,
-        fingerprint: &str,
+        body: &(impl Serialize + Sync),
         what: String,
     ) -> Result<Pending> {
-        let call = Call::new(Method::POST, url, &what).json(&labelled(labels, fingerprint))?;
+        let call = Call::new(Method::POST, url, &what).json(body)?;
         let operation = self.send(call, &what).await?;
         Ok(Pending::new(self.clone(), operation, what))
     }

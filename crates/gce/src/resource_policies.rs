@@ -1,4 +1,8 @@
-use crate::{Client, Pending, Result, client::found, json::resource};
+use crate::{
+    Client,
+    collection::{Collection, named},
+    json::resource,
+};
 
 resource! {
     /// A regional policy for disks: here, a snapshot schedule.
@@ -45,54 +49,15 @@ resource! {
     }
 }
 
+named!(ResourcePolicy: "resourcePolicies", "resource policy");
+
 impl Client {
     /// Resource policies in a region.
     #[must_use]
     pub fn resource_policies(&self, region: &str) -> ResourcePolicies {
-        ResourcePolicies {
-            client: self.clone(),
-            region: region.into(),
-        }
+        Collection::of_region(self.clone(), region)
     }
 }
 
 /// Resource policies in one region.
-#[derive(Debug)]
-pub struct ResourcePolicies {
-    client: Client,
-    region: String,
-}
-
-impl ResourcePolicies {
-    fn url(&self, path: &[&str]) -> Result<reqwest::Url> {
-        let root = ["regions", &self.region, "resourcePolicies"];
-        self.client.compute_url(&[&root, path].concat())
-    }
-
-    /// `resourcePolicies.get`.
-    pub async fn get(&self, name: &str) -> Result<ResourcePolicy> {
-        self.client
-            .get(
-                self.url(&[name])?,
-                format!("getting resource policy {name}"),
-            )
-            .await
-    }
-
-    /// `resourcePolicies.get`, with `None` where there is no such policy.
-    pub async fn find(&self, name: &str) -> Result<Option<ResourcePolicy>> {
-        found(self.get(name).await)
-    }
-
-    /// `resourcePolicies.insert`.
-    pub async fn insert(&self, policy: &ResourcePolicy) -> Result<Pending> {
-        let name = policy.name.as_deref().unwrap_or_default();
-        self.client
-            .post(
-                self.url(&[])?,
-                Some(policy),
-                format!("inserting resource policy {name}"),
-            )
-            .await
-    }
-}
+pub type ResourcePolicies = Collection<ResourcePolicy>;

@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    Client, CustomerEncryptionKey, Pending, Result,
-    client::found,
+    Client, CustomerEncryptionKey,
+    collection::{Collection, named},
     json::{int64, resource},
 };
 
@@ -35,80 +35,18 @@ resource! {
     }
 }
 
+named!(Snapshot: "snapshots", "snapshot");
+
 impl Client {
     /// Snapshots of the project.
     #[must_use]
     pub fn snapshots(&self) -> Snapshots {
-        Snapshots {
-            client: self.clone(),
-        }
+        Collection::global(self.clone())
     }
 }
 
 /// Snapshots of the client's project.
-#[derive(Debug)]
-pub struct Snapshots {
-    client: Client,
-}
-
-impl Snapshots {
-    fn url(&self, path: &[&str]) -> Result<reqwest::Url> {
-        self.client
-            .compute_url(&[&["global", "snapshots"], path].concat())
-    }
-
-    /// `snapshots.get`.
-    pub async fn get(&self, name: &str) -> Result<Snapshot> {
-        self.client
-            .get(self.url(&[name])?, format!("getting snapshot {name}"))
-            .await
-    }
-
-    /// `snapshots.get`, with `None` where there is no such snapshot.
-    pub async fn find(&self, name: &str) -> Result<Option<Snapshot>> {
-        found(self.get(name).await)
-    }
-
-    /// `snapshots.list`, all pages.
-    pub async fn list(&self, filter: Option<&str>) -> Result<Vec<Snapshot>> {
-        let what = format!("listing snapshots of {}", self.client.project);
-        self.client.list(self.url(&[])?, filter, what).await
-    }
-
-    /// `snapshots.insert`, from the disk at `source_disk`, which may be attached and in use.
-    pub async fn insert(&self, snapshot: &Snapshot) -> Result<Pending> {
-        let name = snapshot.name.as_deref().unwrap_or_default();
-        self.client
-            .post(
-                self.url(&[])?,
-                Some(snapshot),
-                format!("inserting snapshot {name}"),
-            )
-            .await
-    }
-
-    /// `snapshots.setLabels`, which replaces all labels. A stale fingerprint is
-    /// [`Kind::PreconditionFailed`](crate::Kind::PreconditionFailed).
-    pub async fn set_labels(
-        &self,
-        name: &str,
-        labels: &BTreeMap<String, String>,
-        fingerprint: &str,
-    ) -> Result<Pending> {
-        let what = format!("setting labels of snapshot {name}");
-        let url = self.url(&[name, "setLabels"])?;
-        self.client
-            .set_global_labels(url, labels, fingerprint, what)
-            .await
-    }
-
-    /// `snapshots.delete`.
-    pub async fn delete(&self, name: &str) -> Result<Pending> {
-        self.client
-            .delete(self.url(&[name])?, format!("deleting snapshot {name}"))
-            .await
-    }
-}
+pub type Snapshots = Collection<Snapshot>;
 
 #[cfg(test)]
 mod tests {

@@ -1,8 +1,10 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    AttachedDisk, Client, Metadata, NetworkInterface, Pending, Result, Scheduling, ServiceAccount,
-    ShieldedInstanceConfig, Tags, client::found, json::resource,
+    AttachedDisk, Client, Metadata, NetworkInterface, Result, Scheduling, ServiceAccount,
+    ShieldedInstanceConfig, Tags,
+    collection::{Collection, named},
+    json::resource,
 };
 
 resource! {
@@ -35,13 +37,15 @@ resource! {
     }
 }
 
+named!(InstanceTemplate: "instanceTemplates", "instance template");
+
 impl Client {
     /// Instance templates of a region, or the global ones.
     #[must_use]
     pub fn instance_templates(&self, region: Option<&str>) -> InstanceTemplates {
-        InstanceTemplates {
-            client: self.clone(),
-            region: region.map(str::to_owned),
+        match region {
+            None => Collection::global(self.clone()),
+            Some(region) => Collection::of_region(self.clone(), region),
         }
     }
 
@@ -53,51 +57,7 @@ impl Client {
 }
 
 /// Instance templates in one region, or the global ones.
-#[derive(Debug)]
-pub struct InstanceTemplates {
-    client: Client,
-    region: Option<String>,
-}
-
-impl InstanceTemplates {
-    fn url(&self, path: &[&str]) -> Result<reqwest::Url> {
-        let root = match &self.region {
-            None => vec!["global", "instanceTemplates"],
-            Some(region) => vec!["regions", region, "instanceTemplates"],
-        };
-        self.client.compute_url(&[&root, path].concat())
-    }
-
-    /// `instanceTemplates.get`.
-    pub async fn get(&self, name: &str) -> Result<InstanceTemplate> {
-        let what = format!("getting instance template {name}");
-        self.client.get(self.url(&[name])?, what).await
-    }
-
-    /// `instanceTemplates.get`, with `None` where there is no such template.
-    pub async fn find(&self, name: &str) -> Result<Option<InstanceTemplate>> {
-        found(self.get(name).await)
-    }
-
-    /// `instanceTemplates.list`, all pages.
-    pub async fn list(&self, filter: Option<&str>) -> Result<Vec<InstanceTemplate>> {
-        let what = "listing instance templates".into();
-        self.client.list(self.url(&[])?, filter, what).await
-    }
-
-    /// `instanceTemplates.insert`.
-    pub async fn insert(&self, template: &InstanceTemplate) -> Result<Pending> {
-        let name = template.name.as_deref().unwrap_or_default();
-        let what = format!("inserting instance template {name}");
-        self.client.post(self.url(&[])?, Some(template), what).await
-    }
-
-    /// `instanceTemplates.delete`.
-    pub async fn delete(&self, name: &str) -> Result<Pending> {
-        let what = format!("deleting instance template {name}");
-        self.client.delete(self.url(&[name])?, what).await
-    }
-}
+pub type InstanceTemplates = Collection<InstanceTemplate>;
 
 #[cfg(test)]
 mod tests {
