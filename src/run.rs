@@ -4,8 +4,7 @@ use anyhow::Result;
 
 use crate::cloud::Cloud;
 use crate::deployment::Deployment;
-use crate::journal::{self, Journal, Resource};
-use crate::paths;
+use crate::journal::{Journal, Journals, Resource};
 use crate::progress::Progress;
 
 /// What a run works with.
@@ -41,12 +40,12 @@ impl Run {
 
     /// Begins the journal of a step of this run, under the name `verb`.
     pub fn journal(&self, verb: &str) -> Result<Journal> {
-        Journal::begin(&paths::journal()?, verb, &self.cloud.place)
+        Journals::of_this_user()?.begin(verb, &self.cloud.place)
     }
 
     /// Keeps resources that are in use from now on. If the run that created them died before its end,
     /// `clawbake clean` would take them for leftovers.
     pub fn keep(&self, resources: &[Resource]) -> Result<()> {
-        journal::keep(&paths::journal()?, &self.cloud.place, resources)
+        Journals::of_this_user()?.keep(&self.cloud.place, resources)
     }
 }

@@ -6,8 +6,7 @@ use anyhow::{Result, bail};
 
 use super::ago::ago;
 use super::output::{errln, outln};
-use crate::journal::{self, Begun, Dead, Fate, Leftover, Resource};
-use crate::paths;
+use crate::journal::{Begun, Dead, Fate, Journals, Leftover, Resource};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -78,7 +77,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
 
 /// What dead runs of this user have left.
 pub(super) fn dead() -> Result<Dead> {
-    journal::dead(&paths::journal()?)
+    Journals::of_this_user()?.dead()
 }
 
 async fn settle(leftover: Leftover, dry_run: bool) -> Result<Vec<(Resource, Fate)>> {

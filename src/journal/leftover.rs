@@ -68,7 +68,7 @@ pub struct Dead {
 }
 
 /// The journals of dead runs in `dir`.
-pub fn dead(dir: &Path) -> Result<Dead> {
+pub(super) fn dead(dir: &Path) -> Result<Dead> {
     let (found, mut unreadable) = JournalFile::dead(dir)?;
     let leftover = |(file, text): (JournalFile, Text)| Leftover {
         run: text.run,
@@ -88,7 +88,7 @@ pub fn leftovers(dir: &Path) -> Result<Vec<Leftover>> {
 }
 
 /// Removes resources that are in use from the journals of dead runs, so that no clean-up takes them.
-pub fn keep(dir: &Path, place: &Place, resources: &[Resource]) -> Result<()> {
+pub(super) fn keep(dir: &Path, place: &Place, resources: &[Resource]) -> Result<()> {
     for resource in resources {
         take(dir, place, resource, |_| Ok(()))?;
     }

@@ -6,6 +6,7 @@
 
 mod begun;
 mod file;
+mod journals;
 mod leftover;
 mod line;
 mod resource;
@@ -23,7 +24,8 @@ use line::Line;
 
 pub use begun::{Begun, Entry};
 pub use file::Unreadable;
-pub use leftover::{Dead, Fate, Leftover, dead, keep, leftovers};
+pub use journals::Journals;
+pub use leftover::{Dead, Fate, Leftover, leftovers};
 pub use resource::{RUN_LABEL, Resource};
 
 /// Digits of a run's id. With 48 random bits, a million runs have different ids.

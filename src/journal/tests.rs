@@ -1,5 +1,6 @@
 use std::fs;
 
+use super::leftover::{dead, keep};
 use super::line::{Format, Text};
 use super::*;
 use crate::deployment::{Access, Identity};
