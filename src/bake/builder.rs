@@ -1,14 +1,17 @@
 //! Where an image is made.
 
-/// Programs that the offline builder runs, besides those of every Debian.
-const PROGRAMS: [&str; 7] = [
-    "curl",
-    "mmdebstrap",
-    "buildah",
-    "mkfs.vfat",
-    "mcopy",
-    "sfdisk",
-    "unshare",
+/// Programs that the offline builder runs, and the Debian package of each.
+const PROGRAMS: [(&str, &str); 10] = [
+    ("curl", "curl"),
+    ("mmdebstrap", "mmdebstrap"),
+    ("buildah", "buildah"),
+    ("mkfs.ext4", "e2fsprogs"),
+    ("mkfs.vfat", "dosfstools"),
+    ("mcopy", "mtools"),
+    ("sfdisk", "fdisk"),
+    ("igzip", "isal"),
+    ("setpriv", "util-linux"),
+    ("unshare", "util-linux"),
 ];
 
 /// One of the two builders. What they make is the same.
@@ -24,13 +27,22 @@ impl Builder {
     /// Offline if this machine can, since that is faster; else in a VM.
     #[must_use]
     pub fn for_this_machine() -> Self {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let installed =
-            |program: &&str| std::env::split_paths(&path).any(|dir| dir.join(program).is_file());
         Self::choose(
             cfg!(target_os = "linux") && rustix::process::geteuid().is_root(),
-            PROGRAMS.iter().all(installed),
+            Self::missing_packages().is_empty(),
         )
+    }
+
+    /// Debian's packages of programs that the offline builder runs and this machine does not have.
+    #[must_use]
+    pub fn missing_packages() -> Vec<&'static str> {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let dirs: Vec<_> = std::env::split_paths(&path).collect();
+        let missing = |program: &str| !dirs.iter().any(|dir| dir.join(program).is_file());
+        let lacking = PROGRAMS.iter().filter(|(program, _)| missing(program));
+        let mut packages: Vec<_> = lacking.map(|(_, package)| *package).collect();
+        packages.dedup();
+        packages
     }
 
     fn choose(linux_root: bool, programs: bool) -> Self {

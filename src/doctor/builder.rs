@@ -1,21 +1,9 @@
 //! Whether this machine has what the offline builder needs.
 
 use super::Finding;
+use crate::bake::Builder;
 
 const AREA: &str = "builder";
-
-/// Programs that the offline builder runs, and the Debian package of each.
-const TOOLS: [(&str, &str); 9] = [
-    ("curl", "curl"),
-    ("mmdebstrap", "mmdebstrap"),
-    ("mkfs.ext4", "e2fsprogs"),
-    ("mkfs.vfat", "dosfstools"),
-    ("mcopy", "mtools"),
-    ("sfdisk", "fdisk"),
-    ("igzip", "isal"),
-    ("setpriv", "util-linux"),
-    ("unshare", "util-linux"),
-];
 
 pub(super) struct Seen {
     root: bool,
@@ -24,21 +12,9 @@ pub(super) struct Seen {
 }
 
 pub(super) fn look() -> Seen {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let dirs: Vec<_> = std::env::split_paths(&path).collect();
-    let has = |program: &str| dirs.iter().any(|dir| dir.join(program).is_file());
-    let mut missing: Vec<_> = TOOLS
-        .iter()
-        .filter(|(program, _)| !has(program))
-        .map(|(_, package)| *package)
-        .collect();
-    if !has("buildah") && !has("docker") {
-        missing.push("buildah");
-    }
-    missing.dedup();
     Seen {
         root: rustix::process::geteuid().is_root(),
-        missing,
+        missing: Builder::missing_packages(),
     }
 }
 
