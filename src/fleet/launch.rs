@@ -3,14 +3,17 @@
 use anyhow::{Context, Result, bail, ensure};
 use gce::{Image, InstanceTemplate, Kind};
 
-use super::plan::{Adopt, Instance, StateDisk};
+use super::disk::state_disk_name;
+use super::instance::{self, Instance};
+use super::owner::{belongs, ensure_belongs};
+use super::start::{Adopt, StateDisk, for_start};
 use super::written::Written;
-use super::{plan, snapshots, state_disk, template};
+use super::{snapshots, state_disk, template};
 use crate::cloud::Cloud;
 use crate::journal::{Journal, Resource};
 use crate::progress::Outcome;
 use crate::run::Run;
-use crate::vm::Nonce;
+use crate::vm::{Nonce, last};
 
 /// Creates the deployment's VM from an image, and its state disk if there is none. With `adopt_state`
 /// the guest takes over a state disk that somebody else has filled.
@@ -90,7 +93,7 @@ async fn insert(
     let url = template.self_link.context("the template has no selfLink")?;
     let properties = template.properties.unwrap_or_default();
     let (nonce, label) = (Nonce::random(), journal.label());
-    let instance = plan::instance(deployment, &cloud.zone, properties, state, &nonce, &label);
+    let instance = instance::instance(deployment, &cloud.zone, properties, state, &nonce, &label);
     journal.record(boot_disk)?;
     let instances = cloud.client.instances(&cloud.zone);
     journal
@@ -102,7 +105,7 @@ async fn insert(
 /// Creates the way in, unless it exists. All deployments of the project share it, so it is in no journal.
 async fn ensure_firewall(run: &Run) -> Result<()> {
     let port = run.deployment.recipe.gateway.ports.front;
-    let firewall = plan::firewall(port, &run.cloud.network);
+    let firewall = super::firewall(port, &run.cloud.network);
     let firewalls = run.cloud.client.firewalls();
     let name = firewall.name.as_deref().unwrap_or_default();
     if firewalls.find(name).await?.is_none() {
@@ -124,7 +127,7 @@ pub async fn find(run: &Run) -> Result<Option<Instance>> {
     let instance = instances.find(&deployment.name).await?;
     if let Some(instance) = &instance {
         let [vm, ..] = resources(run);
-        plan::ensure_belongs(&vm, &instance.labels, deployment)?;
+        ensure_belongs(&vm, &instance.labels, deployment)?;
     }
     Ok(instance)
 }
@@ -143,7 +146,7 @@ fn resources(run: &Run) -> [Resource; 3] {
             name: name.clone(),
         },
         disk(name),
-        disk(plan::state_disk_name(deployment)),
+        disk(state_disk_name(deployment)),
     ]
 }
 
@@ -158,10 +161,10 @@ pub async fn schedule(run: &Run) -> Result<()> {
     let Run {
         deployment, cloud, ..
     } = run;
-    let name = plan::state_disk_name(deployment);
+    let name = state_disk_name(deployment);
     let schedule = policy(run).await?;
     let disk = cloud.client.disks(&cloud.zone).find(&name).await?;
-    match disk.filter(|disk| plan::belongs(&disk.labels, deployment)) {
+    match disk.filter(|disk| belongs(&disk.labels, deployment)) {
         Some(disk) => snapshots::follow(cloud, &disk, schedule.as_deref()).await,
         None => Ok(()),
     }
@@ -184,7 +187,7 @@ pub async fn start(cloud: &Cloud, instance: &Instance, adopt_state: bool) -> Res
     let instances = cloud.client.instances(&cloud.zone);
     let metadata = instance.metadata.clone().unwrap_or_default();
     let state = StateDisk::found(Adopt::any(adopt_state));
-    let metadata = plan::for_start(metadata, &Nonce::random(), state);
+    let metadata = for_start(metadata, &Nonce::random(), state);
     instances
         .set_metadata(name, &metadata)
         .await?
@@ -211,7 +214,7 @@ pub async fn delete(run: &Run, state_disk: Option<&str>) -> Result<Deleted> {
     let Run {
         deployment, cloud, ..
     } = run;
-    let own = plan::state_disk_name(deployment);
+    let own = state_disk_name(deployment);
     if let Some(other) = state_disk.filter(|name| *name != own) {
         bail!(
             "the state disk of {} is {own}, not {other}: nothing was deleted",
@@ -225,7 +228,7 @@ pub async fn delete(run: &Run, state_disk: Option<&str>) -> Result<Deleted> {
     }
     let mut anything = remove(run, &vm, "VM").await?;
     let orphan = disks.find(&deployment.name).await?;
-    if orphan.is_some_and(|disk| disk.users.is_empty() && plan::belongs(&disk.labels, deployment)) {
+    if orphan.is_some_and(|disk| disk.users.is_empty() && belongs(&disk.labels, deployment)) {
         anything |= remove(run, &boot_disk, "boot disk").await?;
     }
     let stays = if state_disk.is_some() {
@@ -233,7 +236,7 @@ pub async fn delete(run: &Run, state_disk: Option<&str>) -> Result<Deleted> {
         None
     } else {
         let disk = disks.find(&own).await?;
-        disk.filter(|disk| plan::belongs(&disk.labels, deployment))
+        disk.filter(|disk| belongs(&disk.labels, deployment))
             .map(|_| own)
     };
     Ok(Deleted { anything, stays })
@@ -250,7 +253,7 @@ async fn ensure_state_stays(run: &Run, state_disk: &str) -> Result<()> {
     let mut disks = instance.iter().flat_map(|it| &it.disks);
     let goes = disks.any(|disk| {
         let source = disk.source.as_deref().unwrap_or_default();
-        plan::last(source) == state_disk && disk.auto_delete == Some(true)
+        last(source) == state_disk && disk.auto_delete == Some(true)
     });
     ensure!(
         !goes,
@@ -267,7 +270,7 @@ async fn remove(run: &Run, resource: &Resource, stage: &str) -> Result<bool> {
     let (client, stage) = (&run.cloud.client, run.progress.stage(stage));
     resource.quiet(client).await?;
     if let Some(labels) = resource.labels(client).await? {
-        plan::ensure_belongs(resource, &labels, &run.deployment)?;
+        ensure_belongs(resource, &labels, &run.deployment)?;
         stage.note(format!("deleting {resource}"));
     }
     let deleted = resource.delete(client).await?;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use super::instance::Instance;
 use super::launch::{find, keep, start};
-use super::plan::Instance;
 use crate::names::MachineType;
 use crate::progress::{Outcome, Stage};
 use crate::run::Run;
@@ -69,8 +69,7 @@ pub async fn set_machine_type(run: &Run, machine_type: &MachineType) -> Result<b
 /// Name of a VM's machine type.
 #[must_use]
 pub fn machine_type_of(instance: &Instance) -> &str {
-    let url = instance.machine_type.as_deref().unwrap_or_default();
-    url.rsplit('/').next().unwrap_or_default()
+    vm::last(instance.machine_type.as_deref().unwrap_or_default())
 }
 
 async fn there(run: &Run) -> Result<Instance> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use super::plan::Instance;
+use super::instance::Instance;
 use crate::cloud::Cloud;
 use crate::progress::Stage;
 use crate::vm::{self, Look, Watch};

@@ -8,6 +8,7 @@ use gce::{
 
 use crate::cloud::Cloud;
 use crate::deployment::Snapshots;
+use crate::vm::last;
 
 /// Prefix of the names of these policies.
 const PREFIX: &str = "clawbake-daily-";
@@ -85,15 +86,11 @@ pub(super) async fn follow(cloud: &Cloud, disk: &Disk, wanted: Option<&str>) -> 
 /// somebody else's stays.
 fn changes<'a>(current: &'a [String], wanted: Option<&'a str>) -> (Vec<&'a str>, Option<&'a str>) {
     let current = current.iter().map(String::as_str);
-    let (ours, others): (Vec<_>, Vec<_>) = current.partition(|url| name(url).starts_with(PREFIX));
-    let same = |url: &str| wanted.is_some_and(|wanted| name(url) == name(wanted));
+    let (ours, others): (Vec<_>, Vec<_>) = current.partition(|url| last(url).starts_with(PREFIX));
+    let same = |url: &str| wanted.is_some_and(|wanted| last(url) == last(wanted));
     let kept = ours.iter().any(|url| same(url));
     let stale = ours.into_iter().filter(|url| !same(url)).collect();
     (stale, wanted.filter(|_| !kept && others.is_empty()))
-}
-
-fn name(url: &str) -> &str {
-    url.rsplit('/').next().unwrap_or_default()
 }
 
 #[cfg(test)]

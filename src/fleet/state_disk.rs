@@ -4,8 +4,10 @@
 use anyhow::{Context, Result, bail, ensure};
 use gce::{Disk, Kind};
 
-use super::plan::{self, Adopt, StateDisk};
+use super::disk::{self, state_disk_name};
+use super::owner::{Labels, belongs, ensure_belongs};
 use super::snapshots;
+use super::start::{Adopt, StateDisk};
 use super::written::Written;
 use crate::journal::{Journal, RUN_LABEL, Resource};
 use crate::labels::RESTORING;
@@ -30,16 +32,16 @@ pub(super) async fn ready(
     } = run;
     let disks = cloud.client.disks(&cloud.zone);
     let schedule = snapshots::ensure(cloud, deployment.state.snapshots.as_ref()).await?;
-    let name = plan::state_disk_name(deployment);
+    let name = state_disk_name(deployment);
     if let Some(disk) = disks.find(&name).await? {
-        plan::ensure_belongs(&resource, &disk.labels, deployment)?;
+        ensure_belongs(&resource, &disk.labels, deployment)?;
         journal.adopt(&resource)?;
         snapshots::follow(cloud, &disk, schedule.as_deref()).await?;
         claim(run, &name, writes).await?;
         return Ok(StateDisk::found(adopt));
     }
     ensure_not_restoring(run, &name).await?;
-    let mut disk = plan::state_disk(deployment, cloud, schedule, &journal.label());
+    let mut disk = disk::state_disk(deployment, cloud, schedule, &journal.label());
     writes.write(&mut disk.labels);
     journal
         .create(&cloud.client, resource, disks.insert(&disk))
@@ -65,10 +67,10 @@ async fn ensure_not_restoring(run: &Run, disk: &str) -> Result<()> {
 /// Keeps the state of a VM that is in use: no clean-up after a run that died may take it for a leftover, on
 /// whatever machine that run was.
 pub(super) async fn keep(run: &Run) -> Result<()> {
-    let name = plan::state_disk_name(&run.deployment);
+    let name = state_disk_name(&run.deployment);
     let disks = run.cloud.client.disks(&run.cloud.zone);
     match disks.find(&name).await? {
-        Some(disk) if plan::belongs(&disk.labels, &run.deployment) => {
+        Some(disk) if belongs(&disk.labels, &run.deployment) => {
             relabel(run, &name, |disk| Ok(kept(disk))).await
         }
         _ => Ok(()),
@@ -81,11 +83,7 @@ async fn claim(run: &Run, name: &str, writes: Written) -> Result<()> {
 }
 
 /// Changes the disk's labels as `change` says, looking again when somebody else changes them meanwhile.
-async fn relabel(
-    run: &Run,
-    name: &str,
-    change: impl Fn(&Disk) -> Result<plan::Labels>,
-) -> Result<()> {
+async fn relabel(run: &Run, name: &str, change: impl Fn(&Disk) -> Result<Labels>) -> Result<()> {
     let disks = run.cloud.client.disks(&run.cloud.zone);
     for _ in 0..ATTEMPTS {
         let disk = disks.get(name).await?;
@@ -104,7 +102,7 @@ async fn relabel(
 }
 
 /// The disk's labels without the run that made it, once a VM has had it.
-fn kept(disk: &Disk) -> plan::Labels {
+fn kept(disk: &Disk) -> Labels {
     let mut labels = disk.labels.clone();
     if disk.last_attach_timestamp.is_some() {
         labels.remove(RUN_LABEL);
@@ -113,7 +111,7 @@ fn kept(disk: &Disk) -> plan::Labels {
 }
 
 /// The disk's labels once a release writes it.
-fn claimed(disk: &Disk, writes: Written) -> Result<plan::Labels> {
+fn claimed(disk: &Disk, writes: Written) -> Result<Labels> {
     let name = disk.name.as_deref().unwrap_or_default();
     let mut labels = kept(disk);
     let before = Written::of(&labels)

@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 use gce::InstanceTemplate;
 
-use super::plan::{self, Labels};
+use super::disk::state_disk_name;
+use super::owner::Labels;
 use super::{find, template};
 use crate::labels::{RESTORING, ROLLOUT_FROM, ROLLOUT_TO, TEMPLATE};
 use crate::run::Run;
+use crate::vm::last;
 
 /// The deployment's templates that may go, newest first: all but those in use and, of the others, the
 /// `keep` newest, which a VM can be put back to.
@@ -26,7 +28,7 @@ pub async fn delete_template(run: &Run, surplus: &InstanceTemplate) -> Result<()
 
 /// Names of templates in use: by the VM, by a rollout of it that is under way, and by groups.
 async fn used(run: &Run) -> Result<BTreeSet<String>> {
-    let (client, state) = (&run.cloud.client, plan::state_disk_name(&run.deployment));
+    let (client, state) = (&run.cloud.client, state_disk_name(&run.deployment));
     let vm = find(run).await?.map(|vm| vm.labels);
     let disk = client.disks(&run.cloud.zone).find(&state).await?;
     // While the disk is made again from a snapshot, a rollout of it is written on the snapshot.
@@ -41,7 +43,7 @@ async fn used(run: &Run) -> Result<BTreeSet<String>> {
         let versions = versions.filter_map(|version| version.instance_template);
         group.instance_template.into_iter().chain(versions)
     });
-    let of_groups = of_groups.map(|url| plan::last(&url).to_owned());
+    let of_groups = of_groups.map(|url| last(&url).to_owned());
     Ok(labels.flat_map(named).chain(of_groups).collect())
 }
 

@@ -6,13 +6,15 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, ensure};
 use gce::{Image, InstanceTemplate, Kind};
 
-use super::plan::{self, Adopt};
+use super::start::Adopt;
+use super::{content, owner};
 use crate::cloud::Cloud;
 use crate::deployment::Deployment;
 use crate::journal::{Journal, Resource};
 use crate::labels::TEMPLATE_CONTENT;
 use crate::run::Run;
 use crate::userdata;
+use crate::vm::last;
 
 /// The template of the deployment's VM from an image.
 pub fn template(run: &Run, image: &Image) -> Result<InstanceTemplate> {
@@ -31,7 +33,7 @@ pub(super) fn of(run: &Run, image: &Image, adopt: Adopt) -> Result<InstanceTempl
     );
     values.clone = matches!(adopt, Adopt::Clone | Adopt::Held);
     values.hold = matches!(adopt, Adopt::Held | Adopt::Import);
-    plan::template(deployment, cloud, image, userdata::render(&values)?)
+    content::template(deployment, cloud, image, userdata::render(&values)?)
 }
 
 /// The template of the deployment's VM from an image, which is created if there is none.
@@ -73,7 +75,7 @@ pub(super) async fn create(
     journal.adopt(&resource)?;
     let found = templates.get(name).await?;
     ensure!(
-        content(&found) == content(&wanted),
+        digest(&found) == digest(&wanted),
         "there is {resource} whose content is not what its name says: delete it, and it is made again"
     );
     Ok(found)
@@ -123,13 +125,13 @@ fn created(template: &InstanceTemplate) -> Result<jiff::Timestamp> {
 
 fn belongs(template: &InstanceTemplate, deployment: &Deployment) -> bool {
     let properties = template.properties.as_ref();
-    properties.is_some_and(|it| plan::belongs(&it.labels, deployment))
+    properties.is_some_and(|it| owner::belongs(&it.labels, deployment))
 }
 
 /// Refuses a template that is not this deployment's.
 pub(super) fn ensure_belongs(template: &InstanceTemplate, deployment: &Deployment) -> Result<()> {
     let labels = template.properties.as_ref().map(|it| &it.labels);
-    plan::ensure_belongs(
+    owner::ensure_belongs(
         &resource(template)?,
         labels.unwrap_or(&BTreeMap::default()),
         deployment,
@@ -140,7 +142,7 @@ pub(super) fn ensure_belongs(template: &InstanceTemplate, deployment: &Deploymen
 pub(super) fn resource(template: &InstanceTemplate) -> Result<Resource> {
     let region = template.region.as_deref();
     Ok(Resource::InstanceTemplate {
-        region: region.map(|url| plan::last(url).to_owned()),
+        region: region.map(|url| last(url).to_owned()),
         name: name_of(template)?.to_owned(),
     })
 }
@@ -164,6 +166,6 @@ fn name_of(template: &InstanceTemplate) -> Result<&str> {
 }
 
 /// The digest of a template's content.
-fn content(template: &InstanceTemplate) -> Option<&String> {
+fn digest(template: &InstanceTemplate) -> Option<&String> {
     template.properties.as_ref()?.labels.get(TEMPLATE_CONTENT)
 }

@@ -9,8 +9,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow, ensure};
 use gce::{Disk, Image, Instance, SecretBytes};
 
-use super::plan::Adopt;
-use super::{NotReady, Report, create, define, plan, probe, random, store, watch};
+use super::start::Adopt;
+use super::{NotReady, Report, create, define, probe, random, state_disk_name, store, watch};
 use crate::cloud::Reach;
 use crate::deployment::{Deployment, Secret};
 use crate::document::Refusal;
@@ -88,7 +88,7 @@ impl Trial {
         let Run {
             deployment, cloud, ..
         } = &self.run;
-        let blank = plan::state_disk(deployment, cloud, None, &journal.label());
+        let blank = super::state_disk(deployment, cloud, None, &journal.label());
         let disk = Disk {
             description: Some("copy of a gateway's state, for a rehearsal".into()),
             // As large as the snapshot says.
@@ -98,7 +98,7 @@ impl Trial {
         };
         let resource = Resource::Disk {
             zone: cloud.zone.clone(),
-            name: plan::state_disk_name(deployment),
+            name: state_disk_name(deployment),
         };
         let disks = cloud.client.disks(&cloud.zone);
         let request = disks.insert(&disk);

@@ -29,6 +29,6 @@ pub(crate) use look::Look;
 pub use memory::Memory;
 pub(crate) use memory::memory;
 pub(crate) use metadata::{Nonce, item};
-pub(crate) use properties::{Disk, Properties, disks_in, encryption_key};
+pub(crate) use properties::{Disk, Properties, disks_in, encryption_key, last};
 pub(crate) use report::{Report, report};
 pub(crate) use watch::Watch;

@@ -182,8 +182,8 @@ impl Disk {
     }
 }
 
-/// The name of what a template names, which may have become a URL in the cloud.
-fn last(reference: &str) -> &str {
+/// The name of a resource, whose URL ends with it. What a template names may have become a URL in the cloud.
+pub(crate) fn last(reference: &str) -> &str {
     reference.rsplit('/').next().unwrap_or_default()
 }
 
