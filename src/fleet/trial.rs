@@ -253,7 +253,7 @@ fn judge(
 mod tests {
     use std::path::Path;
 
-    use super::super::{Phase, state_disk_name};
+    use super::super::Phase;
     use super::*;
 
     fn deployment() -> Deployment {
