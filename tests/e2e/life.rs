@@ -115,6 +115,9 @@ fn a_gateway_outlives_its_releases_its_vm_and_its_disk() {
     life.clawbake(&["rollback", "--to", "2026.3.1", "--with-state"]);
     life.expect(&url, "2026.3.1", &full);
 
+    life.chapter("an export while the gateway goes on; VM and disk are lost, and the export fills a blank disk");
+    life.export_and_import(&url, &full);
+
     life.chapter("nothing is left over");
     life.clawbake(&["delete", "--state-disk", STATE]);
     assert_eq!(life.names("instances"), Vec::<String>::new());
@@ -209,6 +212,32 @@ impl Life {
         serde_json::from_str(&ran.stdout).unwrap()
     }
 
+    /// The state leaves as an archive, and fills the blank disk of another VM: all that was seen, and files
+    /// of odd modes, to the bit.
+    fn export_and_import(&self, url: &str, seen: &Seen) {
+        for file in [
+            json!({"name": "run.sh", "mode": 0o750, "content": "#!/bin/sh\n"}),
+            json!({"name": "locked", "mode": 0o400, "content": "x"}),
+            json!({"name": "link", "target": "../nowhere"}),
+        ] {
+            self.call(url, "files_add", &file);
+        }
+        let files = self.call(url, "files_list", &json!({}))["files"].clone();
+        let before = self.things();
+        let file = self.path("life.tar.gz");
+        let file = file.to_str().unwrap();
+        self.clawbake(&["state", "export", file]);
+        // The gateway went on, and the short-lived VM is gone.
+        self.expect(url, &seen.version, seen);
+        assert_eq!(self.things(), before);
+        self.clawbake(&["delete", "--state-disk", STATE]);
+        assert_eq!(self.names("disks"), Vec::<String>::new());
+        self.clawbake(&["launch", "--import", file]);
+        self.expect(url, &seen.version, seen);
+        let after = self.call(url, "files_list", &json!({}))["files"].clone();
+        assert_eq!(after, files, "names, modes, owners and sizes");
+    }
+
     /// VMs, disks, secrets and the images of the family.
     fn things(&self) -> String {
         let list = |kind, format| {
@@ -259,4 +288,23 @@ fn deploy(life: &Stage) {
     let text = "name: life\ntarget: local\nrecipe: ./recipe\nmachine: {type: e2-small, boot_disk_gb: 10}\n\
                 state: {disk_gb: 1}\nupdates: {soak_minutes: 0}\nsecrets: {STANDIN_GATEWAY_TOKEN: life-token}\n";
     fs::write(life.path("clawbake.yaml"), text).unwrap();
+}
+
+#[test]
+#[ignore = "short form"]
+fn short_form() {
+    let life = Life::begin();
+    life.publish("a");
+    let url = life.clawbake(&["up"]).trim().to_owned();
+    for (kind, number) in FULL {
+        for index in 0..number {
+            life.call(&url, &format!("{kind}_add"), &json!({"key": format!("{kind}-{index}")}));
+        }
+    }
+    let full = life.look(&url);
+    life.export_and_import(&url, &full);
+    life.clawbake(&["delete", "--state-disk", STATE]);
+    life.expect_no_journal();
+    life.expect_no_orphans();
+    life.chapter("the end");
 }
