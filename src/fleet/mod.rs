@@ -33,4 +33,4 @@ pub use template::{ensure_template, find_template, template, templates};
 pub use trial::{Flaw, TRIAL_PREFIX, Trial};
 pub use written::Written;
 
-pub use crate::vm::{Answer, Counts, Lost, Memory, NoAnswer};
+pub use crate::vm::{Answer, Counted, Counts, Lost, Memory, NoAnswer};

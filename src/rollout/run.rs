@@ -16,7 +16,7 @@ use super::scene::Power;
 use super::step::Step;
 use super::why::Why;
 use super::words;
-use crate::fleet::{self, Adopt, Counts, Report};
+use crate::fleet::{self, Adopt, Counted, Counts, Report};
 use crate::journal::Resource;
 use crate::labels::{COUNTS, IMAGE, RESTORING, RESTORING_OVER};
 use crate::progress::Outcome;
@@ -250,16 +250,21 @@ impl<'a> Rollout<'a> {
                 patience,
                 &stage,
             );
-            match asked.await {
+            let counted = match asked.await {
                 Ok(answer) => {
                     stage.finish(Outcome::Done, words::stopped(&answer));
-                    counts = answer.counts;
+                    answer.counted()
                 }
-                Err(error) => stage.finish(
-                    Outcome::Done,
-                    format!("it is stopped with its VM, for it did not answer: {error:#}"),
-                ),
-            }
+                Err(error) => {
+                    let why = format!("it is stopped with its VM, for it did not answer: {error:#}");
+                    stage.finish(Outcome::Done, &why);
+                    Counted::Unknown(why)
+                }
+            };
+            counts = match counted {
+                Counted::Known(counts) => Some(counts),
+                Counted::Unknown(_) => self.counted_at_its_start().await,
+            };
         }
         self.label(seen, |labels| {
             let mut labels = intent.write(labels);
@@ -270,6 +275,19 @@ impl<'a> Rollout<'a> {
             labels
         })
         .await
+    }
+
+    /// What the gateway counted when it became ready, for one that could not count at its end.
+    async fn counted_at_its_start(&self) -> Option<Counts> {
+        let stage = self.run.progress.stage("counts");
+        let counts = fleet::counts(&self.run.cloud, self.name()).await;
+        let counts = counts.ok().flatten();
+        let words = counts.as_ref().map_or_else(
+            || "unknown: nothing will be compared".into(),
+            |counts| format!("{counts}, as it counted at its start"),
+        );
+        stage.finish(Outcome::Done, words);
+        counts
     }
 
     async fn halt(&mut self) -> Result<()> {

@@ -21,10 +21,10 @@ mod watch;
 mod word;
 
 pub use ask::{Answer, NoAnswer};
-pub(crate) use ask::{Request, ask};
+pub(crate) use ask::{Request, ask, insist};
 pub(crate) use attribute::attribute;
 pub(crate) use counts::counts;
-pub use counts::{Counts, Lost};
+pub use counts::{Counted, Counts, Lost};
 pub(crate) use look::Look;
 pub use memory::Memory;
 pub(crate) use memory::memory;
