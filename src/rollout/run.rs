@@ -256,7 +256,8 @@ impl<'a> Rollout<'a> {
                     answer.counted()
                 }
                 Err(error) => {
-                    let why = format!("it is stopped with its VM, for it did not answer: {error:#}");
+                    let why =
+                        format!("it is stopped with its VM, for it did not answer: {error:#}");
                     stage.finish(Outcome::Done, &why);
                     Counted::Unknown(why)
                 }

@@ -190,7 +190,9 @@ pub(crate) async fn insist(
         };
         match answer {
             Err(error) if again(&error) => {
-                stage.note(format!("{error:#}; it is asked again, {left} more times at most"));
+                stage.note(format!(
+                    "{error:#}; it is asked again, {left} more times at most"
+                ));
             }
             answer => return answer,
         }

@@ -16,6 +16,7 @@ mod memory;
 mod metadata;
 mod properties;
 mod report;
+mod room;
 mod watch;
 #[cfg(test)]
 mod word;
@@ -31,4 +32,6 @@ pub(crate) use memory::memory;
 pub(crate) use metadata::{Nonce, item};
 pub(crate) use properties::{Disk, Properties, disks_in, encryption_key};
 pub(crate) use report::{Report, report};
+pub use room::Room;
+pub(crate) use room::room;
 pub(crate) use watch::Watch;

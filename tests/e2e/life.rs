@@ -298,7 +298,11 @@ fn short_form() {
     let url = life.clawbake(&["up"]).trim().to_owned();
     for (kind, number) in FULL {
         for index in 0..number {
-            life.call(&url, &format!("{kind}_add"), &json!({"key": format!("{kind}-{index}")}));
+            life.call(
+                &url,
+                &format!("{kind}_add"),
+                &json!({"key": format!("{kind}-{index}")}),
+            );
         }
     }
     let full = life.look(&url);
