@@ -27,6 +27,8 @@ pub(crate) struct Call {
     limit: usize,
     /// Whether 308, "resume incomplete", is an answer rather than an error.
     resumable: bool,
+    /// Whether it goes without the caller's credentials.
+    anonymous: bool,
 }
 
 impl Call {
