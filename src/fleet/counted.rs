@@ -3,7 +3,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::cloud::Cloud;
-use crate::progress::Stage;
+use crate::progress::{Outcome, Stage};
 use crate::run::Run;
 use crate::vm::{self, Counted, Counts, Request};
 
@@ -32,4 +32,22 @@ pub async fn count(run: &Run, stage: &Stage) -> Result<Counted> {
         Ok(answer) => Ok(answer.counted()),
         Err(error) => Ok(Counted::Unknown(format!("{error:#}"))),
     }
+}
+
+/// What a gateway has counted before its end; of one that could not, what it counted when it became ready.
+/// `None` if nobody knows: then nothing can be compared.
+pub async fn counted_at_last(run: &Run, counted: Counted) -> Option<Counts> {
+    if let Counted::Known(counts) = counted {
+        return Some(counts);
+    }
+    let stage = run.progress.stage("counts");
+    // What cannot be asked is not known either.
+    let counts = counts(&run.cloud, &run.deployment.name).await;
+    let counts = counts.ok().flatten();
+    let words = counts.as_ref().map_or_else(
+        || "unknown: nothing will be compared".into(),
+        |counts| format!("{counts}, as it counted when it became ready"),
+    );
+    stage.finish(Outcome::Done, words);
+    counts
 }

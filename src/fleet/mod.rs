@@ -18,7 +18,7 @@ mod template;
 mod trial;
 mod written;
 
-pub use counted::{count, counts};
+pub use counted::{count, counted_at_last, counts};
 pub use launch::{
     Deleted, create, create_from, delete, find, keep, launch, policy, schedule, start,
 };

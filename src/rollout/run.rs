@@ -262,10 +262,7 @@ impl<'a> Rollout<'a> {
                     Counted::Unknown(why)
                 }
             };
-            counts = match counted {
-                Counted::Known(counts) => Some(counts),
-                Counted::Unknown(_) => self.counted_at_its_start().await,
-            };
+            counts = fleet::counted_at_last(self.run, counted).await;
         }
         self.label(seen, |labels| {
             let mut labels = intent.write(labels);
@@ -276,19 +273,6 @@ impl<'a> Rollout<'a> {
             labels
         })
         .await
-    }
-
-    /// What the gateway counted when it became ready, for one that could not count at its end.
-    async fn counted_at_its_start(&self) -> Option<Counts> {
-        let stage = self.run.progress.stage("counts");
-        let counts = fleet::counts(&self.run.cloud, self.name()).await;
-        let counts = counts.ok().flatten();
-        let words = counts.as_ref().map_or_else(
-            || "unknown: nothing will be compared".into(),
-            |counts| format!("{counts}, as it counted at its start"),
-        );
-        stage.finish(Outcome::Done, words);
-        counts
     }
 
     async fn halt(&mut self) -> Result<()> {
