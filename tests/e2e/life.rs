@@ -289,26 +289,3 @@ fn deploy(life: &Stage) {
                 state: {disk_gb: 1}\nupdates: {soak_minutes: 0}\nsecrets: {STANDIN_GATEWAY_TOKEN: life-token}\n";
     fs::write(life.path("clawbake.yaml"), text).unwrap();
 }
-
-#[test]
-#[ignore = "short form"]
-fn short_form() {
-    let life = Life::begin();
-    life.publish("a");
-    let url = life.clawbake(&["up"]).trim().to_owned();
-    for (kind, number) in FULL {
-        for index in 0..number {
-            life.call(
-                &url,
-                &format!("{kind}_add"),
-                &json!({"key": format!("{kind}-{index}")}),
-            );
-        }
-    }
-    let full = life.look(&url);
-    life.export_and_import(&url, &full);
-    life.clawbake(&["delete", "--state-disk", STATE]);
-    life.expect_no_journal();
-    life.expect_no_orphans();
-    life.chapter("the end");
-}
