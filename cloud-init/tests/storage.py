@@ -6,6 +6,7 @@ import http.server
 import json
 import socket
 import threading
+import time
 
 TOKEN = "object-token-canary"
 
@@ -18,7 +19,7 @@ class Storage(http.server.ThreadingHTTPServer):
 
     def __init__(self, content=None):
         super().__init__(("127.0.0.1", 8080), Handler)
-        self.content, self.parts, self.faults, self.requests, self.generation = content, bytearray(), [], [], "1"
+        self.content, self.parts, self.faults, self.requests, self.generation, self.slow = content, bytearray(), [], [], "1", 0
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def handle_error(self, *_):
@@ -54,6 +55,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if fault == "keep":
                 body = body[: 256 << 10]
             store.parts[first:] = body
+            time.sleep(store.slow)
         if total != "*" and len(store.parts) == int(total):
             store.content = bytes(store.parts)
             if fault == "lose":  # the answer alone

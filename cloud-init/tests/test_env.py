@@ -1,7 +1,10 @@
+import os
 import pathlib
 import shutil
+import threading
 import time
 import unittest
+import unittest.mock
 
 import guest
 
@@ -88,6 +91,60 @@ class Env(unittest.TestCase):
     def test_trouble_passes(self):
         done = self.fetch({"A": [(503, ""), (429, ""), good("x")]})
         self.assertEqual(done.returncode, 0, done.stderr)
+
+    def impatient(self):
+        """As the script is, with seconds for minutes; in this process."""
+        names = ("PATIENCE_TROUBLE", "PATIENCE_DOWN", "LONGEST_PAUSE")
+        patch = unittest.mock.patch.multiple(env, **dict.fromkeys(names, 0.6))
+        patch.start()
+        self.addCleanup(patch.stop)
+        self.addCleanup(os.umask, os.umask(0o077))
+
+    def test_a_gateway_that_has_crashed_goes_on_with_the_secrets_of_its_last_start(self):
+        self.fetch({"A": [good("canary-old")]})
+        self.impatient()
+        for trouble in ((503, "canary"), (429, ""), None):
+            self.cloud.phases.clear()
+            self.cloud.secrets = {"secret-a": [trouble]}
+            guest.write_vm(secrets={"A": {"secret": "secret-a"}}, **({} if trouble else {"secret_manager": "http://127.0.0.1:9"}))
+            env.main()
+            self.assertEqual((guest.RUN / ".env").read_text(), 'A="canary-old"\n')
+            guest.script("clawbake-phase", "gateway")
+            # It is said as long as it is so.
+            self.assertEqual([p["phase"] for p in self.cloud.phases], ["secrets", "gateway"])
+            for phase in self.cloud.phases:
+                self.assertIn("secrets of its last start: cannot read secret secret-a", phase["reason"])
+                self.assertNotIn("canary", phase["reason"])
+        self.assertEqual(self.fetch({"A": [good("new")]}).returncode, 0)
+        self.assertEqual((guest.RUN / ".env").read_text(), 'A="new"\n')
+        guest.script("clawbake-phase", "gateway")
+        self.assertNotIn("reason", self.cloud.phases[-1])
+
+    def test_what_is_wrong_for_good_is_told_of_a_crashed_gateway_too(self):
+        self.fetch({"A": [good("old")]})
+        for status, word in ((403, "may not read"), (404, "there is no secret"), (400, "disabled or destroyed")):
+            self.cloud.phases.clear()
+            self.assertIn(word, self.failure({"A": [(status, "")]}))
+
+    def test_the_first_start_waits_without_an_end_and_says_so(self):
+        self.impatient()
+        self.fetch({"A": [good("of other names")]})
+        guest.write_vm(secrets={"B": {"secret": "secret-b"}})
+        self.cloud.secrets = {"secret-b": [(503, "")]}
+        self.cloud.phases.clear()
+        start = threading.Thread(target=env.main, daemon=True)
+        start.start()
+        deadline = time.monotonic() + 20
+        while len(self.cloud.phases) < 3 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self.assertTrue(start.is_alive())
+        for phase in self.cloud.phases:
+            self.assertEqual(phase["phase"], "failed")
+            self.assertRegex(phase["reason"], "cannot read secret secret-b .* answer was 503: check that .* tried again until it works")
+        self.cloud.secrets = {"secret-b": [good("x")]}
+        start.join(20)
+        self.assertFalse(start.is_alive())
+        self.assertEqual((guest.RUN / ".env").read_text(), 'B="x"\n')
 
     def test_damage_is_noticed(self):
         done = self.fetch({"A": [guest.payload(b"x", 1), good("x")]})

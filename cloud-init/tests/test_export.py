@@ -172,7 +172,7 @@ class Export(Home):
     def test_an_upload_goes_on_over_cuts(self):
         self.as_owner("sh", "-c", f"head -c 30000000 /dev/urandom >{HOME}/clawd/big")
         storage = self.serve()
-        storage.faults = [503, None, "cut", None, "keep", 429, None, None, None, "lose"]
+        storage.faults = [None, 503, None, "cut", None, "keep", 429, None, None, None, "lose"]
         answer = self.export(storage)
         self.assertNotIn("reason", answer)
         self.assertEqual(storage.faults, [])
@@ -182,16 +182,47 @@ class Export(Home):
 
     def test_a_session_that_is_over_or_a_state_that_cannot_be_read_leaves_no_object(self):
         storage = self.serve()
-        storage.faults = [410]
-        self.assertRegex(self.export(storage)["reason"], "status 410")
+        storage.faults = [None, 410]
+        answer = self.export(storage)
+        self.assertRegex(answer["reason"], "status 410")
+        self.assertTrue(answer["again"], "another session may do")
         storage.parts = bytearray()
         secret = HOME / "clawd/secret"
         secret.write_text("root's alone")
         secret.chmod(0)
-        self.assertRegex(self.export(storage)["reason"], "cannot be read .tar says 2.*Permission denied")
+        answer = self.export(storage)
+        self.assertRegex(answer["reason"], "cannot be read .tar says 2.*Permission denied")
+        self.assertNotIn("again", answer)
         self.assertEqual((storage.content, storage.parts), (None, None), "the session is cancelled")
         for url in ("", "file:///etc/passwd", "http://"):
             self.assertIn("no URL", self.run_script("clawbake-export", url=url)["reason"])
+
+    def test_an_export_that_was_cut_short_is_told_and_not_mixed_with_another(self):
+        self.as_owner("sh", "-c", f"head -c 30000000 /dev/urandom >{HOME}/clawd/big")
+        storage = self.serve()
+        storage.slow = 0.5
+        process = subprocess.Popen([guest.LIB / "clawbake-export"], stdin=subprocess.PIPE, start_new_session=True)
+        process.stdin.write(json.dumps({"url": storage.upload}).encode())
+        process.stdin.close()
+        deadline = time.monotonic() + 20
+        while not storage.parts and time.monotonic() < deadline:
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        time.sleep(1)
+        self.assertGreater(len(storage.parts), 0)
+        answer = self.export(storage)
+        self.assertRegex(answer["reason"], "to this session was cut short: the VM, or clawbake-listen in it, was restarted")
+        self.assertTrue(answer["again"])
+        self.assertIsNone(storage.parts, "the session is cancelled")
+        # One whose last answer was lost is no less over.
+        whole = self.serve_anew(storage)
+        self.assertNotIn("reason", self.export(whole))
+        self.assertRegex(self.export(whole)["reason"], "cut short")
+
+    def serve_anew(self, storage):
+        storage.close()
+        return self.serve()
 
     def test_its_memory_has_bounds(self):
         self.as_owner("sh", "-c", f"head -c 100000000 /dev/urandom >{HOME}/clawd/big")

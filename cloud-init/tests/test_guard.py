@@ -58,9 +58,9 @@ class Guard(unittest.TestCase):
             guest.sh("ip", "address", "add", f"{address}/{size}", "dev", "lo", *["nodad"][: size // 128])
             self.addCleanup(guest.sh, "ip", "address", "del", f"{address}/{size}", "dev", "lo")
 
-    def guard(self):
+    def guard(self, *how):
         for _ in range(2):
-            done = guest.script("clawbake-guard")
+            done = guest.script("clawbake-guard", *how)
             self.assertEqual(done.returncode, 0, done.stderr)
         for family in ("iptables", "ip6tables"):
             self.assertEqual(guest.sh(family, "-S", "OUTPUT").stdout.count("--uid-owner 1000"), 1)
@@ -73,6 +73,19 @@ class Guard(unittest.TestCase):
         self.guard()
         self.assertFalse(may_read(1000))
         self.assertTrue(may_read(0))
+
+    def test_whoever_packs_or_unpacks_a_held_state_is_shut_off_and_root_reaches_cloud_storage(self):
+        cloud = guest.Metadata()
+        self.addCleanup(cloud.close)
+        for clone in (False, True):
+            guest.write_vm(hold=True, clone=clone)
+            self.assertTrue(may_read(1000), "the test proves nothing otherwise")
+            self.guard("--held")
+            self.assertFalse(may_read(1000))
+            self.assertTrue(may_read(0))
+            self.assertTrue(arrives(0, "SOCK_STREAM", "169.254.169.253", 5300))
+            for family in ("iptables", "ip6tables"):
+                guest.sh(family, "-F", "OUTPUT")
 
     def test_of_all_that_is_link_local_the_gateway_reaches_only_names(self):
         ways = [(kind, address, port) for kind in ("SOCK_STREAM", "SOCK_DGRAM") for address in ADDRESSES

@@ -19,9 +19,11 @@ SYSTEMCTL = f"""#!/bin/sh
 echo "systemctl $*" >>{LOG}
 case "$1 $*" in
 show*clawbake-gateway*)
-    if [ -e {UP} ]; then echo ActiveState=active; else echo ActiveState=inactive; fi
+    if [ -e {UP} ]; then echo ActiveState=active; else echo "ActiveState=$(cat /run/down 2>/dev/null || echo inactive)"; fi
+    echo "InvocationID=$(cat /run/start 2>/dev/null || echo first)"
     echo "ExecMainStatus=$(cat /run/exit 2>/dev/null || echo 0)" ;;
-stop*) sleep "$(cat /run/drain 2>/dev/null || echo 0)"; [ -e /run/stuck ] || rm -f {UP} ;;
+stop*) sleep "$(cat /run/drain 2>/dev/null || echo 0)"; [ -e /run/stuck ] || rm -f {UP} /run/down ;;
+start*clawbake-guard*) exit "$(cat /run/guard 2>/dev/null || echo 0)" ;;
 enable*clawbake-gateway*) : >{UP} ;;
 esac
 """
@@ -45,7 +47,7 @@ class Listen(unittest.TestCase):
         for name, text in (("systemctl", SYSTEMCTL), ("docker", DOCKER)):
             (BIN / name).write_text(text)
             (BIN / name).chmod(0o755)
-        for path in ("/run/exit", "/run/drain", "/run/stuck", LOG):
+        for path in ("/run/exit", "/run/drain", "/run/stuck", "/run/down", "/run/start", "/run/guard", LOG):
             pathlib.Path(path).unlink(missing_ok=True)
         pathlib.Path("/run/counts").write_text('{"sessions": 4, "cron": 1}\n')
         UP.touch()
@@ -147,10 +149,57 @@ class Listen(unittest.TestCase):
             self.ask(f"s{number}", "stop")
             answer = self.answer(number)
             self.assertTrue(answer["ok"])
-            self.assertRegex(answer["reason"], "cannot be counted")
+            self.assertRegex(answer["reason"], "^not counted, because the gateway's state cannot be counted")
             self.assertNotIn("counts", answer)
             self.assertNotIn("canary-1", json.dumps(answer))
             self.assertFalse(UP.exists())
+
+    def test_a_stop_of_a_gateway_between_two_crashes_says_that_nothing_was_counted(self):
+        self.listen()
+        self.ask("s1", "stop")
+        self.assertEqual(self.answer()["counts"], {"sessions": 4, "cron": 1})
+        # It was started since, and has crashed: what was counted then is not what it holds now.
+        pathlib.Path("/run/start").write_text("second")
+        pathlib.Path("/run/down").write_text("activating")
+        self.ask("s2", "stop")
+        answer = self.answer(2)
+        self.assertEqual((answer["ok"], answer["killed"]), (True, False))
+        self.assertNotIn("counts", answer)
+        self.assertRegex(answer["reason"], r"^not counted, because the gateway was not up \(activating\)")
+        # A recipe that counts nothing has nothing to say either.
+        self.write_image()
+        pathlib.Path("/run/start").write_text("third")
+        self.ask("s3", "stop")
+        self.assertNotIn("reason", self.answer(3))
+
+    def carrying(self, name, text):
+        """The script in the listener's place for moving the state: what it prints and how it ends."""
+        library = pathlib.Path("/run/library")
+        shutil.rmtree(library, ignore_errors=True)
+        shutil.copytree(guest.SCRIPTS, library)
+        (library / name).write_text(f"#!/bin/sh\necho \"{name} $*\" >>{LOG}\n{text}\n")
+        guest.sh("mount", "--bind", library, guest.LIB)
+        self.addCleanup(guest.sh, "umount", guest.LIB)
+
+    def test_whoever_packs_the_state_is_shut_off_first(self):
+        UP.unlink()
+        self.carrying("clawbake-export", """cat >/dev/null; echo '{"size": 1}'""")
+        self.listen()
+        self.ask("e1", "export", url="http://h/session")
+        self.assertEqual(self.answer(), {"nonce": "nonce-1", "id": "e1", "ok": True, "size": 1})
+        order = [word for line in self.calls("") for word in ("start clawbake-guard", "clawbake-export") if word in line]
+        self.assertEqual(order, ["start clawbake-guard", "clawbake-export"])
+        pathlib.Path("/run/guard").write_text("1")
+        self.ask("e2", "export", url="http://h/session")
+        self.assertRegex(self.answer(2)["reason"], "the packet filter cannot be set")
+        self.assertEqual(len(self.calls("clawbake-export")), 1)
+
+    def test_what_was_cut_short_says_that_it_may_be_asked_for_again(self):
+        UP.unlink()
+        self.carrying("clawbake-export", """cat >/dev/null; echo '{"reason": "the session has ended", "again": true}'; exit 1""")
+        self.listen()
+        self.ask("e1", "export", url="http://h/session")
+        self.assertEqual(self.answer(), {"nonce": "nonce-1", "id": "e1", "ok": False, "reason": "the session has ended", "again": True})
 
     def test_a_recipe_without_counts_gets_none(self):
         self.write_image()
@@ -184,7 +233,8 @@ class Listen(unittest.TestCase):
         record.write_text(json.dumps({"nonce": "nonce-1", "id": "s2", "boot_id": "of-the-boot-before"}))
         self.ask("s2", "stop")
         self.listen()
-        self.assertRegex(self.answer(2)["reason"], "restarted before it had answered")
+        self.assertRegex(self.answer(2)["reason"], "cut short: the VM was restarted before it had answered")
+        self.assertEqual(self.answer(2)["again"], True)
         self.assertTrue(UP.exists())
         # And one that was answered before a reboot stays as it is.
         self.listen()

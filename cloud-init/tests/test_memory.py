@@ -1,3 +1,4 @@
+import json
 import pathlib
 import shutil
 import unittest
@@ -13,7 +14,7 @@ def report(pressure=0.0, kills=0):
 
 
 def told(pressure=0.0, kills=0, seconds=0, level=0):
-    return {"seconds": seconds, "level": level, "report": report(pressure, kills)}
+    return {"seconds": seconds, "levels": {"pressure_some_avg300": level}, "report": report(pressure, kills)}
 
 
 class Memory(unittest.TestCase):
@@ -58,11 +59,11 @@ class Memory(unittest.TestCase):
             file = root / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
-        self.assertEqual(memory.measure(root), {
+        self.assertEqual(memory.measure_memory(root), {
             "total_mb": 1970, "available_mb": 88, "pressure_some_avg300": 41.7, "oom_kills": 2, "gateway_peak_mb": 1204,
         })
         shutil.rmtree(root)
-        self.assertEqual(memory.measure(root), {"total_mb": 0, "available_mb": 0, "pressure_some_avg300": 0, "oom_kills": 0})
+        self.assertEqual(memory.measure_memory(root), {"total_mb": 0, "available_mb": 0, "pressure_some_avg300": 0, "oom_kills": 0})
 
     def test_only_news_are_told_and_not_too_often(self):
         news = lambda report, told, now=1000: memory.is_news(report, told, now)
@@ -75,8 +76,44 @@ class Memory(unittest.TestCase):
         # Around a level: up once, down once.
         self.assertFalse(news(report(8), told(12, level=1)))
         self.assertTrue(news(report(6.9), told(12, level=1)))
-        self.assertEqual([memory.level(pressure) for pressure in (0, 9.9, 10, 39.9, 40, 100)], [0, 0, 1, 1, 2, 2])
-        self.assertEqual([memory.level(pressure, 2) for pressure in (6.9, 7, 27.9, 28)], [0, 1, 1, 2])
+        level = lambda pressure, before=0: memory.levels(report(pressure), {"pressure_some_avg300": before})["pressure_some_avg300"]
+        self.assertEqual([level(pressure) for pressure in (0, 9.9, 10, 39.9, 40, 100)], [0, 0, 1, 1, 2, 2])
+        self.assertEqual([level(pressure, 2) for pressure in (6.9, 7, 27.9, 28)], [0, 1, 1, 2])
+
+    def disks(self):
+        """What was told of the disks, by a script that has not told anything for long."""
+        file = guest.RUN / "disk"
+        if file.exists():
+            file.write_text(json.dumps({**json.loads(file.read_text()), "seconds": -memory.PAUSE}))
+        self.run_script()
+        return [{key: value for key, value in said.items() if key.endswith("percent")} for said in self.cloud.said["disk"]]
+
+    def test_a_state_disk_that_fills_up_is_told(self):
+        (said,) = self.disks()
+        self.assertEqual(list(said), ["boot_used_percent"], "there is no state disk")
+        home, file = pathlib.Path("/home/clawbake"), pathlib.Path("/run/state.raw")
+        home.mkdir(exist_ok=True)
+        with open(file, "wb") as raw:
+            raw.truncate(64 << 20)
+        guest.sh("mkfs.ext4", "-q", "-F", "-m", "0", file)
+        guest.sh("mount", "-o", "loop", file, home)
+        self.addCleanup(file.unlink)
+        self.addCleanup(guest.sh, "umount", home)
+        self.assertLess(self.disks()[-1]["state_used_percent"], 20)
+        number = len(self.disks())
+        avail = lambda: int(guest.sh("df", "--output=avail", "-B1", home).stdout.split()[1])
+        (home / "most").write_bytes(b"x" * (avail() * 9 // 10))
+        self.assertEqual(len(self.disks()), number + 1)
+        self.assertIn(self.disks()[-1]["state_used_percent"], range(88, 95))
+        # What has no bytes takes room, too.
+        (home / "most").unlink()
+        self.assertLess(self.disks()[-1]["state_used_percent"], 20)
+        for name in range(100_000):
+            try:
+                (home / str(name)).touch()
+            except OSError:
+                break
+        self.assertEqual(self.disks()[-1]["state_used_percent"], 100)
 
 
 if __name__ == "__main__":

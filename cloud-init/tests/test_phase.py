@@ -1,3 +1,4 @@
+import contextlib
 import json
 import pathlib
 import shutil
@@ -42,6 +43,19 @@ class Phase(unittest.TestCase):
         guest.script("clawbake-phase", "gateway")
         guest.script("clawbake-phase", "--unless-failed", "failed", "after a restart")
         self.assertEqual([p.get("reason") for p in self.cloud.phases], ["precise", None, "after a restart"])
+
+    def test_a_gateway_that_failed_on_a_full_state_disk_is_told_so(self):
+        home = pathlib.Path("/home/clawbake")
+        home.mkdir(exist_ok=True)
+        guest.sh("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", home)
+        self.addCleanup(guest.sh, "umount", home)
+        guest.script("clawbake-failed", "clawbake-gateway.service")
+        self.assertRegex(self.cloud.phases[0]["reason"], "^clawbake-gateway.service failed")
+        with contextlib.suppress(OSError):
+            (home / "big").write_bytes(bytes(8 << 20))
+        guest.script("clawbake-phase", "gateway")
+        guest.script("clawbake-failed", "clawbake-gateway.service")
+        self.assertRegex(self.cloud.phases[-1]["reason"], "^the state disk is full: .*clawbake state grow.*; clawbake-gateway.service failed")
 
     def test_never_fails_its_caller(self):
         pathlib.Path("/etc/clawbake/image.json").unlink()

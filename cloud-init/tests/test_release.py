@@ -112,7 +112,17 @@ class Release(unittest.TestCase):
         self.passes()
         self.assertEqual(self.done(), ["preflight", "lease", "preflight"])
         self.image("2026.9.8", lease=note("lease", "echo locked; exit 1"), preflight=self.preflight())
-        self.assertEqual(self.fails(), "lease: it cannot be taken from the clone (status 1): locked")
+        self.assertEqual(self.fails(), "lease: it cannot be taken from the copied state (status 1): locked")
+
+    def test_the_lease_is_taken_after_an_import(self):
+        disk = pathlib.Path("/var/lib/clawbake")
+        disk.mkdir(parents=True, exist_ok=True)
+        guest.sh("mount", "-t", "tmpfs", "tmpfs", disk)
+        self.addCleanup(guest.sh, "umount", disk)
+        (disk / "imported").write_text("{}")
+        self.image("2026.9.6", lease=note("lease"), preflight=self.preflight())
+        self.passes()
+        self.assertEqual(self.done(), ["lease", "preflight"])
 
     def test_the_doctor_runs_once_when_it_is_asked_for(self):
         self.image("2026.9.5", doctor={**note("doctor"), "when": 400})

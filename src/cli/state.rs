@@ -11,7 +11,7 @@ use super::ago::{age, now};
 use super::deployment_file::DeploymentFile;
 use super::output::{errln, outln};
 use super::terminal;
-use crate::fleet::{self, Counts, Written};
+use crate::fleet::{self, Counted, Counts, Written};
 use crate::labels;
 use crate::progress::{Outcome, Progress};
 use crate::run::Run;
@@ -90,12 +90,18 @@ pub(super) async fn run(command: Command) -> Result<()> {
 async fn snapshot(common: &Common) -> Result<()> {
     let run = common.connect(terminal::progress()).await?;
     let stage = run.progress.stage("counts");
-    let counts = fleet::count(&run, &stage).await?.unwrap_or_default();
-    if counts.is_empty() {
-        stage.finish(Outcome::Cached, "none");
-    } else {
-        stage.finish(Outcome::Done, counts.to_string());
-    }
+    let counts = match fleet::count(&run, &stage).await? {
+        Counted::Known(counts) => {
+            let shown = Some(counts.to_string()).filter(|it| !it.is_empty());
+            stage.finish(Outcome::Done, shown.unwrap_or_else(|| "none".into()));
+            counts
+        }
+        Counted::Unknown(why) => {
+            let text = format!("unknown, and not in the snapshot's labels: {why}");
+            stage.finish(Outcome::Cached, text);
+            Counts::default()
+        }
+    };
     let taken = state::snapshot(&run, Why::Asked, &counts).await?;
     if common.json {
         outln!("{}", serde_json::to_string_pretty(&taken)?)

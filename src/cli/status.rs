@@ -9,7 +9,7 @@ use super::deployment_file::DeploymentFile;
 use super::output::outln;
 use crate::cloud::Reach;
 use crate::deployment::Deployment;
-use crate::fleet::{self, Instance, Memory, Report, Written};
+use crate::fleet::{self, Instance, Memory, Report, Room, Written};
 use crate::labels;
 use crate::progress::Progress;
 use crate::run::Run;
@@ -44,6 +44,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
     };
     let report = fleet::report(&run.cloud, &instance).await?;
     let memory = fleet::memory(&run.cloud, &instance).await?;
+    let room = fleet::room(&run.cloud, &instance).await?;
     let status = instance.status.as_deref().unwrap_or("UNKNOWN");
     let front = run.deployment.recipe.gateway.ports.front;
     let (url, tunnel) = match run.cloud.reach(&instance, front) {
@@ -58,6 +59,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
             "template": instance.labels.get(labels::TEMPLATE),
             "report": report,
             "memory": memory,
+            "disks": room,
             "state": kept.json(),
             "url": url,
             "tunnel": tunnel,
@@ -71,6 +73,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
     print(&rows(report.as_ref()))?;
     print(&memory.map_or(Vec::new(), |memory| memory_rows(&memory, &instance)))?;
     print(&kept.rows(&run.deployment))?;
+    print(&room.map_or(Vec::new(), |room| room_rows(&room, kept.gb())))?;
     if let Some(way) = url.or(tunnel) {
         outln!("address  {way}")?;
     }
@@ -113,6 +116,15 @@ fn memory_rows(memory: &Memory, instance: &Instance) -> Vec<Row> {
     [("memory", text)].into_iter().chain(remedy).collect()
 }
 
+fn room_rows(room: &Room, state_gb: u64) -> Vec<Row> {
+    let state = room.state_used_percent;
+    let state = state.map_or(String::new(), |used| format!("state {used} % used, "));
+    let text = format!("{state}boot {} % used", room.boot_used_percent);
+    let remedies = fleet::more_room(room, state_gb).into_iter();
+    let remedies = remedies.map(|remedy| ("remedy", remedy));
+    [("disks", text)].into_iter().chain(remedies).collect()
+}
+
 /// What is kept of a gateway, with and without a VM.
 struct Kept {
     disk: Option<Disk>,
@@ -131,6 +143,14 @@ impl Kept {
             snapshot: ready.next(),
             restoring: state::restoring(run).await?,
         })
+    }
+
+    /// GiB of the state disk.
+    fn gb(&self) -> u64 {
+        self.disk
+            .as_ref()
+            .and_then(|it| it.size_gb)
+            .unwrap_or_default()
     }
 
     /// What is written where a rollout is under way.
@@ -293,6 +313,21 @@ mod tests {
             ["restore", "rollout"]
         );
         assert_eq!(lost.json()["rollout"]["step"], "stopped");
+    }
+
+    #[test]
+    fn a_disk_that_fills_up_comes_with_its_remedy() {
+        let room = Room {
+            at: "2026-01-01T00:00:00Z".into(),
+            state_used_percent: Some(91),
+            boot_used_percent: 40,
+        };
+        let rows = room_rows(&room, 10);
+        assert_eq!(rows[0], ("disks", "state 91 % used, boot 40 % used".into()));
+        assert!(
+            rows[1].1.starts_with("`clawbake state grow 15`"),
+            "{rows:?}"
+        );
     }
 
     #[test]

@@ -3,9 +3,9 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::cloud::Cloud;
-use crate::progress::Stage;
+use crate::progress::{Outcome, Stage};
 use crate::run::Run;
-use crate::vm::{self, Counts, Request};
+use crate::vm::{self, Counted, Counts, Request};
 
 /// How long a gateway that runs may take to count.
 const PATIENCE: Duration = Duration::from_mins(3);
@@ -20,20 +20,34 @@ pub async fn counts(cloud: &Cloud, name: &str) -> Result<Option<Counts>> {
     counts.with_context(asking)
 }
 
-/// What the gateway counts in its state right now. `None` if its VM does not run or does not answer, or
-/// if its recipe counts nothing.
-pub async fn count(run: &Run, stage: &Stage) -> Result<Option<Counts>> {
+/// What the gateway counts in its state right now; unknown if its VM does not run or does not answer.
+pub async fn count(run: &Run, stage: &Stage) -> Result<Counted> {
     let running = super::find(run).await?;
     if running.and_then(|it| it.status).as_deref() != Some("RUNNING") {
-        return Ok(None);
+        return Ok(Counted::Unknown("its VM does not run".into()));
     }
     stage.note("the gateway counts its state");
     let name = &run.deployment.name;
     match vm::ask(&run.cloud, name, Request::Counts, PATIENCE, stage).await {
-        Ok(answer) => Ok(answer.counts),
-        Err(error) => {
-            stage.note(format!("nothing is counted: {error:#}"));
-            Ok(None)
-        }
+        Ok(answer) => Ok(answer.counted()),
+        Err(error) => Ok(Counted::Unknown(format!("{error:#}"))),
     }
+}
+
+/// What a gateway has counted before its end; of one that could not, what it counted when it became ready.
+/// `None` if nobody knows: then nothing can be compared.
+pub async fn counted_at_last(run: &Run, counted: Counted) -> Option<Counts> {
+    if let Counted::Known(counts) = counted {
+        return Some(counts);
+    }
+    let stage = run.progress.stage("counts");
+    // What cannot be asked is not known either.
+    let counts = counts(&run.cloud, &run.deployment.name).await;
+    let counts = counts.ok().flatten();
+    let words = counts.as_ref().map_or_else(
+        || "unknown: nothing will be compared".into(),
+        |counts| format!("{counts}, as it counted when it became ready"),
+    );
+    stage.finish(Outcome::Done, words);
+    counts
 }

@@ -23,7 +23,7 @@ pub enum Phase {
     Gateway,
     /// It answers the token's holder, and nobody else.
     Ready,
-    /// It will not become ready by itself.
+    /// It will not become ready by itself, or has tried for too long and goes on trying.
     Failed,
 }
 
@@ -54,7 +54,7 @@ pub struct Report {
     pub phase: Phase,
     /// When, RFC 3339.
     pub at: String,
-    /// Why it failed; holds no secret.
+    /// Why it failed, or what whoever looks has to know; holds no secret.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }

@@ -16,7 +16,7 @@ use super::scene::Power;
 use super::step::Step;
 use super::why::Why;
 use super::words;
-use crate::fleet::{self, Adopt, Counts, Report};
+use crate::fleet::{self, Adopt, Counted, Counts, Report};
 use crate::journal::Resource;
 use crate::labels::{COUNTS, IMAGE, RESTORING, RESTORING_OVER};
 use crate::progress::Outcome;
@@ -250,16 +250,19 @@ impl<'a> Rollout<'a> {
                 patience,
                 &stage,
             );
-            match asked.await {
+            let counted = match asked.await {
                 Ok(answer) => {
                     stage.finish(Outcome::Done, words::stopped(&answer));
-                    counts = answer.counts;
+                    answer.counted()
                 }
-                Err(error) => stage.finish(
-                    Outcome::Done,
-                    format!("it is stopped with its VM, for it did not answer: {error:#}"),
-                ),
-            }
+                Err(error) => {
+                    let why =
+                        format!("it is stopped with its VM, for it did not answer: {error:#}");
+                    stage.finish(Outcome::Done, &why);
+                    Counted::Unknown(why)
+                }
+            };
+            counts = fleet::counted_at_last(self.run, counted).await;
         }
         self.label(seen, |labels| {
             let mut labels = intent.write(labels);

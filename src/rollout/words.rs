@@ -9,7 +9,7 @@ use super::gate::{Gate, Refused};
 use super::intent::Intent;
 use super::scene::{Power, Scene};
 use crate::deployment::Deployment;
-use crate::fleet::{self, Answer, Phase, Report};
+use crate::fleet::{self, Answer, Counted, Phase, Report};
 
 /// A rollout that another run had begun.
 pub(super) fn continued(intent: &Intent) -> String {
@@ -23,9 +23,10 @@ pub(super) fn stopped(answer: &Answer) -> String {
     } else {
         "stopped"
     };
-    match answer.counts.as_ref().filter(|counts| !counts.is_empty()) {
-        Some(counts) => format!("{how}, with {counts}"),
-        None => how.to_owned(),
+    match answer.counted() {
+        Counted::Known(counts) if counts.is_empty() => how.to_owned(),
+        Counted::Known(counts) => format!("{how}, with {counts}"),
+        Counted::Unknown(why) => format!("{how}; {why}"),
     }
 }
 

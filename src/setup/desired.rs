@@ -12,7 +12,7 @@ pub const ROLE: &str = "clawbakeDeployer";
 const DEPLOYER: &str = "clawbake-deployer";
 
 /// The APIs that clawbake calls, setup included.
-pub const SERVICES: [&str; 9] = [
+pub const SERVICES: [&str; 10] = [
     "cloudbilling.googleapis.com",
     "cloudresourcemanager.googleapis.com",
     "compute.googleapis.com",
@@ -22,6 +22,7 @@ pub const SERVICES: [&str; 9] = [
     "secretmanager.googleapis.com",
     "serviceusage.googleapis.com",
     "storage.googleapis.com",
+    "sts.googleapis.com",
 ];
 
 /// What a deployment needs in its project.

@@ -260,7 +260,7 @@ mod tests {
             [
                 "create the project",
                 "link it to billing account A-B-C",
-                "enable cloudbilling, cloudresourcemanager, compute, iam, iamcredentials, iap, secretmanager, serviceusage, storage",
+                "enable cloudbilling, cloudresourcemanager, compute, iam, iamcredentials, iap, secretmanager, serviceusage, storage, sts",
                 "create account d: clawbake: bakes and launches",
                 "create account vm: clawbake: the VM, reads its secrets",
                 "create role clawbakeDeployer of 2 permissions",

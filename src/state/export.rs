@@ -110,11 +110,16 @@ async fn pack(
     let object = object(run, journal)?;
     let name = object.name.as_deref().unwrap_or_default();
     let objects = cloud.client.objects(&cloud.bucket);
-    let session = objects.session(&object).await?;
-    let url = std::str::from_utf8(session.expose()).context("the session's address is no text")?;
-    stage.note("the VM packs the state");
-    let request = Request::Export { url };
-    let answer = vm::ask(cloud, &copy.deployment.name, request, PATIENCE, stage).await?;
+    // Of what was cut short nothing is kept: each try has a session of its own.
+    let answer = vm::insist(stage, async || {
+        let session = objects.session(&object).await?;
+        let url = std::str::from_utf8(session.expose());
+        let url = url.context("the session's address is no text")?;
+        stage.note("the VM packs the state");
+        let request = Request::Export { url };
+        vm::ask(cloud, &copy.deployment.name, request, PATIENCE, stage).await
+    });
+    let answer = answer.await?;
     let path = Packed::path(&dir);
     let limit = snapshot.disk_size_gb.unwrap_or_default() << 30;
     let limit = limit.saturating_add(MARGIN);
@@ -207,12 +212,16 @@ async fn unpack(run: &Run, image: &Image, file: &Path, upload: &mut Journal) -> 
         let created = Box::pin(fleet::create(run, image, Adopt::Import, &mut journal));
         let instance = created.await?;
         let stage = run.progress.stage("import");
-        let token = cloud.client.object_token(&cloud.bucket, &name).await?;
-        let token = std::str::from_utf8(token.expose()).context("the token is no text")?;
         let url = objects.data_url(&name)?;
-        let request = Request::Import { url: &url, token };
-        stage.note("the VM unpacks the state");
-        let answer = vm::ask(cloud, &run.deployment.name, request, PATIENCE, &stage).await?;
+        // The VM goes on where it was cut short, or begins anew.
+        let answer = vm::insist(&stage, async || {
+            let token = cloud.client.object_token(&cloud.bucket, &name).await?;
+            let token = std::str::from_utf8(token.expose()).context("the token is no text")?;
+            let request = Request::Import { url: &url, token };
+            stage.note("the VM unpacks the state");
+            vm::ask(cloud, &run.deployment.name, request, PATIENCE, &stage).await
+        });
+        let answer = answer.await?;
         let files = answer.files.unwrap_or_default();
         stage.finish(
             Outcome::Done,

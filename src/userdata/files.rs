@@ -49,6 +49,7 @@ pub(super) const INSTALLED: &[(&str, &str, &str)] = &[
     unit!("clawbake-failed@.service"),
     unit!("clawbake-proxy.socket"),
     unit!("clawbake-proxy.service"),
+    unit!("clawbake-guard.service"),
     unit!("clawbake-listen.service"),
     unit!("clawbake-memory.service"),
     unit!("clawbake-memory.timer"),

@@ -15,7 +15,7 @@ use gce::{Instance, Instances, Kind, Metadata};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Counts, Look, Nonce, Report, Watch, item};
+use super::{Counted, Counts, Look, Nonce, Report, Watch, item};
 use crate::cloud::Cloud;
 use crate::progress::Stage;
 
@@ -23,6 +23,8 @@ use crate::progress::Stage;
 const KEY: &str = "clawbake-request";
 /// How often metadata may have been changed by somebody else meanwhile.
 const CONFLICTS: usize = 5;
+/// How often in all a VM is asked for what it says was cut short.
+const TRIES: u32 = 3;
 
 /// What a VM is asked to do. An address or a token in it is a capability: `Debug` does not show it, and
 /// it leaves the metadata with the answer.
@@ -53,6 +55,9 @@ pub struct Answer {
     ok: bool,
     /// Why not; with a stop, why nothing was counted.
     pub reason: Option<String>,
+    /// Whether it was cut short, and may be done if it is asked for again.
+    #[serde(default)]
+    again: bool,
     /// Of counts and a stop: what was counted before it. None if the recipe counts nothing.
     pub counts: Option<Counts>,
     /// Of a stop: whether the gateway had to be killed, which did not stop in time.
@@ -83,6 +88,19 @@ pub struct NoAnswer {
     pub serial: String,
     /// Whether there is no such VM, or it does not run.
     pub off: bool,
+    /// Whether it was cut short, and may be done if it is asked for again.
+    pub again: bool,
+}
+
+impl Answer {
+    /// What was counted before a stop.
+    pub(crate) fn counted(&self) -> Counted {
+        match (&self.counts, &self.reason) {
+            (Some(counts), _) => Counted::Known(counts.clone()),
+            (None, Some(why)) => Counted::Unknown(why.clone()),
+            (None, None) => Counted::Known(Counts::default()),
+        }
+    }
 }
 
 impl fmt::Display for NoAnswer {
@@ -155,6 +173,33 @@ impl Report for Answer {
     }
 }
 
+/// Asks again, a few times in all, for what was cut short: a session that broke off, a VM that was restarted.
+/// Each time `asked` has to bring a request of its own.
+///
+/// # Errors
+/// As [`ask`]; the last of them.
+pub(crate) async fn insist(
+    stage: &Stage,
+    mut asked: impl AsyncFnMut() -> Result<Answer>,
+) -> Result<Answer> {
+    for left in (1..TRIES).rev() {
+        let answer = asked().await;
+        let again = |error: &anyhow::Error| {
+            let none = error.downcast_ref::<NoAnswer>();
+            none.is_some_and(|none| none.again)
+        };
+        match answer {
+            Err(error) if again(&error) => {
+                stage.note(format!(
+                    "{error:#}; it is asked again, {left} more times at most"
+                ));
+            }
+            answer => return answer,
+        }
+    }
+    asked().await
+}
+
 /// Asks a VM that runs, and waits `timeout` at most for its answer.
 ///
 /// # Errors
@@ -174,6 +219,7 @@ pub(crate) async fn ask(
         why,
         serial,
         off,
+        again: false,
     };
     let id = uuid::Uuid::new_v4().simple().to_string();
     let line = |instance: &Instance| request.line(cloud, &id, &Nonce::of(instance));
@@ -187,7 +233,10 @@ pub(crate) async fn ask(
     }
     match end.with_context(asking)? {
         End::Done(answer) => Ok(answer),
-        End::Refused(why) => Err(none(why, false, String::new()).into()),
+        End::Refused { why, again } => {
+            let refusal = none(why, false, String::new());
+            Err(NoAnswer { again, ..refusal }.into())
+        }
         End::Silent(why) => Err(none(why, false, watch.tail()).into()),
         End::Off(why) => Err(none(why, true, watch.tail()).into()),
     }
@@ -197,7 +246,7 @@ pub(crate) async fn ask(
 #[derive(Debug, PartialEq, Eq)]
 enum End {
     Done(Answer),
-    Refused(String),
+    Refused { why: String, again: bool },
     Silent(String),
     Off(String),
 }
@@ -210,7 +259,10 @@ fn judge(look: &Look<'_, Answer>, id: &str, timeout: Duration) -> Option<End> {
             End::Done(answer.clone())
         } else {
             let reason = answer.reason.clone();
-            End::Refused(reason.unwrap_or_else(|| "it gave no reason".into()))
+            End::Refused {
+                why: reason.unwrap_or_else(|| "it gave no reason".into()),
+                again: answer.again,
+            }
         });
     }
     if let Some(why) = off(look.status) {

@@ -32,6 +32,15 @@ pub struct Lost {
     pub after: Option<u64>,
 }
 
+/// What somebody says of a state's content. Not to know it is another thing than that there is nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Counted {
+    /// It holds this; nothing, if the recipe counts nothing.
+    Known(Counts),
+    /// Nobody knows what it holds, for this reason.
+    Unknown(String),
+}
+
 impl Counts {
     /// As a label carries them: `cron-1_sessions-4`. What does not fit is left out, the last in the
     /// alphabet first.

@@ -16,19 +16,22 @@ mod memory;
 mod metadata;
 mod properties;
 mod report;
+mod room;
 mod watch;
 #[cfg(test)]
 mod word;
 
 pub use ask::{Answer, NoAnswer};
-pub(crate) use ask::{Request, ask};
+pub(crate) use ask::{Request, ask, insist};
 pub(crate) use attribute::attribute;
 pub(crate) use counts::counts;
-pub use counts::{Counts, Lost};
+pub use counts::{Counted, Counts, Lost};
 pub(crate) use look::Look;
 pub use memory::Memory;
 pub(crate) use memory::memory;
 pub(crate) use metadata::{Nonce, item};
 pub(crate) use properties::{Disk, Properties, disks_in, encryption_key, last};
 pub(crate) use report::{Report, report};
+pub use room::Room;
+pub(crate) use room::room;
 pub(crate) use watch::Watch;

@@ -115,6 +115,9 @@ fn a_gateway_outlives_its_releases_its_vm_and_its_disk() {
     life.clawbake(&["rollback", "--to", "2026.3.1", "--with-state"]);
     life.expect(&url, "2026.3.1", &full);
 
+    life.chapter("an export while the gateway goes on; VM and disk are lost, and the export fills a blank disk");
+    life.export_and_import(&url, &full);
+
     life.chapter("nothing is left over");
     life.clawbake(&["delete", "--state-disk", STATE]);
     assert_eq!(life.names("instances"), Vec::<String>::new());
@@ -207,6 +210,32 @@ impl Life {
         let ran = self.run(&["rebuild", "--json"], "");
         assert_eq!(ran.code, Some(code), "{}{}", ran.stdout, ran.stderr);
         serde_json::from_str(&ran.stdout).unwrap()
+    }
+
+    /// The state leaves as an archive, and fills the blank disk of another VM: all that was seen, and files
+    /// of odd modes, to the bit.
+    fn export_and_import(&self, url: &str, seen: &Seen) {
+        for file in [
+            json!({"name": "run.sh", "mode": 0o750, "content": "#!/bin/sh\n"}),
+            json!({"name": "locked", "mode": 0o400, "content": "x"}),
+            json!({"name": "link", "target": "../nowhere"}),
+        ] {
+            self.call(url, "files_add", &file);
+        }
+        let files = self.call(url, "files_list", &json!({}))["files"].clone();
+        let before = self.things();
+        let file = self.path("life.tar.gz");
+        let file = file.to_str().unwrap();
+        self.clawbake(&["state", "export", file]);
+        // The gateway went on, and the short-lived VM is gone.
+        self.expect(url, &seen.version, seen);
+        assert_eq!(self.things(), before);
+        self.clawbake(&["delete", "--state-disk", STATE]);
+        assert_eq!(self.names("disks"), Vec::<String>::new());
+        self.clawbake(&["launch", "--import", file]);
+        self.expect(url, &seen.version, seen);
+        let after = self.call(url, "files_list", &json!({}))["files"].clone();
+        assert_eq!(after, files, "names, modes, owners and sizes");
     }
 
     /// VMs, disks, secrets and the images of the family.

@@ -49,7 +49,9 @@ impl Client {
             ("options", &boundary.to_string()),
         ])?;
         let url = join(&self.endpoints.sts, ["v1", "token"])?;
+        // The subject token is who asks: Google's own clients send no other.
         let call = Call::new(Method::POST, url, &what)
+            .anonymous()
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")?
             .bytes(form);
         let Exchanged { access_token } = self.send(call, &what).await?;
@@ -77,6 +79,7 @@ mod tests {
         assert_eq!(token.expose(), b"n4rrow");
         let request = &script.requests()[0];
         assert_eq!(request.target, "/v1/token");
+        assert_eq!(request.header("authorization"), None);
         let body = String::from_utf8_lossy(&request.body).into_owned();
         let said = |part: &str| assert!(body.contains(part), "{body}");
         said("subject_token=test-token");

@@ -27,6 +27,8 @@ pub(crate) struct Call {
     limit: usize,
     /// Whether 308, "resume incomplete", is an answer rather than an error.
     resumable: bool,
+    /// Whether it goes without the caller's credentials.
+    anonymous: bool,
 }
 
 impl Call {
@@ -45,7 +47,14 @@ impl Call {
             timeout: TIMEOUT,
             limit: ANSWER_LIMIT,
             resumable: false,
+            anonymous: false,
         }
+    }
+
+    /// Sends no credentials in its headers.
+    pub fn anonymous(mut self) -> Self {
+        self.anonymous = true;
+        self
     }
 
     pub fn query(mut self, key: &str, value: &str) -> Self {
@@ -199,9 +208,10 @@ impl Transport {
                 .request
                 .try_clone()
                 .ok_or_else(|| Error::new(Kind::Invalid, &call.what, "a body that streams"))?;
-            request
-                .headers_mut()
-                .extend(self.credentials.headers().await?);
+            if !call.anonymous {
+                let own = self.credentials.headers().await?;
+                request.headers_mut().extend(own);
+            }
             let response = self
                 .http
                 .execute(request)

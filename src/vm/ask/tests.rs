@@ -38,7 +38,18 @@ fn only_the_answer_to_this_request_ends_the_wait() {
     let refused = answer(r#"{"id":"a1","ok":false,"reason":"the gateway runs"}"#);
     assert_eq!(
         end(Some(&refused), running, TIMEOUT),
-        Some(End::Refused("the gateway runs".into()))
+        Some(End::Refused {
+            why: "the gateway runs".into(),
+            again: false
+        })
+    );
+    let cut = answer(r#"{"id":"a1","ok":false,"reason":"restarted","again":true}"#);
+    assert_eq!(
+        end(Some(&cut), running, TIMEOUT),
+        Some(End::Refused {
+            why: "restarted".into(),
+            again: true
+        })
     );
 }
 
@@ -101,9 +112,58 @@ fn whoever_did_not_answer_says_why() {
             why: "the VM is gone".into(),
             serial: serial.into(),
             off: true,
+            again: false,
         }
         .to_string()
     };
     assert_eq!(none(""), "vm did not stop its gateway: the VM is gone");
     assert!(none("last").ends_with("\nlast lines of its serial output:\nlast"));
+}
+
+#[test]
+fn what_was_not_counted_is_unknown_and_not_nothing() {
+    let counted = |text: &str| answer(text).counted();
+    let known = |label: &str| Counted::Known(label.parse().unwrap());
+    assert_eq!(
+        counted(r#"{"id":"a","ok":true,"counts":{"sessions":4}}"#),
+        known("sessions-4")
+    );
+    assert_eq!(counted(r#"{"id":"a","ok":true}"#), known(""));
+    assert_eq!(
+        counted(r#"{"id":"a","ok":true,"reason":"not counted, because it had crashed"}"#),
+        Counted::Unknown("not counted, because it had crashed".into())
+    );
+}
+
+#[tokio::test]
+async fn what_was_cut_short_is_asked_for_again_within_bounds() {
+    let stage = crate::progress::Progress::silent().stage("export");
+    let refused = |again| NoAnswer {
+        instance: "vm".into(),
+        asked: "export its state",
+        why: "cut short".into(),
+        serial: String::new(),
+        off: false,
+        again,
+    };
+    let done = answer(r#"{"id":"a","ok":true,"files":3}"#);
+    // How often it is asked, and whether it is done, when it is cut short this often.
+    for (cuts, again, asked, is_done) in [
+        (0, true, 1, true),
+        (2, true, 3, true),
+        (3, true, 3, false),
+        (1, false, 1, false),
+    ] {
+        let mut asks = 0;
+        let end = insist(&stage, async || {
+            asks += 1;
+            if asks <= cuts {
+                Err(refused(again).into())
+            } else {
+                Ok(done.clone())
+            }
+        });
+        assert_eq!(end.await.is_ok(), is_done, "{cuts}");
+        assert_eq!(asks, asked, "{cuts}");
+    }
 }

@@ -7,7 +7,7 @@
 //
 // usage: node gateway.mjs gateway --port PORT
 //        node gateway.mjs counts | preflight | doctor | lease clear
-import { copyFileSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, lstatSync, readFileSync, readdirSync, readlinkSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { homedir, hostname } from "node:os";
 import { join } from "node:path";
@@ -58,9 +58,30 @@ function takeLease() {
   setInterval(renew, (LEASE * 1000) / 5).unref();
 }
 
+// What lies in the state's directory: name, mode, owner, and how much or where to. The lease is written while
+// anybody looks.
+function files() {
+  const about = (name) => {
+    const found = lstatSync(join(home, name));
+    const content = found.isSymbolicLink() ? readlinkSync(join(home, name)) : found.isFile() ? found.size : null;
+    return [name, found.mode.toString(8), found.uid, found.gid, content];
+  };
+  const names = readdirSync(home, { recursive: true }).filter((name) => !name.startsWith("lease.json"));
+  return [".", ...names.sort()].map(about);
+}
+
+function addFile({ name, mode, content, target }) {
+  const path = join(home, name);
+  if (target) return symlinkSync(target, path);
+  writeFileSync(path, content, { flush: true });
+  chmodSync(path, mode);
+}
+
 // A call of a tool: its status and its answer. KIND_list and KIND_add are all there is.
 function invoke({ tool = "", args = {} }) {
   const [kind, action] = tool.split("_");
+  if (tool === "files_add") addFile(args);
+  if (kind === "files") return [200, { files: files() }];
   const state = load();
   if (state.schema.agent < schema.agent) return [400, { error: "the agents' schema is an older one: run doctor" }];
   if (!KINDS.includes(kind) || !["list", "add"].includes(action)) return [404, { error: `no tool ${tool}` }];

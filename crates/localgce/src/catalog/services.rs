@@ -39,7 +39,7 @@ const fn new(name: &'static str, title: &'static str, billed: bool, initial: boo
 
 /// Those of this engine, those that setting up a VM may ask for besides, and those that a new
 /// project has (<https://cloud.google.com/service-usage/docs/enabled-service>). By name.
-pub const SERVICES: [Service; 17] = [
+pub const SERVICES: [Service; 18] = [
     new("cloudapis.googleapis.com", "Google Cloud APIs", false, true),
     new(
         "cloudbilling.googleapis.com",
@@ -112,4 +112,10 @@ pub const SERVICES: [Service; 17] = [
         true,
     ),
     new(STORAGE, "Cloud Storage API", false, true),
+    new(
+        "sts.googleapis.com",
+        "Security Token Service API",
+        false,
+        false,
+    ),
 ];
