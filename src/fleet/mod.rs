@@ -19,12 +19,12 @@ mod written;
 
 pub use counted::{count, counts};
 pub use launch::{
-    Deleted, create, create_from, delete, find, keep, launch, policy, schedule, start,
+    Deleted, create, create_from, delete, disown, find, keep, launch, policy, schedule, start,
 };
 pub use memory::{memory, remedy};
 pub use plan::{Adopt, Instance, firewall, state_disk_name};
 pub(crate) use plan::{belongs, ensure_belongs, state_disk};
-pub use power::{machine_type_of, power_on, set_machine_type, stop};
+pub use power::{SUSPENDED, machine_type_of, power_on, retire, set_machine_type, stop};
 pub use probe::probe;
 pub use ready::{NotReady, Phase, Report, report, watch};
 pub use secrets::{ACCESSOR, Form, check, define, generate, grant, missing, random, store};
