@@ -44,8 +44,10 @@ pub const ROLLOUT_STATE: &str = "clawbake-rollout-state";
 pub const ROLLOUT_GATE: &str = "clawbake-rollout-gate";
 /// On a state disk: the run that carries a rollout out.
 pub const ROLLOUT_BY: &str = "clawbake-rollout-by";
+/// On a state disk: the verb that began a rollout.
+pub const ROLLOUT_WHY: &str = "clawbake-rollout-why";
 /// All labels of a rollout under way.
-pub const ROLLOUT_KEYS: [&str; 8] = [
+pub const ROLLOUT_KEYS: [&str; 9] = [
     ROLLOUT,
     ROLLOUT_TO,
     ROLLOUT_FROM,
@@ -54,6 +56,7 @@ pub const ROLLOUT_KEYS: [&str; 8] = [
     ROLLOUT_BEGAN,
     ROLLOUT_GATE,
     ROLLOUT_BY,
+    ROLLOUT_WHY,
 ];
 /// On an instance: name of the template that it was made from.
 pub const TEMPLATE: &str = "clawbake-template";
@@ -69,10 +72,12 @@ pub const RESTORING_OVER: &str = "clawbake-restoring-over";
 /// On an image: the verdict of its rehearsal, `passed-` or `failed-` and the id of the state disk that it
 /// was rehearsed for.
 pub const REHEARSAL: &str = "clawbake-rehearsal";
-/// On the image in front of its family: version of the release that failed last.
+/// On the image in front of its family: version of the release that is refused.
 pub const REFUSED: &str = "clawbake-refused";
-/// On the image in front of its family: the gate at which that release failed.
+/// On the image in front of its family: the gate at which that release failed, or `person`, who went back.
 pub const REFUSED_BY: &str = "clawbake-refused-by";
+/// On the image in front of its family: when that was, in seconds since 1970.
+pub const REFUSED_AT: &str = "clawbake-refused-at";
 /// On the image in front of its family: how many releases have failed in a row.
 pub const FAILURES: &str = "clawbake-failures";
 

@@ -1,8 +1,6 @@
 //! Rebuilds with the real program, a real engine and a registry of npm's: images are there without a
 //! bake, and what runs in the VMs is played.
 
-#[path = "rebuild/cast.rs"]
-mod cast;
 #[path = "faults/guest.rs"]
 #[allow(dead_code, reason = "other tests play other parts")]
 mod guest;
@@ -10,8 +8,8 @@ mod guest;
 mod life;
 mod project;
 
-use cast::Manner;
 use life::Life;
+use project::cast::Manner;
 
 #[test]
 #[ignore = "says the plan of a recipe for the other tests"]
@@ -83,7 +81,7 @@ fn a_good_release_passes_all_gates_and_the_vm_runs_it() {
     let front = life.front();
     assert_eq!(front.name, Some(b));
     assert!(front.labels["clawbake-rehearsal"].starts_with("passed-"));
-    let lock = std::fs::read_to_string(life.world.path("clawbake.lock")).unwrap();
+    let lock = life.lock();
     assert!(lock.contains("version: 2026.3.2"), "{lock}");
     assert_eq!(life.rebuild(&[], 0)["end"]["at"], "current");
     assert_eq!(life.world.journals(), 0);
@@ -99,7 +97,7 @@ fn a_release_that_fails_on_the_state_itself_is_put_back_with_family_and_lock() {
     assert_eq!(front.name.as_deref(), Some(&*a));
     assert_eq!(front.labels["clawbake-refused-by"], "counts");
     assert_eq!(life.runs(), a);
-    let lock = std::fs::read_to_string(life.world.path("clawbake.lock")).unwrap();
+    let lock = life.lock();
     assert!(lock.contains("version: 2026.3.1"), "{lock}");
     assert_eq!(life.rebuild(&[], 6)["end"]["gate"], "check");
 }
@@ -131,4 +129,62 @@ fn a_release_that_lowers_the_schema_is_refused_before_anything_is_made() {
     assert_eq!(unknown.code, Some(1), "{unknown:?}");
     let words = &unknown.stderr;
     assert!(words.contains("npm has no version 2026.3.9"), "{words}");
+}
+
+#[test]
+fn a_release_that_a_person_went_back_from_is_not_gone_to_again() {
+    let (life, a, b) = of(Manner::Good);
+    life.rebuild(&[], 0);
+    assert_eq!(life.runs(), b);
+    life.done(&["rollback", "--with-state"]);
+    let front = life.front();
+    assert_eq!(front.name.as_deref(), Some(&*a));
+    assert_eq!(life.runs(), a);
+    assert_eq!(front.labels["clawbake-refused"], "2026-3-2");
+    assert_eq!(front.labels["clawbake-refused-by"], "person");
+    assert!(life.lock().contains("version: 2026.3.1"), "{}", life.lock());
+
+    assert_eq!(life.run(&["rebuild", "--check"]).code, Some(0));
+    let report = life.rebuild(&[], 6);
+    let why = report["end"]["why"].as_str().unwrap();
+    assert!(
+        why.contains("2026.3.2 was rolled back by a person on 20"),
+        "{why}"
+    );
+    assert_eq!(life.runs(), a);
+    // Something newer clears it.
+    life.publish("c");
+    let c = life.prepare("2026.3.3");
+    let report = life.rebuild(&[], 0);
+    assert_eq!(report["end"]["at"], "replaced", "{report}");
+    assert_eq!(life.runs(), c);
+    assert!(!life.front().labels.contains_key("clawbake-refused"));
+}
+
+#[test]
+fn the_lock_goes_where_the_family_goes_and_a_vm_behind_follows_whatever_is_held() {
+    let (life, a, b) = of(Manner::Good);
+    life.rebuild(&["--no-replace"], 0);
+    assert_eq!(life.runs(), a);
+    life.done(&["images", "rollback"]);
+    assert!(
+        life.lock().contains(&format!("image: {a}")),
+        "{}",
+        life.lock()
+    );
+    assert_eq!(life.front().labels["clawbake-refused-by"], "person");
+    life.done(&["images", "promote", "--untested", &b]);
+    assert!(
+        life.lock().contains(&format!("image: {b}")),
+        "{}",
+        life.lock()
+    );
+    assert!(!life.front().labels.contains_key("clawbake-refused"));
+
+    // A release that lowers the schema is held; the VM is behind all the same.
+    life.publish("e");
+    let report = life.rebuild(&[], 0);
+    assert_eq!(report["end"]["at"], "replaced", "{report}");
+    assert_eq!(life.runs(), b);
+    assert_eq!(life.rebuild(&[], 6)["end"]["gate"], "schema");
 }

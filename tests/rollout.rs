@@ -1,7 +1,5 @@
 //! Replaces VMs with the real program and a real engine; what runs in the VMs is played.
 
-#[path = "rollout/cast.rs"]
-mod cast;
 #[path = "faults/guest.rs"]
 #[allow(dead_code, reason = "other tests play other parts")]
 mod guest;
@@ -9,7 +7,8 @@ mod project;
 #[path = "rollout/stage.rs"]
 mod stage;
 
-use stage::Stage;
+use project::cast::Manner;
+use stage::{NAME, STATE, Stage};
 
 #[test]
 fn a_vm_is_recreated_with_its_state_and_comes_back_when_it_is_lost() {
@@ -46,8 +45,8 @@ fn a_release_that_fails_is_put_back_with_the_state_before() {
     let stage = Stage::begin();
     let before = stage.disk();
     for (name, version, manner, gate) in [
-        ("sick", "2026-9-5", "sick", "ready"),
-        ("forgetful", "2026-9-6", "forgetful", "counts"),
+        ("sick", "2026-9-5", Manner::Sick, "ready"),
+        ("forgetful", "2026-9-6", Manner::Forgetful, "counts"),
     ] {
         stage.image(name, version, "18-23", manner);
         let told = stage.run(&["recreate", "--image", name], 7).stderr;
@@ -64,7 +63,7 @@ fn a_release_that_fails_is_put_back_with_the_state_before() {
 #[test]
 fn what_cannot_read_the_state_is_refused_and_a_rollback_takes_the_state_from_before() {
     let stage = Stage::begin();
-    stage.image("b", "2026-9-6", "18-23", "good");
+    stage.image("b", "2026-9-6", "18-23", Manner::Good);
     stage.recreate(&["--image", "b"]);
     assert_eq!(stage.disk().labels["clawbake-schema"], "18-23");
 
@@ -92,9 +91,80 @@ fn what_cannot_read_the_state_is_refused_and_a_rollback_takes_the_state_from_bef
 #[test]
 fn without_state_there_is_nothing_to_keep() {
     let stage = Stage::begin();
-    stage.run(&["delete", "--state-disk", stage::STATE], 0);
+    stage.run(&["delete", "--state-disk", STATE], 0);
     let told = stage.run(&["recreate"], 1).stderr;
     assert!(told.contains("`clawbake launch` makes a new VM"), "{told}");
+}
+
+#[test]
+fn a_rollback_that_is_killed_is_finished_with_its_family_and_what_it_refuses() {
+    let stage = Stage::begin();
+    stage.image("b", "2026-9-6", "17-19", Manner::Good);
+    stage.recreate(&["--image", "b"]);
+    assert_eq!(stage.front(), "b");
+    // The VM before is being made, and the family has not moved.
+    let insert = format!("/zones/{}/instances", stage.zone());
+    assert!(stage.killed_at(&["rollback"], move |method, path| {
+        method == "POST" && path.ends_with(&insert)
+    }));
+    assert_eq!(stage.front(), "b");
+
+    // Somebody else's machine brings it to its end.
+    let ended = stage.elsewhere(&["recreate"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!((stage.runs().as_str(), stage.front().as_str()), ("a", "a"));
+    let labels = stage.image_labels("a");
+    assert_eq!(labels["clawbake-refused"], "2026-9-6");
+    assert_eq!(labels["clawbake-refused-by"], "person");
+
+    // The first machine's journal names the VM, which is in use.
+    assert_eq!(stage.world.journals(), 1);
+    let cleaned = stage.run(&["clean"], 0).stdout;
+    assert!(!cleaned.contains("removed"), "{cleaned}");
+    assert_eq!(stage.runs(), "a");
+    stage.is_at_rest();
+}
+
+#[test]
+fn a_vm_that_somebody_starts_meanwhile_makes_another_snapshot_necessary() {
+    let stage = Stage::begin();
+    stage.image("b", "2026-9-6", "18-23", Manner::Good);
+    // The name of the snapshot has just been written.
+    let (mut taken, label) = (false, format!("/disks/{STATE}/setLabels"));
+    assert!(
+        stage.killed_at(&["recreate", "--image", "b"], move |method, path| {
+            taken |= method == "POST" && path.ends_with("/snapshots");
+            taken && path.ends_with(&label)
+        })
+    );
+    let stale = stage.snapshots().remove(0).name;
+    stage.start_vm();
+    let replaced = stage.recreate(&["--image", "b"]);
+    assert_eq!(stage.snapshots().len(), 2);
+    assert_ne!(
+        stale.as_deref(),
+        replaced["snapshot"].as_str(),
+        "{replaced}"
+    );
+    assert_eq!(stage.runs(), "b");
+    stage.is_at_rest();
+}
+
+#[test]
+fn a_restore_stops_the_gateway_before_its_vm_goes() {
+    let stage = Stage::begin();
+    stage.run(&["state", "snapshot"], 0);
+    let calls = stage.changes(&["state", "restore"], 0);
+    let at = |call: &str| {
+        let found = calls.iter().position(|it| it.ends_with(call));
+        found.unwrap_or_else(|| panic!("{call}: {calls:#?}"))
+    };
+    let vm = format!("instances/{NAME}");
+    let asked = at(&format!("{vm}/setMetadata"));
+    let stopped = at(&format!("{vm}/stop"));
+    let deleted = at(&vm);
+    assert!(asked < stopped && stopped < deleted, "{calls:#?}");
+    stage.is_at_rest();
 }
 
 /// Whatever a run was doing when it was killed, the next one brings it to its end, and nothing that is in
@@ -105,7 +175,7 @@ fn a_run_that_is_killed_is_gone_on_with() {
     let stage = Stage::begin();
     let disk = stage.disk().id;
     for (image, version) in [("b", "2026-9-5"), ("c", "2026-9-6")] {
-        stage.image(image, version, "18-23", "good");
+        stage.image(image, version, "18-23", Manner::Good);
     }
     stage.recreate(&["--image", "c"]);
     let mut kills = 0;

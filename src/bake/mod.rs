@@ -20,9 +20,11 @@ mod draft;
 mod family;
 mod image;
 mod locked;
+mod memory;
 mod promotion;
 mod prune;
 mod publish;
+mod record;
 mod vm;
 
 use std::path::Path;
@@ -33,9 +35,8 @@ use gce::Image;
 use crate::image::cache::Cache;
 use crate::image::{Offline, Plan};
 use crate::journal::{Journal, Resource};
-use crate::lock::{FILE_NAME, Gateway, Lock};
+use crate::lock::Lock;
 use crate::paths;
-use crate::progress::Outcome;
 use crate::run::Run;
 
 pub use boot_test::{BootTestFailed, boot_test};
@@ -44,9 +45,11 @@ pub use draft::{Draft, Source};
 pub use family::{Deprecated, Family, Member, Obstacle, Step};
 pub use image::{FAILED, GATEWAY_LABEL, PASSED, RECIPE_LABEL, is_own, serves, verdict};
 pub use locked::{locked, plan};
-pub use promotion::{label, observe, promote, rollback};
+pub use memory::{LIMIT, Memory, Refusal};
+pub use promotion::{label, observe, promote, remember, rollback};
 pub use prune::{delete, used};
 pub use publish::publish;
+pub use record::{follow, record};
 
 /// How far a bake goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,27 +161,4 @@ async fn front(run: &Run, image: Image, lock: Option<&Lock>, until: Until) -> Re
         }
     }
     Ok(run.cloud.client.images().get(&name).await?)
-}
-
-/// Makes a lock the deployment's. The template stays while the image does.
-pub fn record(run: &Run, lock: &Lock) -> Result<()> {
-    let dir = &run.deployment.dir;
-    let old = Lock::load(dir)?;
-    let mut new = lock.clone();
-    if let Some(old) = &old
-        && old.image == new.image
-    {
-        new.template.clone_from(&old.template);
-    }
-    if old.as_ref() == Some(&new) {
-        return Ok(());
-    }
-    new.save(dir)?;
-    let stage = run.progress.stage("lock");
-    for line in old.iter().flat_map(|old| old.diff(&new)) {
-        stage.note(line);
-    }
-    let Gateway { npm, version, .. } = &new.gateway;
-    stage.finish(Outcome::Done, format!("{npm} {version} in {FILE_NAME}"));
-    Ok(())
 }

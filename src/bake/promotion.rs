@@ -1,11 +1,13 @@
 //! Changes which image is in front of its family: looks at the family, takes one step, looks again.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use gce::{DeprecationStatus, Image, Kind};
 
 use super::family::{Deprecated, Family, Obstacle, Step};
+use super::memory::{Memory, Refusal, back, forward};
 use crate::cloud::Cloud;
 use crate::progress::Outcome;
 use crate::recipe::Recipe;
@@ -21,14 +23,14 @@ pub async fn observe(cloud: &Cloud, recipe: &Recipe) -> Result<Family> {
     Family::among(&images, &recipe.family, &recipe.name)
 }
 
-/// Puts an image in front of its family.
+/// Puts an image in front of its family. It remembers what the one before it did, as far as that still holds.
 ///
 /// # Errors
 /// [`Obstacle`] if another image stays in front. Then progress has said so already.
 pub async fn promote(run: &Run, image: &str, deprecated: Deprecated) -> Result<()> {
     let stage = run.progress.stage("family");
-    let moved = carry_out(run, |family| family.promotion(image, deprecated)).await;
-    match moved {
+    let plan = |family: &Family| family.promotion(image, deprecated);
+    match carry_out(run, image, plan, forward).await {
         Ok(steps) => stage.finish(outcome(steps), in_front(run, image)),
         Err(error) => {
             if let Some(obstacle) = error.downcast_ref::<Obstacle>() {
@@ -40,10 +42,11 @@ pub async fn promote(run: &Run, image: &str, deprecated: Deprecated) -> Result<(
     Ok(())
 }
 
-/// Puts an older image in front of its family.
-pub async fn rollback(run: &Run, image: &str) -> Result<()> {
+/// Puts an older image in front of its family, which remembers that what is left is refused.
+pub async fn rollback(run: &Run, image: &str, by: &Refusal) -> Result<()> {
     let stage = run.progress.stage("family");
-    let steps = carry_out(run, |family| family.rollback(image)).await?;
+    let plan = |family: &Family| family.rollback(image);
+    let steps = carry_out(run, image, plan, |front, before| back(front, before, by)).await?;
     stage.finish(outcome(steps), in_front(run, image));
     Ok(())
 }
@@ -61,12 +64,26 @@ fn outcome(steps: usize) -> Outcome {
 }
 
 /// Takes the first step of the plan until there is none left, and returns how many it took. Others may
-/// change the family at any time, so every step is planned anew.
+/// change the family at any time, so every step is planned anew. What the image will have to remember is
+/// written on it before it is in front.
 async fn carry_out(
     run: &Run,
+    image: &str,
     plan: impl Fn(&Family) -> Result<Vec<Step>, Obstacle>,
+    memory: impl Fn(&Image, &Image) -> Memory,
 ) -> Result<usize> {
     let (cloud, recipe) = (&run.cloud, &run.deployment.recipe);
+    let images = cloud.client.images().list(None).await?;
+    let family = Family::among(&images, &recipe.family, &recipe.name)?;
+    plan(&family)?;
+    if let Some(front) = family.front().filter(|front| front.name != image) {
+        let named = |name: &str| {
+            let found = images.iter().find(|it| it.name.as_deref() == Some(name));
+            found.with_context(|| format!("the image {name} is gone"))
+        };
+        let memory = memory(named(&front.name)?, named(image)?);
+        relabel(cloud, image, |labels| memory.write(labels)).await?;
+    }
     let (mut taken, mut last, mut attempts) = (0, None, 0);
     loop {
         let steps = plan(&observe(cloud, recipe).await?)?;
@@ -112,13 +129,37 @@ async fn take(cloud: &Cloud, recipe: &Recipe, step: &Step) -> Result<()> {
 
 /// Sets labels of an image and keeps the others, even if they change meanwhile.
 pub async fn label(cloud: &Cloud, name: &str, set: &[(&str, &str)]) -> Result<Image> {
+    let pair = |&(key, value): &(&str, &str)| (key.to_owned(), value.to_owned());
+    relabel(cloud, name, |labels| labels.extend(set.iter().map(pair))).await
+}
+
+/// The image in front of the family remembers something from now on.
+pub async fn remember(run: &Run, change: impl Fn(&Memory) -> Memory) -> Result<()> {
+    let (images, family) = (run.cloud.client.images(), &run.deployment.recipe.family);
+    let Some(front) = images.find_in_family(family).await? else {
+        return Ok(());
+    };
+    let memory = change(&Memory::of(&front));
+    let name = front.name.unwrap_or_default();
+    let remembered = relabel(&run.cloud, &name, |labels| memory.write(labels)).await;
+    remembered.map(drop)
+}
+
+/// Changes labels of an image, looking again when somebody else changes them meanwhile.
+async fn relabel(
+    cloud: &Cloud,
+    name: &str,
+    change: impl Fn(&mut BTreeMap<String, String>),
+) -> Result<Image> {
     let images = cloud.client.images();
     let mut attempts = 0;
     loop {
         let image = images.get(name).await?;
         let mut labels = image.labels.clone();
-        let set = set.iter().map(|&(key, value)| (key.into(), value.into()));
-        labels.extend(set);
+        change(&mut labels);
+        if labels == image.labels {
+            return Ok(image);
+        }
         let fingerprint = image.label_fingerprint.as_deref().unwrap_or_default();
         attempts += 1;
         match images.set_labels(name, &labels, fingerprint).await {

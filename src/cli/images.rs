@@ -5,11 +5,12 @@ use std::fmt::Display;
 use anyhow::{Context, Result};
 use clap::Subcommand;
 use gce::Image;
+use jiff::Timestamp;
 
 use super::deployment_file::DeploymentFile;
 use super::output::{errln, outln};
 use super::terminal;
-use crate::bake::{self, Deprecated, Family, GATEWAY_LABEL};
+use crate::bake::{self, Deprecated, Family, GATEWAY_LABEL, Refusal};
 use crate::progress::Progress;
 use crate::run::Run;
 
@@ -184,6 +185,7 @@ async fn promote(name: &str, untested: bool, change: &Change) -> Result<()> {
         bake::boot_test(&run, image).await?;
     }
     bake::promote(&run, name, Deprecated::Restored).await?;
+    follow(&run, name).await?;
     print(&steps, change.common.json)
 }
 
@@ -197,13 +199,21 @@ async fn rollback(to: Option<String>, change: &Change) -> Result<()> {
     };
     let steps = family.rollback(&target)?;
     if !change.dry_run {
-        bake::rollback(&run, &target).await?;
+        bake::rollback(&run, &target, &Refusal::person(Timestamp::now())).await?;
+        follow(&run, &target).await?;
         errln!(
             "forward again: clawbake images promote {}   (VMs that run keep what they have)",
             front.name
         );
     }
     print(&steps, change.common.json)
+}
+
+/// The lock says what is in front. Which template a VM of it has will be known when there is one.
+async fn follow(run: &Run, image: &str) -> Result<()> {
+    let image = run.cloud.client.images().get(image).await?;
+    bake::follow(run, &image, None);
+    Ok(())
 }
 
 async fn prune(keep: usize, change: &Change) -> Result<()> {

@@ -128,9 +128,8 @@ async fn list(common: &Common) -> Result<()> {
 async fn restore(name: Option<&str>, common: &Common) -> Result<()> {
     let run = common.connect(terminal::progress()).await?;
     let snapshot = chosen(&run, name).await?;
-    if fleet::find(&run).await?.is_some() {
-        fleet::delete(&run, None).await?;
-    }
+    state::ensure_ready(&snapshot)?;
+    fleet::retire(&run).await?;
     let restored = state::restore(&run, &snapshot).await?;
     state::retain(&run).await?;
     let disk = fleet::state_disk_name(&run.deployment);

@@ -10,10 +10,13 @@ use super::start::{Adopt, StateDisk, for_start};
 use super::written::Written;
 use super::{snapshots, state_disk, template};
 use crate::cloud::Cloud;
-use crate::journal::{Journal, Resource};
+use crate::journal::{Journal, RUN_LABEL, Resource};
 use crate::progress::Outcome;
 use crate::run::Run;
 use crate::vm::{Nonce, last};
+
+/// How often a change of labels is tried again when somebody else has changed them meanwhile.
+const ATTEMPTS: usize = 8;
 
 /// Creates the deployment's VM from an image, and its state disk if there is none. With `adopt_state`
 /// the guest takes over a state disk that somebody else has filled.
@@ -174,7 +177,32 @@ pub async fn schedule(run: &Run) -> Result<()> {
 pub async fn keep(run: &Run, instance: &Instance) -> Result<()> {
     run.keep(&resources(run))?;
     run.keep(&template::of_instance(&run.cloud, instance))?;
+    disown(run, instance).await?;
     state_disk::keep(run).await
+}
+
+/// The VM and its boot disk are in use from now on, and no run's any more. If the run that made them died on
+/// another machine, `clawbake clean` there would take them for leftovers.
+pub async fn disown(run: &Run, instance: &Instance) -> Result<()> {
+    let (cloud, name) = (&run.cloud, &run.deployment.name);
+    let instances = cloud.client.instances(&cloud.zone);
+    let mut instance = instance.clone();
+    for _ in 0..ATTEMPTS {
+        if instance.labels.remove(RUN_LABEL).is_none() {
+            return Ok(());
+        }
+        state_disk::disown(run, name).await?;
+        let fingerprint = instance.label_fingerprint.unwrap_or_default();
+        let labelled = instances.set_labels(name, &instance.labels, &fingerprint);
+        match labelled.await {
+            Ok(pending) => return Ok(pending.wait().await.map(drop)?),
+            Err(error) if error.kind == Kind::PreconditionFailed => {
+                instance = instances.get(name).await?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    bail!("the labels of the VM {name} change all the time: try again")
 }
 
 /// Starts a stopped VM, with a new nonce for its reports. With `adopt_state` it takes over a state disk
@@ -224,7 +252,7 @@ pub async fn delete(run: &Run, state_disk: Option<&str>) -> Result<Deleted> {
     let disks = cloud.client.disks(&cloud.zone);
     let [vm, boot_disk, state] = resources(run);
     if state_disk.is_none() {
-        ensure_state_stays(run, &own).await?;
+        ensure_state_stays(run).await?;
     }
     let mut anything = remove(run, &vm, "VM").await?;
     let orphan = disks.find(&deployment.name).await?;
@@ -243,8 +271,8 @@ pub async fn delete(run: &Run, state_disk: Option<&str>) -> Result<Deleted> {
 }
 
 /// Refuses if the state disk would be deleted with the VM, which somebody may have set.
-async fn ensure_state_stays(run: &Run, state_disk: &str) -> Result<()> {
-    let cloud = &run.cloud;
+pub(super) async fn ensure_state_stays(run: &Run) -> Result<()> {
+    let (cloud, state_disk) = (&run.cloud, state_disk_name(&run.deployment));
     let instance = cloud
         .client
         .instances(&cloud.zone)

@@ -29,11 +29,11 @@ pub use disk::state_disk_name;
 pub use firewall::firewall;
 pub use instance::Instance;
 pub use launch::{
-    Deleted, create, create_from, delete, find, keep, launch, policy, schedule, start,
+    Deleted, create, create_from, delete, disown, find, keep, launch, policy, schedule, start,
 };
 pub use memory::{memory, remedy};
 pub(crate) use owner::{belongs, ensure_belongs};
-pub use power::{machine_type_of, power_on, set_machine_type, stop};
+pub use power::{SUSPENDED, machine_type_of, power_on, retire, set_machine_type, stop};
 pub use probe::probe;
 pub use ready::{NotReady, Phase, Report, report, watch};
 pub use room::{more_room, room};

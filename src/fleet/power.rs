@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use super::instance::Instance;
-use super::launch::{find, keep, start};
+use super::launch::{delete, ensure_state_stays, find, keep, start};
 use crate::names::MachineType;
 use crate::progress::{Outcome, Stage};
 use crate::run::Run;
@@ -13,6 +13,10 @@ use crate::vm::{self, Request};
 
 /// What a guest needs to stop its gateway, besides what the recipe gives the gateway.
 const GUEST: Duration = Duration::from_mins(1);
+
+/// Why a VM that is suspended is left alone.
+pub const SUSPENDED: &str = "the VM is suspended, and what its gateway has in memory is on no disk: \
+     `gcloud compute instances resume` wakes it up";
 
 /// Stops the VM: first its gateway, which gets all the time that the recipe gives it, then the machine.
 /// `false` if it did not run.
@@ -32,6 +36,18 @@ pub async fn stop(run: &Run) -> Result<bool> {
     let instances = run.cloud.client.instances(&run.cloud.zone);
     instances.stop(name).await?.wait().await?;
     stage.finish(Outcome::Done, format!("{name} stopped"));
+    Ok(true)
+}
+
+/// Deletes the VM, if there is one, and keeps its state, which its gateway has had the time to write: it is
+/// stopped first. `false` if there was none.
+pub async fn retire(run: &Run) -> Result<bool> {
+    if find(run).await?.is_none() {
+        return Ok(false);
+    }
+    ensure_state_stays(run).await?;
+    stop(run).await?;
+    delete(run, None).await?;
     Ok(true)
 }
 
@@ -75,7 +91,11 @@ pub fn machine_type_of(instance: &Instance) -> &str {
 async fn there(run: &Run) -> Result<Instance> {
     let name = &run.deployment.name;
     let instance = find(run).await?;
-    instance.with_context(|| format!("there is no VM {name}: `clawbake up` makes one"))
+    let instance =
+        instance.with_context(|| format!("there is no VM {name}: `clawbake up` makes one"))?;
+    let status = instance.status.as_deref();
+    ensure!(status != Some("SUSPENDED"), SUSPENDED);
+    Ok(instance)
 }
 
 /// Has the gateway stop gracefully. A VM that does not answer is stopped all the same: its own shutdown

@@ -1,8 +1,18 @@
 //! What a larger machine costs.
 //!
-//! Google's list prices of E2 machine types in us-central1, on demand, for a month of 730 hours, in US
-//! dollars: <https://cloud.google.com/compute/vm-instance-pricing>, as of 2025. Other regions cost up to
-//! half more. What a machine really costs is on the bill.
+//! Google's list prices of E2 machine types in us-central1, on demand, for a month of 730 hours, in US dollars:
+//! <https://cloud.google.com/compute/vm-instance-pricing>. They are made of two prices of the Cloud Billing
+//! Catalog, as several public repositories quote it that asked it between 2026-08-29 and 2026-09-27 (we have not
+//! asked it ourselves): SKU CF4E-A0C7-E3BF, E2 Instance Core running in Americas, and SKU F449-33EC-A5EF, E2
+//! Instance Ram running in Americas. A machine type with a shared core is billed as a part of a core. Other
+//! regions cost up to half more. What a machine really costs is on the bill.
+
+/// Of a core for an hour.
+const CORE: f64 = 0.021_811_59;
+/// Of a GiB of memory for an hour.
+const GIB: f64 = 0.002_923_53;
+/// In a month.
+const HOURS: f64 = 730.0;
 
 /// A machine type and its price.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -15,22 +25,22 @@ pub struct Offer {
     pub monthly: f64,
 }
 
-const fn offer(machine_type: &'static str, memory_mb: u64, monthly: f64) -> Offer {
+const fn offer(machine_type: &'static str, cores: f64, gib: u32) -> Offer {
     Offer {
         machine_type,
-        memory_mb,
-        monthly,
+        memory_mb: gib as u64 * 1024,
+        monthly: HOURS * (cores * CORE + gib as f64 * GIB),
     }
 }
 
 /// With twice the memory from each to the next.
 const OFFERS: [Offer; 6] = [
-    offer("e2-micro", 1024, 6.11),
-    offer("e2-small", 2048, 12.23),
-    offer("e2-medium", 4096, 24.46),
-    offer("e2-standard-2", 8192, 48.92),
-    offer("e2-standard-4", 16384, 97.84),
-    offer("e2-standard-8", 32768, 195.67),
+    offer("e2-micro", 0.25, 1),
+    offer("e2-small", 0.5, 2),
+    offer("e2-medium", 1.0, 4),
+    offer("e2-standard-2", 2.0, 8),
+    offer("e2-standard-4", 4.0, 16),
+    offer("e2-standard-8", 8.0, 32),
 ];
 
 /// The next larger machine than one with so much memory in MiB, and what the present one costs, if it is
@@ -59,7 +69,9 @@ mod tests {
         for pair in OFFERS.windows(2) {
             assert!(pair[0].memory_mb < pair[1].memory_mb && pair[0].monthly < pair[1].monthly);
         }
-        assert_eq!(larger("e2-small", 1970).unwrap().1, Some(12.23));
+        let told = OFFERS.map(|it| format!("{:.2}", it.monthly)).join(" ");
+        assert_eq!(told, "6.11 12.23 24.46 48.92 97.84 195.67");
+        assert_eq!(larger("e2-small", 1970).unwrap().1, Some(OFFERS[1].monthly));
         assert_eq!(larger("n2-standard-2", 7960).unwrap().1, None);
     }
 }

@@ -68,10 +68,29 @@ async fn ensure_not_restoring(run: &Run, disk: &str) -> Result<()> {
 /// whatever machine that run was.
 pub(super) async fn keep(run: &Run) -> Result<()> {
     let name = state_disk_name(&run.deployment);
+    relabel_own(run, &name, |disk| Ok(kept(disk))).await
+}
+
+/// The disk of that name is no run's any more.
+pub(super) async fn disown(run: &Run, name: &str) -> Result<()> {
+    let without = |disk: &Disk| {
+        let mut labels = disk.labels.clone();
+        labels.remove(RUN_LABEL);
+        Ok(labels)
+    };
+    relabel_own(run, name, without).await
+}
+
+/// [`relabel`] where there is a disk of that name which is the deployment's.
+async fn relabel_own(
+    run: &Run,
+    name: &str,
+    change: impl Fn(&Disk) -> Result<Labels>,
+) -> Result<()> {
     let disks = run.cloud.client.disks(&run.cloud.zone);
-    match disks.find(&name).await? {
+    match disks.find(name).await? {
         Some(disk) if belongs(&disk.labels, &run.deployment) => {
-            relabel(run, &name, |disk| Ok(kept(disk))).await
+            relabel(run, name, change).await
         }
         _ => Ok(()),
     }

@@ -77,6 +77,13 @@ pub enum Reason {
         /// At which gate.
         by: String,
     },
+    /// It is not newer than a release that a person went back from.
+    RolledBack {
+        /// The one that was left.
+        version: Version,
+        /// When, where that is known.
+        at: Option<Timestamp>,
+    },
     /// It is newer than what the recipe or the deployment pins.
     Pinned(Version),
 }
@@ -103,6 +110,7 @@ impl Reason {
             Self::Schema { .. } => "schema",
             Self::Engines { .. } => "engines",
             Self::Failed { .. } => "failed",
+            Self::RolledBack { .. } => "rolled-back",
             Self::Pinned(_) => "pinned",
         }
     }
@@ -145,6 +153,14 @@ impl fmt::Display for Reason {
                     f,
                     "{version} failed ({by}), and only a newer one is tried: "
                 )?;
+                f.write_str("`clawbake rebuild --retry` tries it again")
+            }
+            Self::RolledBack { version, at } => {
+                write!(f, "{version} was rolled back by a person")?;
+                if let Some(at) = at {
+                    write!(f, " on {}", at.strftime("%F"))?;
+                }
+                f.write_str(", and only a newer one is tried: ")?;
                 f.write_str("`clawbake rebuild --retry` tries it again")
             }
             Self::Pinned(version) => write!(f, "{version} is pinned"),

@@ -26,7 +26,10 @@ impl Source {
     async fn announced(&self, web: &Web) -> Result<Option<Vec<Version>>> {
         let versions = match self {
             Self::Npm => return Ok(None),
-            Self::Github(repository) => github::released(web, &github::api(), repository).await?,
+            Self::Github(repository) => {
+                let api = github::Api::from_environment();
+                github::released(web, &api, repository).await?
+            }
             Self::Image(image) => versions(&oci::tags(web, image).await?),
             Self::Git(url) => versions(&git::tags(web, url).await?),
         };

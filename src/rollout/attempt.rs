@@ -4,18 +4,18 @@ use std::time::Duration;
 
 use anyhow::{Context, Error, Result};
 use gce::Image;
+use jiff::Timestamp;
 
 use super::options::Options;
 use super::target::{Found, image_of_vm};
-use super::{Gate, Goal, Passage, PutBack, Refused, Rehearsed, Why, rehearse, remember, replace};
-use crate::bake::{self, Deprecated, Obstacle};
+use super::{Gate, Goal, Passage, PutBack, Refused, Rehearsed, Why, rehearse, replace};
+use crate::bake::{self, Deprecated, Obstacle, Refusal};
 use crate::fleet::Written;
 use crate::image::Plan;
 use crate::lock::Lock;
 use crate::release::{Version, runs_with};
 use crate::run::Run;
 use crate::state;
-use crate::updates::Memory;
 
 /// A release on its way.
 pub(super) struct Attempt<'a> {
@@ -123,10 +123,13 @@ impl Attempt<'_> {
     /// After the release has failed at a gate: what was changed is put back, and it is remembered.
     pub async fn conclude(&self, found: &Found, gate: Gate, why: String, promoted: bool) -> Error {
         let mut left = Vec::new();
+        // With the family, the memory goes back too.
         if promoted {
-            left.extend(self.put_back(found).await.err());
+            left.extend(self.put_back(found, gate).await.err());
         }
-        left.extend(self.remember(found, gate).await.err());
+        if !promoted || !left.is_empty() {
+            left.extend(self.remember(found, gate).await.err());
+        }
         let error = if promoted {
             Error::new(PutBack { gate, why })
         } else {
@@ -136,16 +139,18 @@ impl Attempt<'_> {
         left.fold(error, |error, left| error.context(format!("{left:#}")))
     }
 
-    /// That what runs does not come back after a loss is no failure of a new release.
+    /// That what runs does not come back after a loss is no failure of a new release, and that an image was
+    /// rolled back is known already.
     async fn remember(&self, found: &Found, gate: Gate) -> Result<()> {
-        if image_of_vm(&self.run).await? == self.image_name() {
+        if gate == Gate::Promote || image_of_vm(&self.run).await? == self.image_name() {
             return Ok(());
         }
         remember(&self.run, found.release(), gate).await
     }
 
-    /// The family goes back to the image that the VM runs, and the lock to what it was then.
-    async fn put_back(&self, found: &Found) -> Result<()> {
+    /// The family goes back to the image that the VM runs, unless the rollout has done so, and the lock to
+    /// what it was then.
+    async fn put_back(&self, found: &Found, gate: Gate) -> Result<()> {
         let family = &self.run.deployment.recipe.family;
         let before = match image_of_vm(&self.run).await? {
             Some(image) => Some(image),
@@ -154,7 +159,8 @@ impl Attempt<'_> {
         let before = before.with_context(|| {
             format!("the family {family} keeps its image in front: there is none to go back to")
         })?;
-        let back = bake::rollback(&self.run, &before).await;
+        let refusal = Refusal::gate(gate.name(), Timestamp::now());
+        let back = bake::rollback(&self.run, &before, &refusal).await;
         back.with_context(|| format!("putting {before} in front of {family} again"))?;
         let image = self.run.cloud.client.images().get(&before).await?;
         let same = |lock: &&Lock| lock.image.as_deref() == Some(&*before);
@@ -168,15 +174,12 @@ impl Attempt<'_> {
 
 /// Writes on the image in front that a release has failed.
 pub(super) async fn remember(run: &Run, release: Option<Version>, gate: Gate) -> Result<()> {
-    let (images, family) = (run.cloud.client.images(), &run.deployment.recipe.family);
-    let (Some(front), Some(release)) = (images.find_in_family(family).await?, release) else {
+    let Some(release) = release else {
         return Ok(());
     };
-    let labels = remember::after(&Memory::of(&front), release, gate);
-    let labels = labels.each_ref().map(|(key, value)| (*key, value.as_str()));
-    let name = front.name.unwrap_or_default();
-    let remembered = bake::label(&run.cloud, &name, &labels).await;
-    remembered.map(drop).context("remembering the failure")
+    let refusal = Refusal::gate(gate.name(), Timestamp::now());
+    let remembered = bake::remember(run, |memory| memory.after(release, &refusal)).await;
+    remembered.context("remembering the failure")
 }
 
 /// The release runs on the Node that it is baked with.

@@ -1,80 +1,134 @@
 //! Which gates an update has to pass (pure).
+//!
+//! | a release is new | the VM | the image in front | |
+//! |---|---|---|---|
+//! | yes | any | any | all gates, and the VM is replaced if there is one |
+//! | no, nothing is | behind | is good | it gets to the VM: the last gates |
+//! | no, it is held or refused | behind | is good | the same: what is held holds nothing else back |
+//! | no | behind | has failed itself | refused, until somebody retries it or something newer is in front |
+//! | no, nothing is | in front, ahead, or none | any | nothing |
+//! | no, it is refused | in front, ahead, or none | any | refused |
 
 use super::Gate;
 
 /// What is known before the first of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a fact of its own, named where it is set"
-)]
 pub(super) struct Situation {
-    /// There is a release to bake.
-    pub news: bool,
-    /// The VM runs another image than the one in front, or than the one that will be.
-    pub behind: bool,
-    /// There is a VM.
-    pub vm: bool,
-    /// It is to be replaced.
+    pub news: News,
+    pub vm: Place,
+    /// The release in front is remembered as one that has failed, and nobody retries it.
+    pub front_failed: bool,
+    /// The VM is to be replaced.
     pub replace: bool,
 }
 
-/// The gates to come, in order. An image that is in front already, and that the VM does not run, has only
-/// the last of them ahead.
-pub(super) fn gates(situation: Situation) -> Vec<Gate> {
+/// Whether there is a release to bake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum News {
+    /// There is.
+    Some,
+    /// There is none, or none that anybody wants.
+    None,
+    /// There is, and it is refused.
+    Refused,
+}
+
+/// Where the image of the VM is in the family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// There is no VM.
+    None,
+    /// It is in front.
+    Front,
+    /// It is newer than what is in front: somebody put the family back, and not the VM. Going back is
+    /// `rollback`'s.
+    Ahead,
+    /// It is older, or nobody knows it any more.
+    Behind,
+}
+
+/// What comes of a situation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Course {
+    /// The gates to come, in order.
+    Gates(Vec<Gate>),
+    /// What is new is refused.
+    Refused,
+    /// The image in front is not for the VM: its release has failed.
+    FrontFailed,
+}
+
+pub(super) fn course(situation: Situation) -> Course {
     let Situation {
         news,
-        behind,
         vm,
+        front_failed,
         replace,
     } = situation;
-    let replaces = vm && replace && (news || behind);
-    let mut gates = Vec::new();
-    if news {
-        gates.extend([Gate::Engines, Gate::Schema, Gate::Lock, Gate::Bake]);
+    let mut tries = vec![Gate::BootTest, Gate::Rehearsal, Gate::Promote];
+    match (news, vm) {
+        (News::Some, _) => {
+            let mut gates = vec![Gate::Engines, Gate::Schema, Gate::Lock, Gate::Bake];
+            gates.append(&mut tries);
+            gates.extend((replace && vm != Place::None).then_some(Gate::Replace));
+            Course::Gates(gates)
+        }
+        (_, Place::Behind) if replace && front_failed => Course::FrontFailed,
+        (_, Place::Behind) if replace => {
+            tries.push(Gate::Replace);
+            Course::Gates(tries)
+        }
+        (News::Refused, _) => Course::Refused,
+        (News::None, _) => Course::Gates(Vec::new()),
     }
-    if news || replaces {
-        gates.extend([Gate::BootTest, Gate::Rehearsal, Gate::Promote]);
-    }
-    if replaces {
-        gates.push(Gate::Replace);
-    }
-    gates
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[expect(clippy::fn_params_excessive_bools, reason = "a row of a table")]
-    fn words(news: bool, behind: bool, vm: bool, replace: bool) -> String {
+    fn words(news: News, vm: Place, front_failed: bool, replace: bool) -> String {
         let situation = Situation {
             news,
-            behind,
             vm,
+            front_failed,
             replace,
         };
-        let words: Vec<_> = gates(situation).iter().map(Gate::to_string).collect();
-        words.join(" ")
+        match course(situation) {
+            Course::Gates(gates) => {
+                let words: Vec<_> = gates.iter().map(Gate::to_string).collect();
+                words.join(" ")
+            }
+            other => format!("{other:?}"),
+        }
     }
 
     #[test]
-    fn a_release_passes_all_of_them_and_an_image_in_front_the_last() {
-        let bake = "engines schema lock bake";
-        let tries = "boot-test rehearsal promote";
-        assert_eq!(
-            words(true, true, true, true),
-            format!("{bake} {tries} replace")
-        );
-        assert_eq!(words(true, true, true, false), format!("{bake} {tries}"));
-        assert_eq!(words(true, false, false, true), format!("{bake} {tries}"));
-        assert_eq!(words(false, true, true, true), format!("{tries} replace"));
-        for (behind, vm, replace) in [
-            (false, true, true),
-            (true, false, true),
-            (true, true, false),
-        ] {
-            assert_eq!(words(false, behind, vm, replace), "");
+    fn every_situation_has_its_course() {
+        let bake = "engines schema lock bake boot-test rehearsal promote";
+        let last = "boot-test rehearsal promote replace";
+        let mut told = 0;
+        for news in [News::Some, News::None, News::Refused] {
+            for vm in [Place::None, Place::Front, Place::Ahead, Place::Behind] {
+                for front_failed in [false, true] {
+                    for replace in [false, true] {
+                        let expected = match (news, vm, front_failed, replace) {
+                            (News::Some, Place::None, ..) | (News::Some, _, _, false) => {
+                                bake.to_owned()
+                            }
+                            (News::Some, ..) => format!("{bake} replace"),
+                            (_, Place::Behind, false, true) => last.to_owned(),
+                            (_, Place::Behind, true, true) => "FrontFailed".to_owned(),
+                            (News::Refused, ..) => "Refused".to_owned(),
+                            (News::None, ..) => String::new(),
+                        };
+                        let words = words(news, vm, front_failed, replace);
+                        assert_eq!(words, expected, "{news:?} {vm:?} {front_failed} {replace}");
+                        told += 1;
+                    }
+                }
+            }
         }
+        assert_eq!(told, 48);
     }
 }

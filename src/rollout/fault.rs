@@ -5,8 +5,18 @@ use std::fmt;
 use anyhow::Error;
 
 use super::gate::Gate;
-use super::machine::Fault;
 use crate::fleet::NotReady;
+
+/// How a step fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Fault {
+    /// Somebody changed the labels meanwhile.
+    Overtaken,
+    /// The gateway failed at this gate.
+    Gate(Gate),
+    /// It shows nothing about the release: the cloud refused, somebody deleted the VM.
+    Other,
+}
 
 /// A gateway that fails at a gate.
 #[derive(Debug)]

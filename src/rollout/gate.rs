@@ -103,6 +103,13 @@ impl Gate {
         }
     }
 
+    /// Whether the release itself is at fault that fails there. What goes wrong before its VM is started says
+    /// nothing of it.
+    #[must_use]
+    pub fn is_of_the_release(self) -> bool {
+        matches!(self, Self::Ready | Self::Probe | Self::Counts | Self::Soak)
+    }
+
     /// The gate of that name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {

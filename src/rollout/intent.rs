@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, bail};
 
 use super::gate::Gate;
+use super::why::Why;
 use crate::labels::{
     ROLLOUT, ROLLOUT_BEGAN, ROLLOUT_BY, ROLLOUT_FROM, ROLLOUT_GATE, ROLLOUT_KEYS, ROLLOUT_SNAPSHOT,
-    ROLLOUT_STATE, ROLLOUT_TO,
+    ROLLOUT_STATE, ROLLOUT_TO, ROLLOUT_WHY,
 };
 
 /// Labels of a resource.
@@ -73,6 +74,8 @@ pub(super) struct Intent {
     pub(super) gate: Option<Gate>,
     /// The run that carries it out.
     pub(super) by: String,
+    /// What for: whoever brings it to its end knows what becomes of family and lock.
+    pub(super) why: Why,
 }
 
 impl Intent {
@@ -85,6 +88,8 @@ impl Intent {
         let get = |key: &str| find(key).with_context(|| format!("label {key} is missing"));
         let read = || -> Result<Self> {
             let (word, gate) = (get(ROLLOUT)?, find(ROLLOUT_GATE));
+            // One that an older version began does not say.
+            let why = find(ROLLOUT_WHY).unwrap_or_else(|| Why::Recreate.name().to_owned());
             Ok(Self {
                 word: Word::named(&word).with_context(|| format!("there is no step {word}"))?,
                 to: get(ROLLOUT_TO)?,
@@ -99,6 +104,7 @@ impl Intent {
                     None => None,
                 },
                 by: get(ROLLOUT_BY)?,
+                why: Why::named(&why).with_context(|| format!("there is no verb {why}"))?,
             })
         };
         match read() {
@@ -122,6 +128,7 @@ impl Intent {
             (ROLLOUT_BEGAN, Some(&*began)),
             (ROLLOUT_GATE, self.gate.map(Gate::name)),
             (ROLLOUT_BY, Some(&*self.by)),
+            (ROLLOUT_WHY, Some(self.why.name())),
         ];
         for (key, value) in written {
             if let Some(value) = value {
@@ -161,6 +168,7 @@ mod tests {
             began: 1_790_000_000,
             gate: Some(Gate::Counts),
             by: "host-1a2b".into(),
+            why: Why::Rollback,
         }
     }
 
@@ -186,6 +194,14 @@ mod tests {
     }
 
     #[test]
+    fn one_that_an_older_version_began_is_nobody_s_wish_to_go_back() {
+        let mut labels = intent(Word::Started).write(&Labels::new());
+        labels.remove(ROLLOUT_WHY);
+        let read = Intent::read(&labels).unwrap().unwrap();
+        assert_eq!(read.why, Why::Recreate);
+    }
+
+    #[test]
     fn an_intent_that_cannot_be_read_is_not_taken_for_none() {
         let labels = intent(Word::Started).write(&Labels::new());
         for key in [ROLLOUT, ROLLOUT_TO, ROLLOUT_BEGAN, ROLLOUT_BY] {
@@ -194,7 +210,7 @@ mod tests {
             let error = Intent::read(&missing).unwrap_err().to_string();
             assert!(error.contains(key), "{error}");
         }
-        for key in [ROLLOUT, ROLLOUT_BEGAN, ROLLOUT_GATE] {
+        for key in [ROLLOUT, ROLLOUT_BEGAN, ROLLOUT_GATE, ROLLOUT_WHY] {
             let mut strange = labels.clone();
             strange.insert(key.to_owned(), "strange".into());
             assert!(Intent::read(&strange).is_err(), "{key}");

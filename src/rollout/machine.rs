@@ -1,28 +1,15 @@
 //! What comes next: a pure function of what is observed, what is wanted, and what this run has done.
 
+use super::admit::admit;
+use super::aim::Aim;
+use super::fault::Fault;
 use super::gate::Gate;
 use super::intent::{Intent, Word};
+use super::next::{End, Next};
 use super::scene::{Power, Scene};
 use super::step::Step;
-use crate::fleet::Written;
-
-/// What a rollout is to end in.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Aim {
-    /// Template of the new VM.
-    pub(super) to: String,
-    /// The release in its image, where its labels say it.
-    pub(super) release: Option<Written>,
-    /// Template of the VM that was there last, and the release in it, for a VM that is gone or does not
-    /// say what it was made from.
-    pub(super) from: Option<(String, Option<Written>)>,
-    /// Name of the snapshot whose state the new VM gets.
-    pub(super) state: Option<String>,
-    /// Seconds since 1970.
-    pub(super) now: u64,
-    /// Whether the new VM is watched for a while once it is ready.
-    pub(super) soak: bool,
-}
+use super::way::{clear_away, give_up, is_before, replace, turn_back};
+use crate::fleet::SUSPENDED;
 
 /// A run of a rollout: its aim, its name, and what it has done so far. None of it outlives the run.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -46,39 +33,6 @@ pub(super) struct Machine {
     turn: Option<Gate>,
     /// How it ended.
     end: Option<End>,
-}
-
-/// What comes next.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Next {
-    Take(Step),
-    End(End),
-}
-
-/// How a run of a rollout ends.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum End {
-    /// The new VM runs.
-    Done,
-    /// The VM before runs again.
-    PutBack(Gate),
-    /// Nothing was changed.
-    Refused(Gate, String),
-    /// There was nothing to go back to: the new VM is left as it is.
-    LeftAsItIs(Gate),
-    /// What is there is kept as it is; the next run goes on.
-    Stuck(String),
-}
-
-/// How a step fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Fault {
-    /// Somebody changed the labels meanwhile.
-    Overtaken,
-    /// The gateway failed at this gate.
-    Gate(Gate),
-    /// It shows nothing about the release: the cloud refused, somebody deleted the VM.
-    Other,
 }
 
 impl Machine {
@@ -119,12 +73,10 @@ impl Machine {
                 Some(_) => return Next::Take(Step::Forget(snapshot)),
             }
         }
-        if scene
-            .vm
-            .as_ref()
-            .is_some_and(|vm| vm.power == Power::Moving)
-        {
-            return Next::Take(Step::Settle);
+        match scene.vm.as_ref().map(|vm| vm.power) {
+            Some(Power::Moving) => return Next::Take(Step::Settle),
+            Some(Power::Suspended) => return Next::End(End::Stuck(SUSPENDED.into())),
+            Some(Power::On | Power::Off) | None => {}
         }
         match intent.word {
             Word::Begun => Next::Take(Step::Quiesce(intent.at(Word::Stopped))),
@@ -169,6 +121,7 @@ impl Machine {
             began: aim.now,
             gate: None,
             by: self.me.clone(),
+            why: aim.why,
         }))
     }
 
@@ -201,6 +154,7 @@ impl Machine {
                 Some((snapshot, _)) if scene.disk.is_none() => Step::Restore(snapshot.to_owned()),
                 _ => Step::TakeOver(Intent {
                     by: self.me.clone(),
+                    why: own.why.over(intent.why),
                     ..intent.clone()
                 }),
             });
@@ -313,101 +267,4 @@ impl Machine {
             });
         }
     }
-}
-
-/// The way back from where the rollout is: a step that has failed may have been done all the same.
-fn turn_back(scene: &Scene, intent: &Intent, gate: Gate) -> Intent {
-    let changed = intent.word == Word::Started || is_loaded(scene, intent);
-    Intent {
-        gate: Some(gate),
-        ..intent.at(if changed { Word::Back } else { Word::Undo })
-    }
-}
-
-/// Whether a rollout may begin.
-fn admit(scene: &Scene, aim: &Aim) -> Result<(), (Gate, String)> {
-    if scene.restoring().is_some() {
-        let why = "its state is being restored: `clawbake state restore` goes on with that";
-        return Err((Gate::Turn, why.into()));
-    }
-    let Some(disk) = &scene.disk else {
-        return Err((Gate::State, "there is no state disk".into()));
-    };
-    if scene.vm.as_ref().is_some_and(|vm| !vm.keeps_state) {
-        let why =
-            "the VM's state disk would be deleted with it (autoDelete), or is not attached to it";
-        return Err((Gate::Kept, why.into()));
-    }
-    let before = match &aim.state {
-        None => disk.written.as_ref(),
-        Some(name) => match scene.snapshots.get(name) {
-            Some(snapshot) if snapshot.ready => snapshot.written.as_ref(),
-            _ => {
-                return Err((
-                    Gate::State,
-                    format!("there is no snapshot {name} that is READY"),
-                ));
-            }
-        },
-    };
-    match (before, &aim.release) {
-        (Some(before), Some(release)) if !release.may_follow(before) => Err((
-            Gate::Schema,
-            format!(
-                "{before} wrote the state, and {release} is older: \
-                 `clawbake rollback --with-state` goes back with the state from before"
-            ),
-        )),
-        _ => Ok(()),
-    }
-}
-
-/// Whether the state is the one that was asked for, in place of the present one.
-fn is_loaded(scene: &Scene, intent: &Intent) -> bool {
-    let state = intent.state.as_deref();
-    state.is_some_and(|state| scene.has(state, intent))
-}
-
-/// Whether the state is the one from before, restored, and no other release has been started on it since.
-fn is_before(scene: &Scene, intent: &Intent) -> bool {
-    let before = intent
-        .snapshot
-        .as_deref()
-        .filter(|it| scene.has(it, intent));
-    let before = before.and_then(|it| scene.snapshots.get(it));
-    let wrote = scene.disk.as_ref().and_then(|disk| disk.written);
-    before.is_some_and(|before| before.written == wrote)
-}
-
-/// From the stopped gateway to the moment before the new VM.
-fn replace(scene: &Scene, intent: &Intent) -> Next {
-    let on = scene.vm.as_ref().is_some_and(|vm| vm.power == Power::On);
-    Next::Take(match (&intent.snapshot, &intent.state) {
-        _ if on => Step::Halt,
-        (None, _) => Step::Snapshot(intent.clone()),
-        (Some(snapshot), _) if !scene.has_ready(snapshot) => return lost(snapshot),
-        _ if scene.vm.is_some() => Step::Delete,
-        (_, Some(state)) if !scene.has(state, intent) => Step::Restore(state.clone()),
-        _ => Step::Record(intent.at(Word::Started)),
-    })
-}
-
-/// From the new VM, which failed, to the state before.
-fn clear_away(scene: &Scene, intent: &Intent) -> Next {
-    Next::Take(match &intent.snapshot {
-        _ if intent.from.is_none() => give_up(intent),
-        _ if scene.vm.is_some() => Step::Delete,
-        Some(snapshot) if scene.has_ready(snapshot) => Step::Restore(snapshot.clone()),
-        snapshot => return lost(snapshot.as_deref().unwrap_or_default()),
-    })
-}
-
-/// There is nothing to go back to.
-fn give_up(intent: &Intent) -> Step {
-    Step::GiveUp(intent.gate.unwrap_or(Gate::Ready))
-}
-
-fn lost(snapshot: &str) -> Next {
-    let why = format!("the snapshot {snapshot} of the state before is gone");
-    Next::End(End::Stuck(why))
 }

@@ -22,27 +22,33 @@
 //! and is pure; `model` takes it down every path. `run` carries a step out, and looks again.
 //!
 //! Before the new release is started, the state is in a snapshot that is READY, and going back restores
-//! it: a newer release migrates what it finds, and an older one on top of that shows an empty state. The
+//! it: a newer release migrates what it finds, and an older one on top of that shows an empty state. Where the
+//! VM has run since, that snapshot is stale: the rollout is begun again, and takes another one. The
 //! VM's name is the lock that keeps two gateways from one state: a VM is created only once there is none.
 
+mod admit;
+mod aim;
 mod attempt;
 mod course;
+mod disk;
 mod fault;
+mod finish;
 mod gate;
 mod intent;
 mod last;
 mod machine;
+mod me;
 #[cfg(test)]
 mod model;
+mod next;
 mod observe;
 mod options;
 mod preview;
 mod rebuild;
-mod record;
 mod recreate;
 mod rehearsal;
-mod remember;
 mod replace;
+mod replaced;
 mod report;
 mod rollback;
 mod run;
@@ -50,7 +56,9 @@ mod scene;
 mod step;
 mod target;
 mod template;
+mod vm;
 mod watch;
+mod way;
 mod why;
 mod words;
 
@@ -61,7 +69,7 @@ pub use rebuild::{Outlook, outlook, rebuild};
 pub use recreate::{ensure_none, plan_recreate, recreate};
 pub use rehearsal::{RehearsalFailed, Rehearsed, rehearse};
 pub use replace::{Goal, plan, replace};
+pub use replaced::Replaced;
 pub use report::{End, Entry, Passage, Report};
 pub use rollback::{Back, Chosen, choose};
-pub use run::Replaced;
 pub use why::Why;

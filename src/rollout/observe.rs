@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use gce::{AttachedDisk, Disk, Instance, Snapshot};
+use jiff::Timestamp;
 
 use super::intent::Intent;
 use super::scene::{self, Power, Restoring, Scene, Vm};
@@ -67,6 +68,8 @@ fn vm(instance: &Instance, state: &str, failed: bool) -> Vm {
         keeps_state: attached.is_some_and(|disk| disk.auto_delete != Some(true)),
         failed,
         template: instance.labels.get(TEMPLATE).cloned(),
+        moved: time(instance.last_start_timestamp.as_deref())
+            .max(time(instance.last_stop_timestamp.as_deref())),
     }
 }
 
@@ -78,6 +81,7 @@ fn state_disk(disk: &Disk) -> Result<scene::Disk> {
         source: source.and_then(|id| id.parse().ok()),
         intent: Intent::read(&disk.labels).with_context(|| format!("reading disk {name}"))?,
         written: Written::of(&disk.labels).with_context(|| format!("reading disk {name}"))?,
+        attached: time(disk.last_attach_timestamp.as_deref()),
     })
 }
 
@@ -90,6 +94,7 @@ fn copy(snapshot: &Snapshot, disk: &str) -> Result<(String, scene::Snapshot)> {
     let copy = scene::Snapshot {
         id: snapshot.id.context("it has no id").with_context(reading)?,
         of: of.and_then(|id| id.parse().ok()),
+        taken: time(snapshot.creation_timestamp.as_deref()),
         ready: snapshot.status.as_deref() == Some("READY"),
         // Somebody else's label on one of many is no reason to stop.
         written: Written::of(labels).unwrap_or_default(),
@@ -102,4 +107,9 @@ fn copy(snapshot: &Snapshot, disk: &str) -> Result<(String, scene::Snapshot)> {
         },
     };
     Ok((name, copy))
+}
+
+/// A time as the cloud says it.
+fn time(text: Option<&str>) -> Option<Timestamp> {
+    text?.parse().ok()
 }

@@ -5,9 +5,11 @@ use std::fmt;
 use anyhow::{Result, bail};
 use serde::Serialize;
 
+use super::aim::Aim;
 use super::gate::Refused;
 use super::intent::Intent;
-use super::machine::{Aim, End, Machine, Next};
+use super::machine::Machine;
+use super::next::{End, Next};
 use super::scene::{Disk, Power, Scene, Snapshot, Vm};
 use super::step::Step;
 
@@ -62,16 +64,18 @@ fn after(scene: &mut Scene, step: &Step) {
         keeps_state: true,
         failed: false,
         template,
+        moved: None,
     };
     match step {
         Step::Begin(it)
         | Step::TakeOver(it)
         | Step::Quiesce(it)
         | Step::Record(it)
+        | Step::Renew(it)
         | Step::TurnBack(it) => write(scene, Some(it.clone())),
         Step::Settle | Step::Halt => {
             if let Some(vm) = &mut scene.vm {
-                vm.power = Power::Off;
+                (vm.power, vm.moved) = (Power::Off, None);
             }
         }
         Step::Snapshot(it) => {
@@ -79,6 +83,7 @@ fn after(scene: &mut Scene, step: &Step) {
             let snapshot = Snapshot {
                 id: u64::MAX,
                 of: disk.map(|disk| disk.id),
+                taken: None,
                 ready: true,
                 written: disk.and_then(|disk| disk.written),
                 restoring: None,
@@ -125,6 +130,7 @@ fn restore(scene: &mut Scene, name: &str) {
             source: Some(snapshot.id),
             intent,
             written: snapshot.written,
+            attached: None,
         });
     }
 }
@@ -133,12 +139,14 @@ fn restore(scene: &mut Scene, name: &str) {
 mod tests {
     use super::super::gate::Gate;
     use super::super::intent::Word;
+    use super::super::why::Why;
     use super::*;
 
     fn scene(vm: bool) -> Scene {
         let archive = Snapshot {
             id: 2,
             of: Some(1),
+            taken: None,
             ready: true,
             written: None,
             restoring: None,
@@ -149,12 +157,14 @@ mod tests {
                 keeps_state: true,
                 failed: false,
                 template: Some("t-1".into()),
+                moved: None,
             }),
             disk: Some(Disk {
                 id: 1,
                 source: None,
                 intent: None,
                 written: None,
+                attached: None,
             }),
             snapshots: [("archive".to_owned(), archive)].into(),
         }
@@ -165,6 +175,7 @@ mod tests {
             to: "t-2".into(),
             release: None,
             from: None,
+            why: Why::Recreate,
             state: state.map(Into::into),
             now: 0,
             soak,
@@ -212,6 +223,7 @@ mod tests {
             began: 0,
             gate: Some(Gate::Counts),
             by: "other".into(),
+            why: Why::Recreate,
         };
         scene.disk.as_mut().unwrap().intent = Some(intent);
         assert_eq!(
@@ -231,6 +243,7 @@ mod tests {
             to: "t-2".into(),
             release: None,
             from: None,
+            why: Why::Recreate,
             state: None,
             now: 0,
             soak: false,

@@ -16,10 +16,9 @@ use anyhow::{Error, Result, anyhow};
 use serde::Serialize;
 
 use super::attempt::{Attempt, remember};
-use super::course::gates;
 use super::options::Options;
 use super::recreate;
-use super::target::{Found, look, pinned};
+use super::target::{Found, Way, look, pinned};
 use super::{End, Gate, Passage, PutBack, Refused, RehearsalFailed, Report};
 use crate::bake::BootTestFailed;
 use crate::image::Plan;
@@ -64,10 +63,9 @@ pub struct Outlook {
 pub async fn outlook(run: &Run, options: &Options) -> Result<Outlook> {
     let run = &pinned(run, options.to);
     let found = look(run, options).await?;
-    let refused = found.refused().map(|(refused, _)| refused.why);
-    let gates = match refused {
-        None => gates(found.situation(options)),
-        Some(_) => Vec::new(),
+    let (gates, refused) = match found.way(options) {
+        Way::Gates(gates) => (gates, None),
+        Way::Refused(refused, _) => (Vec::new(), Some(refused.why)),
     };
     Ok(Outlook {
         news: found.news(),
@@ -105,28 +103,29 @@ async fn pass_all(run: &Run, options: &Options, report: &mut Report) -> Result<(
     report.news = found.news();
     report.from = found.current().map(|it| it.to_string());
     report.to = found.release().map(|it| it.to_string());
-    if let Some((refused, release)) = found.refused() {
-        report.add(
-            refused.gate,
-            Passage::Refused,
-            &*refused.why,
-            began.elapsed(),
-        );
-        let remembered = match release {
-            // Whether it runs on the recipe's Node is for the recipe to change.
-            Some(_) if refused.gate != Gate::Engines => remember(run, release, refused.gate).await,
-            _ => Ok(()),
-        };
-        return Err(match remembered {
-            Ok(()) => refused.into(),
-            Err(left) => Error::new(refused).context(format!("{left:#}")),
-        });
-    }
-    report.add(Gate::Check, Passage::Passed, found.words(), began.elapsed());
-    let gates = match under_way {
-        Some(_) => vec![Gate::Replace],
-        None => gates(found.situation(options)),
+    let way = match under_way {
+        Some(_) => Way::Gates(vec![Gate::Replace]),
+        None => found.way(options),
     };
+    let gates = match way {
+        Way::Gates(gates) => gates,
+        Way::Refused(refused, release) => {
+            let time = began.elapsed();
+            report.add(refused.gate, Passage::Refused, &*refused.why, time);
+            let remembered = match release {
+                // Whether it runs on the recipe's Node is for the recipe to change.
+                Some(_) if refused.gate != Gate::Engines => {
+                    remember(run, release, refused.gate).await
+                }
+                _ => Ok(()),
+            };
+            return Err(match remembered {
+                Ok(()) => refused.into(),
+                Err(left) => Error::new(refused).context(format!("{left:#}")),
+            });
+        }
+    };
+    report.add(Gate::Check, Passage::Passed, found.words(), began.elapsed());
     let run = pinned(run, found.release());
     let mut attempt = Attempt {
         before: Lock::load(&run.deployment.dir)?,
@@ -176,9 +175,7 @@ async fn resolve(run: &Run, update: &Update) -> Result<Plan> {
 /// The gate at which the release has failed, and why; none if it was something else that went wrong.
 fn fault(gate: Gate, error: &Error) -> Option<(Gate, String)> {
     if let Some(PutBack { gate, why }) = error.downcast_ref() {
-        // What went wrong before the release was started says nothing of it.
-        let own = matches!(gate, Gate::Ready | Gate::Probe | Gate::Counts | Gate::Soak);
-        return own.then(|| (*gate, why.clone()));
+        return gate.is_of_the_release().then(|| (*gate, why.clone()));
     }
     if let Some(Refused { gate: at, why }) = error.downcast_ref() {
         // A replacement that did not begin says nothing of the release.

@@ -9,7 +9,7 @@ use super::intent::Intent;
 use super::observe::Seen;
 use super::preview::Preview;
 use super::replace::{Goal, plan, replace};
-use super::run::Replaced;
+use super::replaced::Replaced;
 use super::why::Why;
 use super::{last, words};
 use crate::fleet;

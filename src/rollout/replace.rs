@@ -5,10 +5,12 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use gce::{Image, InstanceTemplate};
 
-use super::machine::Aim;
+use super::aim::Aim;
+use super::me::{me, now};
 use super::observe::Seen;
 use super::preview::{Preview, preview};
-use super::run::{Patience, Replaced, Rollout, me, now};
+use super::replaced::Replaced;
+use super::run::{Patience, Rollout};
 use super::template::{image_name, name, release};
 use super::why::Why;
 use super::{last, words};
@@ -44,9 +46,7 @@ pub async fn replace(run: &Run, goal: Goal) -> Result<Replaced> {
         timeout: goal.timeout,
         soak: goal.soak,
     };
-    let replaced = Rollout::new(run, goal.why, aim, me(), patience)
-        .drive()
-        .await?;
+    let replaced = Rollout::new(run, aim, me(), patience).drive().await?;
     retain(run).await;
     Ok(replaced)
 }
@@ -103,6 +103,7 @@ async fn aim(run: &Run, seen: &Seen, template: &InstanceTemplate, goal: &Goal) -
         to: name(template)?,
         release: release(template)?,
         from,
+        why: goal.why,
         state: goal.state.clone(),
         now: now(),
         soak: !goal.soak.is_zero(),

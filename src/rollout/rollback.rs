@@ -12,13 +12,13 @@ use super::gate::{Gate, Refused};
 use super::observe::Seen;
 use super::preview::Preview;
 use super::replace::{Goal, plan, replace};
-use super::run::Replaced;
+use super::replaced::Replaced;
 use super::template::image_name;
 use super::why::Why;
 use super::words;
-use crate::bake::{self, Family};
+use crate::bake::{self, Family, Refusal};
 use crate::fleet::{self, Written};
-use crate::labels::{GATEWAY, IMAGE, WHY};
+use crate::labels::{GATEWAY, IMAGE, TEMPLATE, WHY};
 use crate::release::Version;
 use crate::run::Run;
 use crate::state;
@@ -41,6 +41,8 @@ pub struct Chosen {
     state: Option<State>,
     /// Whether the VM is of that image already.
     there: bool,
+    /// The VM's template, where it says so.
+    template: Option<String>,
     timeout: Duration,
 }
 
@@ -86,23 +88,32 @@ pub async fn choose(run: &Run, back: &Back) -> Result<Chosen> {
     let images = run.cloud.client.images().list(None).await?;
     let recipe = &run.deployment.recipe;
     let family = Family::among(&images, &recipe.family, &recipe.name)?;
-    let name = target(&family, &images, back.to)?;
+    let under_way = under_way(run, &seen).await?;
+    let begun = under_way.as_ref().filter(|it| it.why == Why::Rollback);
+    let name = match begun.filter(|_| back.to.is_none()) {
+        // The family may have gone back already.
+        Some(begun) => begun.image.clone(),
+        None => target(&family, &images, back.to)?,
+    };
     // What could not be done at the end is not begun.
     family.rollback(&name)?;
     let image = named(&images, &name).context("the image is gone")?.clone();
-    let under_way = under_way(run, &seen, &name).await?;
-    let state = match under_way {
-        Some(Some(snapshot)) => Some(as_state(&state::find(run, &snapshot).await?)?),
-        Some(None) => None,
+    let state = match under_way.filter(|it| it.image == name) {
+        Some(UnderWay {
+            state: Some(snapshot),
+            ..
+        }) => Some(as_state(&state::find(run, &snapshot).await?)?),
+        Some(_) => None,
         None => {
             let release = Written::of(&image.labels)?;
             let before = seen.scene.disk.as_ref().and_then(|disk| disk.written);
             state_for(release, before, back.with_state, &seen.snapshots)?
         }
     };
-    let runs = seen.instance.as_ref().and_then(|it| it.labels.get(IMAGE));
+    let label = |key: &str| seen.instance.as_ref().and_then(|it| it.labels.get(key));
     Ok(Chosen {
-        there: runs == Some(&name) && seen.scene.intent().is_none() && !back.with_state,
+        there: label(IMAGE) == Some(&name) && seen.scene.intent().is_none() && !back.with_state,
+        template: label(TEMPLATE).cloned(),
         image,
         state,
         timeout: back.timeout,
@@ -124,15 +135,16 @@ impl Chosen {
         Ok(preview)
     }
 
-    /// Goes back. `None` if the VM was there already, and only the family had to go.
+    /// Goes back: the VM, and at the end of its rollout family and lock. `None` if the VM was there already,
+    /// and only those had to go.
     pub async fn go(&self, run: &Run) -> Result<Option<Replaced>> {
-        let replaced = if self.there {
-            None
-        } else {
-            Some(Box::pin(replace(run, self.goal())).await?)
-        };
-        bake::rollback(run, self.image_name()).await?;
-        Ok(replaced)
+        if !self.there {
+            return Ok(Some(Box::pin(replace(run, self.goal())).await?));
+        }
+        let person = Refusal::person(Timestamp::now());
+        bake::rollback(run, self.image_name(), &person).await?;
+        bake::follow(run, &self.image, self.template.as_deref());
+        Ok(None)
     }
 
     fn image_name(&self) -> &str {
@@ -150,14 +162,25 @@ impl Chosen {
     }
 }
 
-/// The state that a rollout under way to this image goes to.
-async fn under_way(run: &Run, seen: &Seen, image: &str) -> Result<Option<Option<String>>> {
+/// Where a rollout under way goes.
+struct UnderWay {
+    why: Why,
+    image: String,
+    /// Name of the snapshot whose state it gives to the new VM.
+    state: Option<String>,
+}
+
+async fn under_way(run: &Run, seen: &Seen) -> Result<Option<UnderWay>> {
     let Some(intent) = seen.scene.intent() else {
         return Ok(None);
     };
     let template = fleet::find_template(run, &intent.to).await?;
-    let same = template.is_some_and(|it| image_name(&it) == Some(image));
-    Ok(same.then(|| intent.state.clone()))
+    let image = template.as_ref().and_then(image_name);
+    Ok(image.map(|image| UnderWay {
+        why: intent.why,
+        image: image.to_owned(),
+        state: intent.state.clone(),
+    }))
 }
 
 fn named<'a>(images: &'a [Image], name: &str) -> Option<&'a Image> {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::intent::Intent;
 use crate::fleet::Written;
 
@@ -26,6 +28,8 @@ pub(super) struct Vm {
     pub(super) failed: bool,
     /// Name of the template that it was made from, where it says so.
     pub(super) template: Option<String>,
+    /// When it was last started or stopped, where that is known.
+    pub(super) moved: Option<Timestamp>,
 }
 
 impl Vm {
@@ -41,6 +45,8 @@ impl Vm {
 pub(super) enum Power {
     On,
     Off,
+    /// Neither: what its programs hold in memory is kept, and on no disk.
+    Suspended,
     /// It is on its way from one to the other, or out of this world.
     Moving,
 }
@@ -50,7 +56,8 @@ impl Power {
     pub(super) fn of(status: &str) -> Self {
         match status {
             "RUNNING" => Self::On,
-            "TERMINATED" | "SUSPENDED" => Self::Off,
+            "TERMINATED" => Self::Off,
+            "SUSPENDED" => Self::Suspended,
             _ => Self::Moving,
         }
     }
@@ -67,6 +74,8 @@ pub(super) struct Disk {
     pub(super) intent: Option<Intent>,
     /// The release that last wrote it, where it says so.
     pub(super) written: Option<Written>,
+    /// When a VM last got it, where that is known.
+    pub(super) attached: Option<Timestamp>,
 }
 
 /// A snapshot of the state disk.
@@ -75,6 +84,8 @@ pub(super) struct Snapshot {
     pub(super) id: u64,
     /// Id of the disk that it was taken of.
     pub(super) of: Option<u64>,
+    /// When it was taken, where that is known.
+    pub(super) taken: Option<Timestamp>,
     pub(super) ready: bool,
     /// The release that last wrote the state in it.
     pub(super) written: Option<Written>,
@@ -109,6 +120,19 @@ impl Scene {
         self.snapshots.get(snapshot).is_some_and(|it| it.ready)
     }
 
+    /// Whether a snapshot of the present disk lacks what a VM may have written since: one runs, or has been
+    /// started or stopped, or has got the disk. Who starts it in the very moment of its deletion is not seen.
+    pub(super) fn is_stale(&self, snapshot: &str) -> bool {
+        let (Some(disk), Some(snapshot)) = (&self.disk, self.snapshots.get(snapshot)) else {
+            return false;
+        };
+        let on = self.vm.as_ref().is_some_and(|vm| vm.power == Power::On);
+        let moved = self.vm.as_ref().and_then(|vm| vm.moved);
+        // What is not known is before all that is.
+        let since = moved.max(disk.attached) > snapshot.taken && snapshot.taken.is_some();
+        snapshot.of == Some(disk.id) && (on || since)
+    }
+
     /// Whether the state disk was made from the snapshot `state` since the rollout took its own.
     pub(super) fn has(&self, state: &str, intent: &Intent) -> bool {
         let before = intent
@@ -121,5 +145,62 @@ impl Scene {
             }
             _ => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// When the VM was started or stopped, and when a disk was attached, in seconds; the snapshot is taken at 5.
+    fn is_stale(power: Power, moved: Option<i64>, attached: Option<i64>, of: u64) -> bool {
+        let at = |second: Option<i64>| second.map(|it| Timestamp::from_second(it).unwrap());
+        let snapshot = Snapshot {
+            id: 9,
+            of: Some(of),
+            taken: at(Some(5)),
+            ready: true,
+            written: None,
+            restoring: None,
+        };
+        let scene = Scene {
+            vm: Some(Vm {
+                power,
+                keeps_state: true,
+                failed: false,
+                template: None,
+                moved: at(moved),
+            }),
+            disk: Some(Disk {
+                id: 1,
+                source: None,
+                intent: None,
+                written: None,
+                attached: at(attached),
+            }),
+            snapshots: [("it".to_owned(), snapshot)].into(),
+        };
+        assert!(!scene.is_stale("another"));
+        scene.is_stale("it")
+    }
+
+    #[test]
+    fn a_snapshot_is_stale_once_something_has_run_since() {
+        let stopped = Power::of("TERMINATED");
+        assert!(!is_stale(stopped, Some(5), Some(1), 1));
+        assert!(!is_stale(stopped, None, None, 1));
+        // It runs, it has run, another VM has had the disk.
+        assert!(is_stale(Power::On, Some(1), Some(1), 1));
+        assert!(is_stale(stopped, Some(6), Some(1), 1));
+        assert!(is_stale(stopped, Some(5), Some(6), 1));
+        // Of the disk that was there before a restore.
+        assert!(!is_stale(Power::On, Some(6), Some(6), 2));
+    }
+
+    #[test]
+    fn a_vm_that_is_suspended_is_neither_on_nor_off() {
+        assert_eq!(Power::of("SUSPENDED"), Power::Suspended);
+        assert_eq!(Power::of("SUSPENDING"), Power::Moving);
+        assert_eq!(Power::of("RUNNING"), Power::On);
     }
 }

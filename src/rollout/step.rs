@@ -21,6 +21,8 @@ pub(super) enum Step {
     Halt,
     /// The state is put into a snapshot, whose name is written once it is READY.
     Snapshot(Intent),
+    /// That snapshot is not the stopped state any more: [`Word::Begun`] is written again, without it.
+    Renew(Intent),
     /// The VM is deleted, and its state disk kept.
     Delete,
     /// The state disk is made again from the snapshot of this name, with the labels of the rollout; what
@@ -42,7 +44,8 @@ pub(super) enum Step {
     Soak,
     /// The way back is written: [`Word::Undo`] or [`Word::Back`], and the gate.
     TurnBack(Intent),
-    /// The lock says which template runs now, and the intent is removed. With a gate, the VM before runs.
+    /// Family and lock say what runs now, and the intent is removed. With a
+    /// gate, the VM before runs.
     Finish {
         template: Option<String>,
         gate: Option<Gate>,
@@ -57,7 +60,7 @@ impl Step {
         match self {
             Self::Settle | Self::Begin(_) | Self::TakeOver(_) => Gate::Turn,
             Self::Quiesce(_) | Self::Halt => Gate::Stop,
-            Self::Snapshot(_) => Gate::Snapshot,
+            Self::Snapshot(_) | Self::Renew(_) => Gate::Snapshot,
             Self::Delete => Gate::Delete,
             Self::Restore(_) | Self::Forget(_) => Gate::State,
             Self::Record(_) | Self::Insert(_) => Gate::Create,
@@ -80,6 +83,7 @@ impl fmt::Display for Step {
             Self::Quiesce(_) => f.write_str("stop the gateway, if it runs"),
             Self::Halt => f.write_str("stop the VM"),
             Self::Snapshot(_) => f.write_str("put the stopped state into a snapshot"),
+            Self::Renew(_) => f.write_str("take another snapshot, for the VM has run since"),
             Self::Delete => f.write_str("delete the VM, keep its state disk"),
             Self::Restore(snapshot) => {
                 write!(f, "make the state disk again from snapshot {snapshot}")

@@ -3,10 +3,10 @@
 use anyhow::Result;
 use gce::Image;
 
-use super::course::Situation;
+use super::course::{Course, News, Place, Situation, course};
 use super::options::Options;
 use super::{Gate, Refused};
-use crate::bake::GATEWAY_LABEL;
+use crate::bake::{self, Family, GATEWAY_LABEL, Memory};
 use crate::fleet;
 use crate::release::Version;
 use crate::run::Run;
@@ -21,6 +21,17 @@ pub(super) struct Found {
     pub front: Option<Image>,
     /// Name of the image that the VM was made of, if there is a VM.
     pub runs: Option<String>,
+    /// Where that is in the family.
+    pub place: Place,
+}
+
+/// What is to be done about what was found.
+#[derive(Debug)]
+pub(super) enum Way {
+    /// These gates are to come.
+    Gates(Vec<Gate>),
+    /// What is new is refused, or what is in front; and the release to remember that of.
+    Refused(Refused, Option<Version>),
 }
 
 impl Found {
@@ -31,18 +42,44 @@ impl Found {
                 version: version(&image),
             },
             runs: None,
+            place: Place::None,
             front: Some(image),
         }
     }
 
-    /// What decides which gates are to come.
-    pub(super) fn situation(&self, options: &Options) -> Situation {
-        let front = self.front.as_ref().and_then(|it| it.name.as_ref());
-        Situation {
-            news: self.update().is_some(),
-            behind: front.is_some() && self.runs.is_some() && self.runs.as_ref() != front,
-            vm: self.runs.is_some(),
+    /// What is to be done.
+    pub(super) fn way(&self, options: &Options) -> Way {
+        let refused = self.refused();
+        let news = match (self.update(), &refused) {
+            (Some(_), _) => News::Some,
+            (None, Some(_)) => News::Refused,
+            (None, None) => News::None,
+        };
+        let memory = self.front.as_ref().map(Memory::of).unwrap_or_default();
+        let front_failed = memory.refused.is_some() && memory.refused == self.current();
+        let course = course(Situation {
+            news,
+            vm: self.place,
+            front_failed: front_failed && !options.retry,
             replace: options.replace,
+        });
+        match (course, refused) {
+            (Course::Gates(gates), _) => Way::Gates(gates),
+            (Course::Refused, Some((refused, release))) => Way::Refused(refused, release),
+            (Course::Refused | Course::FrontFailed, _) => Way::Refused(self.front_failed(), None),
+        }
+    }
+
+    /// The image in front is not for the VM.
+    fn front_failed(&self) -> Refused {
+        let name = |image: &Image| image.name.clone();
+        Refused {
+            gate: Gate::Check,
+            why: format!(
+                "{} is in front of its family, and its release has failed: `clawbake rebuild --retry` tries \
+                 it again, `clawbake rollback` goes back",
+                self.front.as_ref().and_then(name).unwrap_or_default()
+            ),
         }
     }
 
@@ -56,7 +93,7 @@ impl Found {
 
     /// Why what is new is refused, and the release that it is; none if nothing is new, or if somebody
     /// wants it so.
-    pub(super) fn refused(&self) -> Option<(Refused, Option<Version>)> {
+    fn refused(&self) -> Option<(Refused, Option<Version>)> {
         let Verdict::Held { stopped, held } = &self.verdict else {
             return None;
         };
@@ -69,7 +106,7 @@ impl Found {
             let gate = match reason.gate() {
                 "engines" => Gate::Engines,
                 "schema" => Gate::Schema,
-                "failed" | "down" => Gate::Check,
+                "failed" | "rolled-back" | "down" => Gate::Check,
                 // Pinned, ignored, too young: that is no failure.
                 _ => return None,
             };
@@ -100,6 +137,10 @@ impl Found {
     pub(super) fn words(&self) -> String {
         match (self.update(), &self.runs) {
             (Some(update), _) => update.version.to_string(),
+            (None, Some(image)) if self.place == Place::Ahead => format!(
+                "{}; the VM runs {image}, which is newer than what is in front: `clawbake rollback` goes back",
+                self.verdict
+            ),
             (None, Some(image)) => format!("{}; the VM runs {image}", self.verdict),
             (None, None) => format!("{}; there is no VM", self.verdict),
         }
@@ -113,12 +154,33 @@ fn version(image: &Image) -> Option<Version> {
 /// Looks at the releases, the family and the VM.
 pub(super) async fn look(run: &Run, options: &Options) -> Result<Found> {
     let recipe = &run.deployment.recipe;
+    let verdict = updates::check(run, options.retry).await?;
     let images = run.cloud.client.images();
+    let front = images.find_in_family(&recipe.family).await?;
+    let runs = image_of_vm(run).await?;
+    let family = bake::observe(&run.cloud, recipe).await?;
+    let name = front.as_ref().and_then(|it| it.name.as_deref());
     Ok(Found {
-        verdict: updates::check(run, options.retry).await?,
-        front: images.find_in_family(&recipe.family).await?,
-        runs: image_of_vm(run).await?,
+        place: place(&family, name, runs.as_deref()),
+        verdict,
+        front,
+        runs,
     })
+}
+
+/// Where the image of the VM is.
+fn place(family: &Family, front: Option<&str>, runs: Option<&str>) -> Place {
+    let at = |name: &str| family.members().iter().position(|it| it.name == name);
+    match (front, runs) {
+        (_, None) => Place::None,
+        (None, _) => Place::Front,
+        (Some(front), Some(runs)) if front == runs => Place::Front,
+        // The newest is the first.
+        (Some(front), Some(runs)) => match (at(runs), at(front)) {
+            (Some(runs), Some(front)) if runs < front => Place::Ahead,
+            _ => Place::Behind,
+        },
+    }
 }
 
 /// The run with a recipe that pins a version.

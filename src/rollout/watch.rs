@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
+use super::disk::counts;
 use super::fault::Fails;
 use super::gate::Gate;
 use super::intent::Intent;
 use super::observe::Seen;
-use super::run::{POLL, Rollout, counts};
+use super::run::{POLL, Rollout};
 use super::words;
 use crate::cloud::Reach;
 use crate::fleet::{self, Counts, Report};

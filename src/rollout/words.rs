@@ -91,6 +91,7 @@ pub(super) fn stuck(deployment: &Deployment, scene: &Scene) -> String {
     match scene.vm.as_ref().map(|vm| vm.power) {
         Some(Power::On) => write!(text, "the VM {name} runs, "),
         Some(Power::Off) => write!(text, "the VM {name} is stopped, "),
+        Some(Power::Suspended) => write!(text, "the VM {name} is suspended, "),
         Some(Power::Moving) => write!(text, "the VM {name} is on its way, "),
         None => write!(text, "there is no VM {name}, "),
     }

@@ -1,7 +1,7 @@
 //! From what was observed to a verdict (pure).
 
-use super::memory::{LIMIT, Memory};
 use super::verdict::{Change, Held, Update, Verdict};
+use crate::bake::{LIMIT, Memory, Refusal};
 use crate::deployment::Deployment;
 use crate::lock::{Debian, Lock};
 use crate::release::{Candidate, Feed, Reason, Schema, Standard, Version, gate};
@@ -85,16 +85,12 @@ fn choose(
         minimum_age_days: updates.minimum_age_days,
         now: observed.now,
     };
-    let failed = |version: Version| {
-        (!retry && memory.covers(version)).then(|| Reason::Failed {
-            version: memory.refused.unwrap_or(version),
-            by: memory.by.clone().unwrap_or_default(),
-        })
-    };
+    let refused =
+        |version: Version| (!retry && memory.covers(version)).then(|| why(memory, version));
     let (candidates, mut held) = wanted(deployment, feed, *current);
     for candidate in candidates {
         let version = candidate.version;
-        let Some(reason) = failed(version).or_else(|| gate(candidate, &standard)) else {
+        let Some(reason) = refused(version).or_else(|| gate(candidate, &standard)) else {
             return (Some(version), held);
         };
         let next = reason.passes_over();
@@ -104,6 +100,21 @@ fn choose(
         }
     }
     (None, held)
+}
+
+/// Why a release is refused that the memory covers.
+fn why(memory: &Memory, version: Version) -> Reason {
+    let version = memory.refused.unwrap_or(version);
+    match &memory.by {
+        Some(Refusal { gate: None, at }) => Reason::RolledBack { version, at: *at },
+        by => Reason::Failed {
+            version,
+            by: by
+                .as_ref()
+                .and_then(|by| by.gate.clone())
+                .unwrap_or_default(),
+        },
+    }
 }
 
 /// The releases that may be taken, best first, and those that a pin keeps from it.

@@ -2,7 +2,6 @@
 //! in front, at Debian's archive and at what failed before, and decides without doing anything.
 
 mod decide;
-mod memory;
 mod observe;
 mod verdict;
 
@@ -10,7 +9,6 @@ use anyhow::Result;
 
 use crate::run::Run;
 
-pub use memory::{LIMIT, Memory};
 pub use verdict::{Change, Held, Update, Verdict};
 
 /// Looks and decides. With `retry`, what failed before counts no more.

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use jiff::Timestamp;
 
 use super::decide::Observed;
-use super::memory::Memory;
+use crate::bake::Memory;
 use crate::fleet;
 use crate::image;
 use crate::labels;

@@ -1,4 +1,6 @@
-//! The project of a test's engine, as its owner sees it.
+//! The project of a test's engine, as its owner sees it, and who plays its VMs.
+
+pub mod cast;
 
 use gce::{Client, Credentials, Endpoints};
 use world::World;

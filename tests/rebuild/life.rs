@@ -10,9 +10,9 @@ use gce::Image;
 use serde_json::Value;
 use world::{Ran, Registry, World};
 
-use crate::cast::{Cast, Manner, Manners};
 use crate::guest;
 use crate::project;
+use crate::project::cast::{Cast, Manner, Manners};
 
 /// The deployment, its VM and its family.
 pub const NAME: &str = "clawdbot-gateway";
@@ -72,8 +72,14 @@ impl Life {
             .publish(Path::new(RELEASES), release, &["latest"]);
     }
 
-    pub fn behaves(&self, release: &'static str, manner: Manner) {
-        self.manners.lock().unwrap().insert(release, manner);
+    pub fn behaves(&self, release: &str, manner: Manner) {
+        let mut manners = self.manners.lock().unwrap();
+        manners.insert(release.to_owned(), manner);
+    }
+
+    /// What the deployment's lock says.
+    pub fn lock(&self) -> String {
+        std::fs::read_to_string(self.world.path("clawbake.lock")).unwrap()
     }
 
     /// Makes the image of a version, as a bake would, and returns its name.

@@ -3,18 +3,18 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Stdio;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use gce::{Disk, Image, Instance, Snapshot};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use wire::Fault;
+use wire::{Asked, Fault};
 use world::{Ran, World};
 
-use crate::cast::Cast;
 use crate::guest;
 use crate::project;
+use crate::project::cast::{Cast, Manner, Manners};
 
 /// The deployment, its VM and its family.
 pub const NAME: &str = "clawdbot-gateway";
@@ -23,6 +23,7 @@ const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/recipes/clawdbot");
 
 pub struct Stage {
     pub world: World,
+    manners: Manners,
     _cast: Cast,
 }
 
@@ -36,20 +37,28 @@ impl Stage {
             .wire("rollout")
             .recipe(Path::new(SHIPPED), &[("front: 18789", &*front)]);
         let (client, zone) = project::client(&world);
-        let cast = Cast::of(&world.engine_dir(), client, zone);
-        let stage = Self { world, _cast: cast };
+        let manners = Manners::default();
+        let cast = Cast::of(&world.engine_dir(), client, zone, manners.clone());
+        let stage = Self {
+            world,
+            manners,
+            _cast: cast,
+        };
         project::shut(&stage.world, port);
         stage
             .world
             .done(&["secrets", "generate", "clawdbot-gateway-token"]);
-        stage.image("a", "2026-9-4", "17-19", "good");
+        stage.image("a", "2026-9-4", "17-19", Manner::Good);
         stage.world.done(&["launch"]);
         stage
     }
 
-    /// Makes the image of a release and puts it in front of the family.
+    /// Makes the image of a release that behaves like this, and puts it in front of the family.
     #[tokio::main]
-    pub async fn image(&self, name: &str, version: &str, schema: &str, manner: &str) {
+    pub async fn image(&self, name: &str, version: &str, schema: &str, manner: Manner) {
+        let mut manners = self.manners.lock().unwrap();
+        manners.insert(version.to_owned(), manner);
+        drop(manners);
         let (client, zone) = project::client(&self.world);
         let disk = Disk {
             name: Some("source".into()),
@@ -62,7 +71,6 @@ impl Stage {
             ("clawbake-recipe", NAME.trim_end_matches("-gateway")),
             ("clawbake-gateway", version),
             ("clawbake-schema", schema),
-            ("manner", manner),
         ];
         let image = Image {
             name: Some(name.into()),
@@ -93,11 +101,23 @@ impl Stage {
     /// Runs a verb, and kills it when its nth call that changes something has been served. Whether it got
     /// so far.
     pub fn killed_after(&self, words: &[&str], nth: usize) -> bool {
-        let (process, made) = (Arc::new(AtomicU32::new(0)), AtomicUsize::new(0));
+        let mut made = 0;
+        self.killed_at(words, move |_, _| {
+            made += 1;
+            made == nth
+        })
+    }
+
+    /// The same, when a call has been served that changes something and is the one: method and path.
+    pub fn killed_at(
+        &self,
+        words: &[&str],
+        one: impl FnMut(&str, &str) -> bool + Send + 'static,
+    ) -> bool {
+        let (process, one) = (Arc::new(AtomicU32::new(0)), Mutex::new(one));
         let victim = Arc::clone(&process);
         self.world.proxy().inject(move |asked| {
-            let changes = asked.method != "GET" && !asked.path.contains("/operations/");
-            let now = changes && made.fetch_add(1, Ordering::SeqCst) + 1 == nth;
+            let now = changes(asked) && (*one.lock().unwrap())(asked.method, asked.path);
             let victim = Arc::clone(&victim);
             now.then(|| Fault::Then(Box::new(move || kill(&victim))))
         });
@@ -112,6 +132,49 @@ impl Stage {
         self.world.proxy().inject(|_| None);
         assert!(ended.code().is_none_or(|code| code == 0), "{ended}");
         ended.code().is_none()
+    }
+
+    /// The calls of a verb that change something: method and path.
+    pub fn changes(&self, words: &[&str], code: i32) -> Vec<String> {
+        let calls = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&calls);
+        self.world.proxy().inject(move |asked| {
+            if changes(asked) {
+                let call = format!("{} {}", asked.method, asked.path);
+                seen.lock().unwrap().push(call);
+            }
+            None
+        });
+        self.run(words, code);
+        self.world.proxy().inject(|_| None);
+        std::mem::take(&mut *calls.lock().unwrap())
+    }
+
+    /// A verb on another machine, which has none of this one's journals.
+    pub fn elsewhere(&self, words: &[&str]) -> Ran {
+        let mut verb = self.world.verb(words);
+        verb.env("CLAWBAKE_JOURNAL", self.world.path("elsewhere"));
+        verb.output().unwrap().into()
+    }
+
+    pub fn zone(&self) -> String {
+        project::client(&self.world).1
+    }
+
+    /// An image's labels.
+    #[tokio::main]
+    pub async fn image_labels(&self, image: &str) -> BTreeMap<String, String> {
+        let images = project::client(&self.world).0.images();
+        images.get(image).await.unwrap().labels
+    }
+
+    /// Starts the VM behind the program's back, and stops it again.
+    #[tokio::main]
+    pub async fn start_vm(&self) {
+        let (client, zone) = project::client(&self.world);
+        let instances = client.instances(&zone);
+        instances.start(NAME).await.unwrap().wait().await.unwrap();
+        instances.stop(NAME).await.unwrap().wait().await.unwrap();
     }
 
     /// Deletes the VM behind the program's back.
@@ -172,6 +235,11 @@ impl Stage {
         }
         assert_eq!(self.world.journals(), 0);
     }
+}
+
+/// Whether a call changes something.
+fn changes(asked: &Asked) -> bool {
+    asked.method != "GET" && !asked.path.contains("/operations/")
 }
 
 /// Kills a process once it is known.

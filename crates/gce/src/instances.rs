@@ -27,6 +27,9 @@ resource! {
         labels: BTreeMap<String, String>,
         label_fingerprint: Option<String>,
         creation_timestamp: Option<String>,
+        /// When it was last started, and stopped.
+        last_start_timestamp: Option<String>,
+        last_stop_timestamp: Option<String>,
         tags: Option<Tags>,
         service_accounts: Vec<ServiceAccount>,
         shielded_instance_config: Option<ShieldedInstanceConfig>,

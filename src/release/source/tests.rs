@@ -110,7 +110,7 @@ async fn github_s_releases_are_read_page_by_page() {
     };
     let address = serve(|_| [page(1, &first), page(2, &second)].into()).await;
     let web = Web::new().unwrap();
-    let api = format!("http://{address}/api/");
+    let api = github::Api::at(&format!("http://{address}/api/"), None);
     let released = github::released(&web, &api, "openclaw/openclaw");
     let released: Vec<_> = released
         .await
@@ -119,8 +119,32 @@ async fn github_s_releases_are_read_page_by_page() {
         .map(ToString::to_string)
         .collect();
     assert_eq!(released, ["2026.9.6", "2026.9.7-beta.1", "2026.9.8"]);
-    let missing = github::released(&web, &format!("http://{address}/api"), "a/b").await;
+    let missing = github::released(&web, &api, "a/b").await;
     assert!(missing.unwrap_err().to_string().contains("404"));
+}
+
+#[tokio::test]
+async fn github_is_asked_with_the_token_that_there_is_and_nobody_reads_it() {
+    let path = "/repos/a/b/releases?per_page=100&page=1";
+    let answers = [(path.into(), (Some("bearer s3cret"), ok("", "[]")))].into();
+    let url = format!("http://{}", serve(|_| answers).await);
+    let web = Web::new().unwrap();
+    let api = |url: &str, token: &str| github::Api::at(url, Some(token.to_owned()));
+    let known = api(&url, "s3cret");
+    assert!(
+        github::released(&web, &known, "a/b")
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert!(!format!("{known:?}").contains("s3cret"));
+    let other = github::released(&web, &api(&url, "0ther"), "a/b").await;
+    let error = format!("{:#}", other.unwrap_err());
+    assert!(error.contains("401") && !error.contains("0ther"), "{error}");
+    // Not in the clear.
+    let open = api("http://github.example/api", "s3cret");
+    assert!(!open.has_token() && !api(&url, "").has_token());
+    assert!(api("https://github.example/api/v3", "s3cret").has_token());
 }
 
 #[tokio::test]

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use jiff::Timestamp;
+
 use super::super::intent::Intent;
 use super::super::scene::{Disk, Power, Restoring, Scene, Snapshot, Vm};
 use crate::fleet::Written;
@@ -13,6 +15,11 @@ pub(super) const OLD: &str = "2026.9.5";
 pub(super) const NEW: &str = "2026.9.6";
 /// The snapshot that a rollback asks for.
 pub(super) const ARCHIVE: &str = "archive";
+
+/// When the VM was last started or stopped, and when snapshots were taken.
+const BEFORE: Timestamp = Timestamp::constant(1, 0);
+const MOVED: Timestamp = Timestamp::constant(2, 0);
+const AFTER: Timestamp = Timestamp::constant(3, 0);
 
 fn age(release: &str) -> usize {
     [OLDER, OLD, NEW]
@@ -34,6 +41,8 @@ pub(super) fn release(template: &str) -> Written {
 pub(super) struct Content {
     pub(super) origin: &'static str,
     pub(super) by: BTreeSet<String>,
+    /// Whether the gateway before has written to it once more since the rollout began.
+    pub(super) late: bool,
 }
 
 impl Content {
@@ -41,7 +50,13 @@ impl Content {
         Self {
             origin,
             by: [by.to_owned()].into(),
+            late: false,
         }
+    }
+
+    /// Whether it is the state that there was, and no other release has written to it.
+    fn is_present(&self) -> bool {
+        self.origin == "present" && self.by.iter().all(|by| by == OLD)
     }
 }
 
@@ -76,6 +91,8 @@ pub(super) struct Copy {
     pub(super) mark: Option<Mark>,
     pub(super) written: Written,
     pub(super) content: Content,
+    /// Whether a VM has been started or stopped since it was taken: time is no more than that here.
+    pub(super) since: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -85,6 +102,10 @@ pub(super) struct Cloud {
     pub(super) copies: BTreeMap<String, Copy>,
     /// Template that the lock names.
     pub(super) lock: String,
+    /// Template of the image in front of the family.
+    pub(super) family: String,
+    /// Whether somebody has started the VM before behind the rollout's back.
+    pub(super) late: bool,
     ids: u64,
 }
 
@@ -112,6 +133,8 @@ pub(super) enum Call {
     MakeDisk(String),
     Unmark(String),
     Lock(String),
+    /// Puts a template's image in front of the family.
+    Family(String),
     /// No call: the disk is in use.
     InUse,
 }
@@ -135,6 +158,7 @@ impl Cloud {
             mark: None,
             written: release(OLDER),
             content: Content::of("archive", OLDER),
+            since: true,
         };
         Self {
             vm: Some(Machine {
@@ -152,6 +176,8 @@ impl Cloud {
             }),
             copies: [(ARCHIVE.to_owned(), copy)].into(),
             lock: OLD.into(),
+            family: OLD.into(),
+            late: false,
             ids: 2,
         }
     }
@@ -162,17 +188,20 @@ impl Cloud {
             keeps_state: true,
             failed: vm.failed,
             template: Some(vm.template.clone()),
+            moved: Some(MOVED),
         });
         let disk = self.disk.as_ref().map(|disk| Disk {
             id: disk.id,
             source: disk.source,
             intent: disk.intent.clone(),
             written: Some(disk.written),
+            attached: None,
         });
         let copies = self.copies.iter().map(|(name, copy)| {
             let snapshot = Snapshot {
                 id: copy.id,
                 of: Some(copy.of),
+                taken: Some(if copy.since { BEFORE } else { AFTER }),
                 ready: true,
                 written: Some(copy.written),
                 restoring: copy.mark.as_ref().map(|mark| Restoring {
@@ -214,7 +243,10 @@ impl Cloud {
     /// Begins a change that goes on by itself.
     pub(super) fn begin(&mut self, call: &Call) {
         match (call, &mut self.vm) {
-            (Call::Stop, Some(vm)) => (vm.power, vm.then) = (Power::Moving, Some(Power::Off)),
+            (Call::Stop, Some(vm)) => {
+                (vm.power, vm.then) = (Power::Moving, Some(Power::Off));
+                self.moves();
+            }
             (Call::Delete, Some(vm)) => (vm.power, vm.then) = (Power::Moving, None),
             _ => drop(self.apply(call)),
         }
@@ -238,10 +270,14 @@ impl Cloud {
                     disk.written = *written;
                 }
             }
-            Call::Stop => self.vm.as_mut()?.power = Power::Off,
+            Call::Stop => {
+                self.vm.as_mut()?.power = Power::Off;
+                self.moves();
+            }
             Call::Start => {
                 let vm = self.vm.as_mut()?;
                 (vm.power, vm.failed) = (Power::On, false);
+                self.moves();
                 self.write();
             }
             Call::Delete => drop(self.vm.take()?),
@@ -259,6 +295,7 @@ impl Cloud {
                     then: None,
                     failed: false,
                 });
+                self.moves();
                 self.write();
             }
             Call::Wait => {
@@ -276,6 +313,7 @@ impl Cloud {
                     mark: None,
                     written: disk.written,
                     content: disk.content,
+                    since: false,
                 };
                 self.copies.insert(name.clone(), copy);
             }
@@ -311,8 +349,29 @@ impl Cloud {
             }
             Call::InUse => return None,
             Call::Lock(template) => self.lock.clone_from(template),
+            Call::Family(template) => self.family.clone_from(template),
         }
         Some(Answer::Done)
+    }
+
+    /// Somebody starts the VM behind the rollout's back. What its gateway writes must not be lost, if that is
+    /// the one before on its state.
+    pub(super) fn start(&mut self) {
+        if let (Some(vm), Some(disk)) = (&self.vm, &mut self.disk)
+            && vm.template == OLD
+            && disk.content.is_present()
+        {
+            disk.content.late = true;
+            self.late = true;
+        }
+        self.apply(&Call::Start);
+    }
+
+    /// The VM is started or stopped now.
+    fn moves(&mut self) {
+        for copy in self.copies.values_mut() {
+            copy.since = true;
+        }
     }
 
     /// The gateway of the VM writes to the state. A release never finds what a newer one wrote, and the
@@ -336,7 +395,10 @@ impl Cloud {
 
     /// What must be so at every moment: the state before is there, as it was.
     pub(super) fn check(&self) {
-        let present = Content::of("present", OLD);
+        let present = Content {
+            late: self.late,
+            ..Content::of("present", OLD)
+        };
         let copies = self.copies.values().map(|copy| &copy.content);
         let disk = self.disk.iter().map(|disk| &disk.content);
         assert!(

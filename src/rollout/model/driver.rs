@@ -1,10 +1,15 @@
 //! A run of a rollout in the model: it looks, decides, and makes one call at a time.
 
+use super::super::aim::Aim;
+use super::super::fault::Fault;
+use super::super::finish::refusal;
 use super::super::gate::Gate;
-use super::super::machine::{Aim, End, Fault, Machine, Next};
-use super::super::scene::Power::On;
+use super::super::machine::Machine;
+use super::super::next::{End, Next};
+use super::super::scene::Power::{On, Suspended};
 use super::super::scene::Scene;
 use super::super::step::Step;
+use super::super::why::Why;
 use super::cloud::{Answer, Call, Cloud, release};
 
 /// Calls of a restore, without others that restore too.
@@ -17,6 +22,7 @@ const RESTORES: usize = 3;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Wish {
     pub(super) to: &'static str,
+    pub(super) why: Why,
     pub(super) state: Option<&'static str>,
     pub(super) soak: bool,
     /// Whether anybody knows the template of the VM before.
@@ -39,6 +45,10 @@ pub(super) enum Event {
     Bad,
     /// Somebody deletes the VM.
     Gone,
+    /// Somebody starts it.
+    Started,
+    /// Somebody suspends it, and wakes it up when a run has said so.
+    Suspended,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -85,15 +95,16 @@ impl Driver {
     pub(super) fn begin(wish: &Wish, cloud: &Cloud, me: usize) -> Self {
         let scene = cloud.scene();
         // `recreate` goes on with what is under way.
-        let (to, state) = match scene.intent() {
-            Some(intent) => (intent.to.clone(), intent.state.clone()),
-            None => (wish.to.to_owned(), wish.state.map(str::to_owned)),
+        let (to, state, why) = match scene.intent() {
+            Some(intent) => (intent.to.clone(), intent.state.clone(), Why::Recreate),
+            None => (wish.to.to_owned(), wish.state.map(str::to_owned), wish.why),
         };
         let from = cloud.lock.clone();
         let aim = Aim {
             release: Some(release(&to)),
             to,
             from: wish.knows.then(|| (from.clone(), Some(release(&from)))),
+            why,
             state,
             now: 0,
             soak: wish.soak,
@@ -144,7 +155,7 @@ impl Driver {
         };
         match (step, made) {
             (Step::Settle, _) => Call::Wait,
-            (Step::Begin(it) | Step::TakeOver(it) | Step::TurnBack(it), _) => {
+            (Step::Begin(it) | Step::TakeOver(it) | Step::TurnBack(it) | Step::Renew(it), _) => {
                 label(Some(it.clone()), None)
             }
             (Step::Quiesce(_), 0) => Call::Ask,
@@ -162,10 +173,11 @@ impl Driver {
             (Step::Insert(template), _) => Call::Insert(template.clone()),
             (Step::Start, 0) if scene.vm.as_ref().is_some_and(|vm| vm.power == On) => Call::Stop,
             (Step::Start, _) => Call::Start,
-            (Step::Finish { template, .. }, 0) if template.is_some() => {
-                Call::Lock(template.clone().unwrap())
+            (Step::Finish { template, gate }, made) => {
+                let mut calls = ends(scene, template.as_ref(), *gate).into_iter();
+                calls.nth(*made).unwrap_or_else(|| label(None, None))
             }
-            (Step::Finish { .. } | Step::GiveUp(_), _) => label(None, None),
+            (Step::GiveUp(_), _) => label(None, None),
             // Two that restore at the same time do not do so for ever.
             (Step::Restore(_), RESTORE..) => Call::InUse,
             (Step::Restore(snapshot), _) => restore(cloud, snapshot, *saved),
@@ -181,7 +193,7 @@ impl Driver {
                 let on = scene.vm.as_ref().is_some_and(|vm| vm.power == On);
                 made == if on { 2 } else { 1 }
             }
-            Step::Finish { template, .. } => made == if template.is_some() { 2 } else { 1 },
+            Step::Finish { .. } => matches!(call, Call::Label { .. }),
             Step::Restore(_) => matches!(call, Call::Unmark(_)),
             _ => true,
         }
@@ -192,6 +204,11 @@ impl Driver {
         match self.turn(cloud) {
             Turn::Ended(_) => {}
             Turn::Look => {
+                match event {
+                    Event::Started => cloud.start(),
+                    Event::Suspended => cloud.vm.as_mut()?.power = Suspended,
+                    _ => {}
+                }
                 let scene = cloud.scene();
                 let next = self.machine.next(&scene);
                 self.restores += usize::from(matches!(next, Next::Take(Step::Restore(_))));
@@ -228,6 +245,7 @@ impl Driver {
                 Some(Fault::Other)
             }
             Event::Fails | Event::LosesAnswer => Some(Fault::Other),
+            Event::Started | Event::Suspended => unreachable!(),
             Event::Works if cloud.vm.as_ref().is_none_or(|vm| vm.power != On) => Some(Fault::Other),
             Event::Works => None,
         };
@@ -242,6 +260,10 @@ impl Driver {
             Event::KilledMidway => {
                 cloud.begin(call);
                 return None;
+            }
+            Event::Started => {
+                cloud.start();
+                cloud.apply(call)
             }
             _ => cloud.apply(call),
         };
@@ -286,6 +308,17 @@ impl Driver {
             Some(fault) => self.machine.failed(&scene, &step, fault, "trouble"),
         }
     }
+}
+
+/// What is written down at the end, before the labels.
+fn ends(scene: &Scene, template: Option<&String>, gate: Option<Gate>) -> Vec<Call> {
+    let Some(template) = template else {
+        return Vec::new();
+    };
+    let goes = scene.intent().and_then(|intent| refusal(intent, gate));
+    let family = goes.map(|_| Call::Family(template.clone()));
+    let lock = Call::Lock(template.clone());
+    family.into_iter().chain([lock]).collect()
 }
 
 /// The next call of `state::restore`: see the drawing in its steps.

@@ -4,15 +4,18 @@
 //! On every path, at every moment: the state before is there as it was, on its disk or in a snapshot; what
 //! is deleted was saved; no release starts on what a newer one wrote, and none before the disk names it.
 //! Every path comes to an end: the new VM runs, or the one before on its state, and nothing of the
-//! rollout is left on disk or snapshots.
+//! rollout is left on disk or snapshots; the family is in front with what runs, whoever brings a rollback, or
+//! a rebuild that has failed, to its end. Somebody starts the VM meanwhile, and what it wrote is kept; or
+//! suspends it, and nothing is changed until it is awake.
 
 mod cloud;
 mod driver;
 
 use std::collections::HashMap;
 
-use super::machine::End;
+use super::next::End;
 use super::scene::Power;
+use super::why::Why;
 use cloud::{ARCHIVE, Call, Cloud, NEW, OLD, OLDER, release};
 use driver::{Driver, Event, Turn, Wish};
 
@@ -107,7 +110,9 @@ impl Explored {
             .collect();
         let stuck = |turn: &Turn| matches!(turn, Turn::Ended(End::Stuck(why)) if !why.is_empty());
         let several = case.at_once > 1;
-        let refused = |turn: &Turn| several && matches!(turn, Turn::Ended(End::Refused(..)));
+        let suspended = moment.power() == Some(Power::Suspended);
+        let refused =
+            |turn: &Turn| (several || suspended) && matches!(turn, Turn::Ended(End::Refused(..)));
         if ends.iter().any(stuck) || ends.iter().all(refused) {
             // Somebody calls again.
             self.stuck += 1;
@@ -133,10 +138,14 @@ impl Explored {
                         "{}",
                         describe()
                     );
+                    assert_eq!(cloud.family, case.wish.to, "{}", describe());
                 }
                 Turn::Ended(End::PutBack(_)) if several => self.back += 1,
-                Turn::Ended(End::PutBack(_)) => {
+                Turn::Ended(End::PutBack(gate)) => {
                     self.back += 1;
+                    let failed = case.wish.why != Why::Rebuild || gate.is_of_the_release();
+                    let front = if failed { OLD } else { NEW };
+                    assert_eq!(cloud.family, front, "{}", describe());
                     let vm = vm.unwrap_or_else(|| panic!("{}", describe()));
                     assert_eq!(
                         (&*vm.template, vm.power),
@@ -146,6 +155,8 @@ impl Explored {
                     );
                     let wrote = &disk.unwrap().content.by;
                     assert!(wrote.iter().all(|by| by == OLD), "{}", describe());
+                    let late = disk.unwrap().content.late;
+                    assert_eq!(late, cloud.late, "{}", describe());
                 }
                 Turn::Ended(End::LeftAsItIs(_)) => assert!(!case.wish.knows, "{}", describe()),
                 _ => panic!("{}", describe()),
@@ -158,7 +169,7 @@ impl Explored {
                 describe()
             );
             assert!(
-                several || cloud.copies.len() <= 1 + COPIES * moment.runs,
+                several || cloud.copies.len() <= 1 + COPIES * (moment.runs + case.troubles),
                 "{}",
                 describe()
             );
@@ -177,6 +188,9 @@ impl Moment {
         if case.lost {
             cloud.vm = None;
         }
+        if case.wish.why == Why::Rebuild {
+            cloud.family = case.wish.to.into();
+        }
         let drivers = (0..case.at_once).map(|me| Driver::begin(&case.wish, &cloud, me));
         Self {
             drivers: drivers.collect(),
@@ -186,8 +200,17 @@ impl Moment {
         }
     }
 
+    fn power(&self) -> Option<Power> {
+        self.cloud.vm.as_ref().map(|vm| vm.power)
+    }
+
     /// The verb is called again.
     fn again(&mut self, case: &Case, place: usize) {
+        if let Some(vm) = &mut self.cloud.vm
+            && vm.power == Power::Suspended
+        {
+            vm.power = Power::On;
+        }
         let (wish, cloud) = (&case.wish, &self.cloud);
         let there = cloud.vm.as_ref().is_some_and(|vm| vm.template == wish.to);
         let done = wish.to != OLD && there && cloud.scene().intent().is_none();
@@ -204,14 +227,21 @@ impl Moment {
 
 /// What may happen to a run in its next turn; nothing once it has ended.
 fn events(case: &Case, moment: &Moment, place: usize) -> Vec<Event> {
-    use Event::{Bad, Fails, Gone, KilledAfter, KilledBefore, KilledMidway, LosesAnswer, Works};
+    use Event::{
+        Bad, Fails, Gone, KilledAfter, KilledBefore, KilledMidway, LosesAnswer, Started, Suspended,
+        Works,
+    };
     let free = |turn: &[Event]| match moment.left {
         0 => Vec::new(),
         _ => turn.to_vec(),
     };
     match moment.drivers[place].turn(&moment.cloud) {
         Turn::Ended(_) => Vec::new(),
-        Turn::Look => vec![Works],
+        Turn::Look => match moment.power() {
+            Some(Power::On) => [vec![Works], free(&[Suspended])].concat(),
+            Some(Power::Off) => [vec![Works], free(&[Started])].concat(),
+            _ => vec![Works],
+        },
         Turn::Listen if is_free(case, moment, place, Bad) => {
             [vec![Bad], free(&[KilledBefore, Fails, Gone])].concat()
         }
@@ -219,6 +249,11 @@ fn events(case: &Case, moment: &Moment, place: usize) -> Vec<Event> {
         Turn::Call(Call::Stop | Call::Delete) => [
             vec![Works],
             free(&[KilledBefore, KilledAfter, KilledMidway, Fails, LosesAnswer]),
+        ]
+        .concat(),
+        Turn::Call(Call::Copy(_)) if moment.power() == Some(Power::Off) => [
+            vec![Works],
+            free(&[KilledBefore, KilledAfter, Fails, LosesAnswer, Started]),
         ]
         .concat(),
         Turn::Call(_) => [
@@ -251,6 +286,11 @@ fn case(name: &'static str, to: &'static str, works: bool) -> Case {
         name,
         wish: Wish {
             to,
+            why: match to {
+                OLDER => Why::Rollback,
+                NEW => Why::Rebuild,
+                _ => Why::Recreate,
+            },
             state: (to == OLDER).then_some(ARCHIVE),
             soak: false,
             knows: true,

@@ -166,7 +166,7 @@ fn the_schema_and_the_order_never_go_down() {
 fn a_release_that_failed_is_not_tried_again_and_a_newer_one_is() {
     let failed = |text: &str, failures| Memory {
         refused: Some(version(text)),
-        by: Some("rehearsal".into()),
+        by: Some(Refusal::gate("rehearsal", Timestamp::UNIX_EPOCH)),
         failures,
     };
     let verdict = |memory: Memory, retry| {
@@ -210,8 +210,15 @@ fn what_people_and_scripts_are_told() {
         tell(STABLE, |o| {
             o.memory = Memory {
                 refused: Some(version("2026.9.6")),
-                by: Some("counts".into()),
+                by: Some(Refusal::gate("counts", o.now)),
                 failures: 3,
+            };
+        }),
+        tell(STABLE, |o| {
+            o.memory = Memory {
+                refused: Some(version("2026.9.6")),
+                by: Some(Refusal::person(o.now)),
+                failures: 0,
             };
         }),
         tell(STABLE, |o| o.current = Some(version("2026.9.7"))),
