@@ -122,6 +122,8 @@ async fn list(common: &Common) -> Result<()> {
 async fn restore(name: Option<&str>, common: &Common) -> Result<()> {
     let run = common.connect(terminal::progress()).await?;
     let snapshot = chosen(&run, name).await?;
+    // Before the VM goes for nothing.
+    state::ensure_ready(&snapshot)?;
     if fleet::find(&run).await?.is_some() {
         fleet::delete(&run, None).await?;
     }

@@ -25,7 +25,7 @@ pub use disk::disk;
 pub use export::{Exported, export, import};
 pub use grow::{Grown, grow};
 pub use list::{find, list, restoring};
-pub use restore::{Restored, restore};
+pub use restore::{Restored, ensure_ready, restore};
 pub use retention::retain;
 pub use snapshot::{snapshot, take};
 pub use steps::Obstacle;

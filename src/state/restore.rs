@@ -88,6 +88,17 @@ pub async fn restore(run: &Run, snapshot: &Snapshot) -> Result<Restored> {
     bail!("somebody else changes the state disk and its snapshots meanwhile: try again")
 }
 
+/// Refuses a snapshot that nothing can be restored from.
+pub fn ensure_ready(snapshot: &Snapshot) -> Result<()> {
+    let status = snapshot.status.as_deref().unwrap_or_default();
+    ensure!(
+        status == "READY",
+        "the snapshot {} is {status}: nothing can be restored from it",
+        snapshot.name.as_deref().unwrap_or_default()
+    );
+    Ok(())
+}
+
 /// What is there.
 struct Scene {
     /// The state disk's name.
@@ -105,12 +116,7 @@ impl Scene {
         super::disk::resource(run).quiet(&run.cloud.client).await?;
         let disk = disk(run).await?;
         let chosen = find(run, chosen).await?;
-        let status = chosen.status.as_deref().unwrap_or_default();
-        ensure!(
-            status == "READY",
-            "the snapshot {} is {status}: nothing can be restored from it",
-            chosen.name.as_deref().unwrap_or_default()
-        );
+        ensure_ready(&chosen)?;
         let others = list(run).await?.into_iter();
         let others = others
             .filter(|it| it.name != chosen.name && Mark::of(it, &name).is_some())
