@@ -7,6 +7,7 @@ use gce::{DeprecationStatus, Image, Kind};
 
 use super::family::{Deprecated, Family, Obstacle, Step};
 use crate::cloud::Cloud;
+use crate::journal::RUN_LABEL;
 use crate::progress::Outcome;
 use crate::recipe::Recipe;
 use crate::run::Run;
@@ -110,7 +111,8 @@ async fn take(cloud: &Cloud, recipe: &Recipe, step: &Step) -> Result<()> {
     Ok(())
 }
 
-/// Sets labels of an image and keeps the others, even if they change meanwhile.
+/// Sets labels of an image and keeps the others, even if they change meanwhile. One that somebody has judged
+/// is no dead run's leftover any more, on whatever machine that run was: its label goes.
 pub async fn label(cloud: &Cloud, name: &str, set: &[(&str, &str)]) -> Result<Image> {
     let images = cloud.client.images();
     let mut attempts = 0;
@@ -119,6 +121,7 @@ pub async fn label(cloud: &Cloud, name: &str, set: &[(&str, &str)]) -> Result<Im
         let mut labels = image.labels.clone();
         let set = set.iter().map(|&(key, value)| (key.into(), value.into()));
         labels.extend(set);
+        labels.remove(RUN_LABEL);
         let fingerprint = image.label_fingerprint.as_deref().unwrap_or_default();
         attempts += 1;
         match images.set_labels(name, &labels, fingerprint).await {
