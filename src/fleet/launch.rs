@@ -7,10 +7,13 @@ use super::plan::{Adopt, Instance, StateDisk};
 use super::written::Written;
 use super::{plan, snapshots, state_disk, template};
 use crate::cloud::Cloud;
-use crate::journal::{Journal, Resource};
+use crate::journal::{Journal, RUN_LABEL, Resource};
 use crate::progress::Outcome;
 use crate::run::Run;
 use crate::vm::Nonce;
+
+/// How often a change of labels is tried again when somebody else has changed them meanwhile.
+const ATTEMPTS: usize = 8;
 
 /// Creates the deployment's VM from an image, and its state disk if there is none. With `adopt_state`
 /// the guest takes over a state disk that somebody else has filled.
@@ -171,7 +174,31 @@ pub async fn schedule(run: &Run) -> Result<()> {
 pub async fn keep(run: &Run, instance: &Instance) -> Result<()> {
     run.keep(&resources(run))?;
     run.keep(&template::of_instance(&run.cloud, instance))?;
+    disown(run, instance).await?;
     state_disk::keep(run).await
+}
+
+/// The VM is in use from now on, and no run's any more. If the run that made it died on another machine,
+/// `clawbake clean` there would take it for a leftover.
+pub async fn disown(run: &Run, instance: &Instance) -> Result<()> {
+    let (cloud, name) = (&run.cloud, &run.deployment.name);
+    let instances = cloud.client.instances(&cloud.zone);
+    let mut instance = instance.clone();
+    for _ in 0..ATTEMPTS {
+        if instance.labels.remove(RUN_LABEL).is_none() {
+            return Ok(());
+        }
+        let fingerprint = instance.label_fingerprint.unwrap_or_default();
+        let labelled = instances.set_labels(name, &instance.labels, &fingerprint);
+        match labelled.await {
+            Ok(pending) => return Ok(pending.wait().await.map(drop)?),
+            Err(error) if error.kind == Kind::PreconditionFailed => {
+                instance = instances.get(name).await?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    bail!("the labels of the VM {name} change all the time: try again")
 }
 
 /// Starts a stopped VM, with a new nonce for its reports. With `adopt_state` it takes over a state disk
@@ -222,6 +249,8 @@ pub async fn delete(run: &Run, state_disk: Option<&str>) -> Result<Deleted> {
     let [vm, boot_disk, state] = resources(run);
     if state_disk.is_none() {
         ensure_state_stays(run, &own).await?;
+        // While it can be seen that a VM has had it.
+        state_disk::keep(run).await?;
     }
     let mut anything = remove(run, &vm, "VM").await?;
     let orphan = disks.find(&deployment.name).await?;

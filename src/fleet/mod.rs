@@ -19,7 +19,7 @@ mod written;
 
 pub use counted::{count, counts};
 pub use launch::{
-    Deleted, create, create_from, delete, find, keep, launch, policy, schedule, start,
+    Deleted, create, create_from, delete, disown, find, keep, launch, policy, schedule, start,
 };
 pub use memory::{memory, remedy};
 pub use plan::{Adopt, Instance, firewall, state_disk_name};

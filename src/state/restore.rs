@@ -7,6 +7,7 @@ use super::marks::{self, Labels, Mark};
 use super::steps::{Present, Seen, Step, next};
 use super::{Why, disk, find, list};
 use crate::fleet::{self, Counts};
+use crate::journal::RUN_LABEL;
 use crate::progress::{Outcome, Stage};
 use crate::run::Run;
 
@@ -77,6 +78,9 @@ pub async fn restore(run: &Run, snapshot: &Snapshot) -> Result<Restored> {
             Step::Unmark => {
                 // If the run died that had made it, no clean-up after that may delete it from here on.
                 run.keep(&[super::disk::resource(run)])?;
+                if !disown(run, &scene).await? {
+                    continue;
+                }
                 let labels = marks::unmarked(&scene.chosen.labels);
                 if set_labels(run, &scene.chosen, &labels).await? || unmarked(run, &scene).await? {
                     stage.finish(Outcome::Done, format!("{} from {name}", scene.name));
@@ -165,6 +169,23 @@ fn present(disk: &Disk) -> Result<Present> {
         ready: disk.status.as_deref() == Some("READY"),
         user: disk.users.first().map(vm),
     })
+}
+
+/// The disk is no run's any more: if the run that made it died on another machine, a clean-up there would take
+/// it for a leftover. `false` if somebody else has changed its labels meanwhile.
+async fn disown(run: &Run, scene: &Scene) -> Result<bool> {
+    let disk = scene.disk.as_ref().context("there is no disk any more")?;
+    let mut labels = disk.labels.clone();
+    if labels.remove(RUN_LABEL).is_none() {
+        return Ok(true);
+    }
+    let fingerprint = disk.label_fingerprint.as_deref().unwrap_or_default();
+    let disks = run.cloud.client.disks(&run.cloud.zone);
+    match disks.set_labels(&scene.name, &labels, fingerprint).await {
+        Ok(pending) => Ok(pending.wait().await.map(|_| true)?),
+        Err(error) if error.kind == Kind::PreconditionFailed => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Whether the mark is gone: a change of labels whose answer was lost is told as somebody else's.
