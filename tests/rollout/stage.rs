@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Stdio;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use gce::{Disk, Image, Instance, Snapshot};
-use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
-use wire::Fault;
+use serde_json::{Value, json};
 use world::{Ran, World};
 
+use crate::api::Api;
 use crate::cast::Cast;
+use crate::content::{self, Contents};
+use crate::guard::Guard;
 use crate::guest;
+use crate::killed;
 use crate::project;
 
 /// The deployment, its VM and its family.
@@ -23,6 +23,8 @@ const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/recipes/clawdbot");
 
 pub struct Stage {
     pub world: World,
+    contents: Arc<Contents>,
+    guard: Guard,
     _cast: Cast,
 }
 
@@ -36,8 +38,18 @@ impl Stage {
             .wire("rollout")
             .recipe(Path::new(SHIPPED), &[("front: 18789", &*front)]);
         let (client, zone) = project::client(&world);
-        let cast = Cast::of(&world.engine_dir(), client, zone);
-        let stage = Self { world, _cast: cast };
+        let engine = world.engine_dir();
+        let (api, contents) = (Arc::new(Api::of(&engine)), Arc::new(Contents::of(&engine)));
+        api.make_state(STATE, NAME);
+        let stage = Self {
+            world,
+            guard: Guard::of(api, Arc::clone(&contents), NAME),
+            contents,
+            _cast: Cast::of(&engine, client, zone),
+        };
+        stage
+            .contents
+            .write(&json!({"id": stage.disk_id()}), content::STATE);
         project::shut(&stage.world, port);
         stage
             .world
@@ -90,28 +102,44 @@ impl Stage {
         serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran:?}"))
     }
 
-    /// Runs a verb, and kills it when its nth call that changes something has been served. Whether it got
-    /// so far.
+    /// Runs a verb, and kills it after its nth change. Whether it got so far.
     pub fn killed_after(&self, words: &[&str], nth: usize) -> bool {
-        let (process, made) = (Arc::new(AtomicU32::new(0)), AtomicUsize::new(0));
-        let victim = Arc::clone(&process);
-        self.world.proxy().inject(move |asked| {
-            let changes = asked.method != "GET" && !asked.path.contains("/operations/");
-            let now = changes && made.fetch_add(1, Ordering::SeqCst) + 1 == nth;
-            let victim = Arc::clone(&victim);
-            now.then(|| Fault::Then(Box::new(move || kill(&victim))))
-        });
+        killed::killed_after(&self.world, self.world.verb(words), &self.guard, nth)
+    }
+
+    /// The release of this image runs, and is in front.
+    pub fn begins_with(&self, image: &str) {
+        match self.vm() {
+            Some(_) if self.runs() == image => {}
+            Some(_) => drop(self.recreate(&["--image", image])),
+            None => drop(self.run(&["launch", "--image", image], 0)),
+        }
+        if self.front() != image {
+            self.run(&["images", "promote", "--untested", image], 0);
+        }
+    }
+
+    /// A verb that was killed is asked for again, and cleaned up after; every other time on another machine,
+    /// and then on this one.
+    pub fn gone_on_with(&self, words: &[&str], nth: usize) {
+        if nth.is_multiple_of(2) {
+            self.elsewhere(words);
+        } else {
+            self.run(words, 0);
+        }
+        self.run(&["clean"], 0);
+    }
+
+    /// Runs a verb on another machine, which knows nothing of what was begun on this one.
+    pub fn elsewhere(&self, words: &[&str]) {
         let mut verb = self.world.verb(words);
-        let mut verb = verb
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        process.store(verb.id(), Ordering::SeqCst);
-        let ended = verb.wait().unwrap();
-        self.world.proxy().inject(|_| None);
-        assert!(ended.code().is_none_or(|code| code == 0), "{ended}");
-        ended.code().is_none()
+        let ran = verb.env("CLAWBAKE_JOURNAL", self.world.path("elsewhere"));
+        let ran = Ran::from(ran.output().unwrap());
+        assert!(ran.success(), "{words:?}: {ran:?}");
+    }
+
+    fn disk_id(&self) -> String {
+        self.disk().id.unwrap().to_string()
     }
 
     /// Deletes the VM behind the program's back.
@@ -159,8 +187,14 @@ impl Stage {
         front.name.unwrap()
     }
 
-    /// Nothing is under way, and nothing is left of it.
+    /// Nothing is under way, and nothing is left of it. At no change of a verb that was to be killed the state
+    /// was nowhere, or spoken for by two VMs; and it is on its disk.
     pub fn is_at_rest(&self) {
+        assert_eq!(self.guard.found(), Vec::<String>::new());
+        let content = self
+            .contents
+            .read("disks", &json!({"id": self.disk_id(), "status": "READY"}));
+        assert_eq!(content, content::STATE);
         let disk = self.disk();
         let left = |labels: &BTreeMap<String, String>| {
             let mut keys = labels.keys();
@@ -172,16 +206,4 @@ impl Stage {
         }
         assert_eq!(self.world.journals(), 0);
     }
-}
-
-/// Kills a process once it is known.
-fn kill(process: &AtomicU32) {
-    let pid = loop {
-        let pid = i32::try_from(process.load(Ordering::SeqCst)).unwrap();
-        match Pid::from_raw(pid) {
-            Some(pid) => break pid,
-            None => std::thread::yield_now(),
-        }
-    };
-    kill_process(pid, Signal::KILL).unwrap();
 }
