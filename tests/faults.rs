@@ -25,6 +25,8 @@ mod guard;
 mod guest;
 #[path = "faults/life.rs"]
 mod life;
+#[path = "project/planned.rs"]
+mod planned;
 #[path = "faults/played.rs"]
 mod played;
 #[path = "faults/point.rs"]
@@ -59,6 +61,12 @@ struct Row {
 
 /// By verb, and a call's place in the verb's run.
 type Table = BTreeMap<(Verb, usize), Row>;
+
+#[test]
+#[ignore = "says the plan of a recipe for the other tests"]
+fn says_the_plan() {
+    planned::say();
+}
 
 /// Of all verbs, or of those that `VERBS` names: `VERBS=Launch,Delete`.
 #[test]
@@ -128,7 +136,7 @@ fn try_points(archive: &Path, verb: Verb, share: usize, table: &Mutex<Table>) {
     let scene = Scene::begin(archive, verb);
     let calls = scene.calls();
     let at = |turn: usize| {
-        let points = if verb.replaces() {
+        let points = if verb.is_long() {
             point::some(&calls[turn], turn)
         } else {
             point::all(&calls[turn], turn)

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::anyhow;
 use clawbake::cloud::Place;
 use clawbake::journal::{Fate, Journal, Resource, leftovers};
-use gce::{Client, Disk};
+use gce::{AttachedDisk, Client, Disk, Instance, NetworkInterface};
 use world::World;
 
 const ZONE: &str = "us-central1-a";
@@ -21,6 +21,23 @@ fn disk(name: &str, journal: Option<&Journal>) -> Disk {
         size_gb: Some(1),
         labels: journal.map(Journal::label).into_iter().collect(),
         ..Disk::default()
+    }
+}
+
+fn vm_of(disk: &str) -> Instance {
+    Instance {
+        name: Some("vm".into()),
+        machine_type: Some(format!("zones/{ZONE}/machineTypes/e2-small")),
+        disks: vec![AttachedDisk {
+            boot: Some(true),
+            source: Some(format!("zones/{ZONE}/disks/{disk}")),
+            ..AttachedDisk::default()
+        }],
+        network_interfaces: vec![NetworkInterface {
+            network: Some("global/networks/default".into()),
+            ..NetworkInterface::default()
+        }],
+        ..Instance::default()
     }
 }
 
@@ -40,6 +57,7 @@ async fn clean(journals: &Path, client: &Client) -> Vec<(Resource, Fate)> {
 #[tokio::test]
 async fn only_what_carries_the_runs_label_is_its_own() {
     let world = World::new(env!("CARGO_BIN_EXE_clawbake"))
+        .power_off(0)
         .engine()
         .wire("journal");
     let place = Place::Local {
@@ -87,4 +105,16 @@ async fn only_what_carries_the_runs_label_is_its_own() {
     let expected = [(resource("running"), Fate::Removed)];
     assert_eq!(clean(&dir, &client).await, expected);
     assert!(!exists(&client, "running").await);
+
+    // The run died after its insert, and somebody's VM has the disk since.
+    let mut journal = begin();
+    let body = disk("used", Some(&journal));
+    let created = journal.create(&client, resource("used"), disks.insert(&body));
+    created.await.unwrap();
+    drop(journal);
+    let made = client.instances(ZONE).insert(&vm_of("used")).await.unwrap();
+    made.wait().await.unwrap();
+    let expected = [(resource("used"), Fate::InUse)];
+    assert_eq!(clean(&dir, &client).await, expected);
+    assert!(exists(&client, "used").await);
 }

@@ -1,20 +1,33 @@
 //! Rebuilds with the real program, a real engine and a registry of npm's: images are there without a
 //! bake, and what runs in the VMs is played.
 
+#[path = "faults/api.rs"]
+#[allow(dead_code, reason = "other tests ask for more")]
+mod api;
+#[path = "faults/content.rs"]
+mod content;
+#[path = "faults/guard.rs"]
+mod guard;
 #[path = "faults/guest.rs"]
 #[allow(dead_code, reason = "other tests play other parts")]
 mod guest;
+#[path = "project/killed.rs"]
+mod killed;
 #[path = "rebuild/life.rs"]
 mod life;
+#[path = "project/planned.rs"]
+mod planned;
 mod project;
 
+use killed::killed_everywhere;
 use life::Life;
+use planned::Planned;
 use project::cast::Manner;
 
 #[test]
 #[ignore = "says the plan of a recipe for the other tests"]
 fn says_the_plan() {
-    life::say_the_plan();
+    planned::say();
 }
 
 /// B is new, its image is there, and it does not behave.
@@ -187,4 +200,46 @@ fn the_lock_goes_where_the_family_goes_and_a_vm_behind_follows_whatever_is_held(
     assert_eq!(report["end"]["at"], "replaced", "{report}");
     assert_eq!(life.runs(), b);
     assert_eq!(life.rebuild(&[], 6)["end"]["gate"], "schema");
+}
+
+/// Whatever a rebuild was doing when it was killed, the next one brings it to its end, here or on another
+/// machine, and a clean-up after that takes nothing that is in use.
+#[test]
+#[ignore = "minutes; `make faults`"]
+fn a_rebuild_that_is_killed_is_gone_on_with() {
+    let begin = || {
+        let life = Life::begin();
+        let a = life.front().name.unwrap();
+        life.publish("b");
+        let b = life.plan("2026.3.2");
+        (life, a, b)
+    };
+    let kills = killed_everywhere("rebuild", begin, |(life, a, b), nth| {
+        begins_with(life, a, b);
+        let killed = life.killed_after(&["rebuild"], nth);
+        if nth.is_multiple_of(2) {
+            life.elsewhere(&["rebuild"]);
+        } else {
+            life.done(&["rebuild"]);
+        }
+        life.done(&["clean"]);
+        let reached = (life.runs(), life.front().name.unwrap());
+        assert_eq!(reached, (b.name.clone(), b.name.clone()), "kill {nth}");
+        life.has_its_state();
+        let mut left = life.left();
+        left.retain(|name| !life.is_way_back(name));
+        assert_eq!(left, Vec::<String>::new(), "kill {nth}");
+        assert_eq!(life.world.journals(), 0, "kill {nth}");
+        killed
+    });
+    assert!(kills > 20, "{kills} kills");
+}
+
+/// A runs and is in front; B's image is there, and nobody has tried it.
+fn begins_with(life: &Life, a: &str, b: &Planned) {
+    if life.runs() != a {
+        life.done(&["rollback", "--to", "2026.3.1", "--with-state"]);
+    }
+    life.image(b);
+    assert_eq!(life.front().name.as_deref(), Some(a));
 }

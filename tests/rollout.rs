@@ -1,12 +1,22 @@
 //! Replaces VMs with the real program and a real engine; what runs in the VMs is played.
 
+#[path = "faults/api.rs"]
+#[allow(dead_code, reason = "other tests ask for more")]
+mod api;
+#[path = "faults/content.rs"]
+mod content;
+#[path = "faults/guard.rs"]
+mod guard;
 #[path = "faults/guest.rs"]
 #[allow(dead_code, reason = "other tests play other parts")]
 mod guest;
+#[path = "project/killed.rs"]
+mod killed;
 mod project;
 #[path = "rollout/stage.rs"]
 mod stage;
 
+use killed::killed_everywhere;
 use project::cast::Manner;
 use stage::{NAME, STATE, Stage};
 
@@ -167,34 +177,95 @@ fn a_restore_stops_the_gateway_before_its_vm_goes() {
     stage.is_at_rest();
 }
 
-/// Whatever a run was doing when it was killed, the next one brings it to its end, and nothing that is in
-/// use is taken for a leftover.
+/// Whatever a run was doing when it was killed, the next one brings it to its end, here or on another
+/// machine, and nothing that is in use is taken for a leftover.
 #[test]
 #[ignore = "minutes; `make faults`"]
-fn a_run_that_is_killed_is_gone_on_with() {
-    let stage = Stage::begin();
-    let disk = stage.disk().id;
-    for (image, version) in [("b", "2026-9-5"), ("c", "2026-9-6")] {
-        stage.image(image, version, "18-23", Manner::Good);
-    }
-    stage.recreate(&["--image", "c"]);
-    let mut kills = 0;
-    for image in ["b", "c"].iter().cycle() {
-        let killed = stage.killed_after(&["recreate", "--image", image], kills + 1);
-        if !killed {
-            break;
+fn a_recreate_that_is_killed_is_gone_on_with() {
+    let begin = || {
+        let stage = two_releases();
+        stage.image("c", "2026-9-5", "18-23", Manner::Good);
+        stage.recreate(&["--image", "c"]);
+        let disk = stage.disk().id;
+        (stage, disk)
+    };
+    let kills = killed_everywhere("recreate", begin, |(stage, disk), nth| {
+        let to = if stage.runs() == "b" { "c" } else { "b" };
+        let killed = stage.killed_after(&["recreate", "--image", to], nth);
+        stage.gone_on_with(&["recreate"], nth);
+        if stage.runs() != to {
+            // It had not begun.
+            stage.recreate(&["--image", to]);
         }
-        kills += 1;
-        stage.run(&["recreate"], 0);
-        stage.run(&["clean"], 0);
-        let reached = stage.runs();
-        if reached != **image {
-            stage.recreate(&["--image", image]);
-        }
-        assert_eq!(stage.runs(), **image, "kill {kills}");
-        assert_eq!(stage.disk().id, disk, "kill {kills}: nothing was restored");
+        assert_eq!(stage.runs(), to, "kill {nth}");
+        assert_eq!(stage.disk().id, *disk, "kill {nth}: nothing was restored");
         stage.is_at_rest();
-    }
-    eprintln!("{kills} kills");
+        killed
+    });
     assert!(kills > 8, "{kills} kills");
+}
+
+/// The same of the way back to an older release, with its state.
+#[test]
+#[ignore = "minutes; `make faults`"]
+fn a_rollback_that_is_killed_is_gone_on_with() {
+    let back = ["rollback", "--to", "2026.9.4", "--with-state"];
+    let kills = killed_everywhere("rollback", two_releases, |stage, nth| {
+        stage.begins_with("b");
+        let killed = stage.killed_after(&back, nth);
+        stage.gone_on_with(&back, nth);
+        let reached = (stage.runs(), stage.front());
+        assert_eq!(reached, ("a".into(), "a".into()), "kill {nth}");
+        stage.is_at_rest();
+        killed
+    });
+    assert!(kills > 12, "{kills} kills");
+}
+
+/// The same of a restore, with the VM that it deletes.
+#[test]
+#[ignore = "minutes; `make faults`"]
+fn a_restore_that_is_killed_is_gone_on_with() {
+    let kills = killed_everywhere("restore", two_releases, |stage, nth| {
+        stage.begins_with("a");
+        let saved = stage.run(&["state", "snapshot"], 0).stdout;
+        let restore = ["state", "restore", saved.trim()];
+        let before = stage.disk().id;
+        let killed = stage.killed_after(&restore, nth);
+        stage.gone_on_with(&restore, nth);
+        assert_ne!(stage.disk().id, before, "kill {nth}: it was restored");
+        assert!(stage.vm().is_none(), "kill {nth}");
+        stage.is_at_rest();
+        killed
+    });
+    assert!(kills > 6, "{kills} kills");
+}
+
+/// The same of a launch that another machine goes on with: nothing that is in use from then on is a leftover
+/// here, not even a state that no VM has any more.
+#[test]
+#[ignore = "minutes; `make faults`"]
+fn a_launch_that_is_killed_is_gone_on_with() {
+    let kills = killed_everywhere("launch", Stage::begin, |stage, nth| {
+        stage.run(&["delete", "--state-disk", stage::STATE], 0);
+        let killed = stage.killed_after(&["launch", "--image", "a"], nth);
+        stage.elsewhere(&["up"]);
+        if nth.is_multiple_of(2) {
+            stage.run(&["clean"], 0);
+        }
+        assert_eq!(stage.runs(), "a", "kill {nth}");
+        stage.elsewhere(&["delete"]);
+        stage.run(&["clean"], 0);
+        stage.disk();
+        assert_eq!(stage.world.journals(), 0, "kill {nth}");
+        killed
+    });
+    assert!(kills > 1, "{kills} kills");
+}
+
+/// A stage with a release to go to.
+fn two_releases() -> Stage {
+    let stage = Stage::begin();
+    stage.image("b", "2026-9-6", "18-23", Manner::Good);
+    stage
 }

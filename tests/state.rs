@@ -143,6 +143,56 @@ impl Cloud {
         ran.status.success() && !said.contains("failed")
     }
 
+    /// Makes the deployment's VM, and a snapshot of its state whose making fails.
+    #[tokio::main]
+    async fn make_vm_and_broken_snapshot(&self) {
+        let (client, zone) = self.client();
+        let own = [("clawbake-deployment".to_owned(), NAME.to_owned())];
+        let disks = client.disks(&zone);
+        for name in ["boot", "broken"] {
+            let disk = Disk {
+                name: Some(name.into()),
+                size_gb: Some(1),
+                ..Disk::default()
+            };
+            disks.insert(&disk).await.unwrap().wait().await.unwrap();
+        }
+        let vm = gce::Instance {
+            name: Some(NAME.into()),
+            machine_type: Some(format!("zones/{zone}/machineTypes/e2-small")),
+            labels: own.clone().into(),
+            disks: vec![gce::AttachedDisk {
+                boot: Some(true),
+                source: Some(format!("zones/{zone}/disks/boot")),
+                ..gce::AttachedDisk::default()
+            }],
+            network_interfaces: vec![gce::NetworkInterface {
+                network: Some("global/networks/default".into()),
+                ..gce::NetworkInterface::default()
+            }],
+            ..gce::Instance::default()
+        };
+        let made = client.instances(&zone).insert(&vm).await.unwrap();
+        made.wait().await.unwrap();
+        let id = disks.get("broken").await.unwrap().id.unwrap();
+        let file = self.engine_dir().join(format!("disks/{id}.qcow2"));
+        fs::write(file, "no disk").unwrap();
+        let snapshot = Snapshot {
+            name: Some("broken".into()),
+            source_disk: Some(format!("zones/{zone}/disks/broken")),
+            labels: own.into(),
+            ..Snapshot::default()
+        };
+        let taken = client.snapshots().insert(&snapshot).await.unwrap();
+        taken.wait().await.unwrap_err();
+    }
+
+    #[tokio::main]
+    async fn has_vm(&self) -> bool {
+        let (client, zone) = self.client();
+        client.instances(&zone).find(NAME).await.unwrap().is_some()
+    }
+
     fn snapshot(&self) -> String {
         self.done(&["state", "snapshot"]).trim().to_owned()
     }
@@ -216,6 +266,16 @@ fn a_strangers_snapshot_and_disk_are_left_alone() {
     }
     assert_eq!(cloud.done(&["state", "list"]), "");
     assert!(cloud.holds(1));
+}
+
+#[test]
+fn a_snapshot_that_cannot_be_restored_costs_no_vm() {
+    let cloud = Cloud::begin();
+    cloud.make_disk(1);
+    cloud.make_vm_and_broken_snapshot();
+    let told = cloud.refused(&["state", "restore", "broken"], 1);
+    assert!(told.contains("the snapshot broken is FAILED"), "{told}");
+    assert!(cloud.has_vm() && cloud.holds(1));
 }
 
 #[test]

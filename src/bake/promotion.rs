@@ -9,6 +9,7 @@ use gce::{DeprecationStatus, Image, Kind};
 use super::family::{Deprecated, Family, Obstacle, Step};
 use super::memory::{Memory, Refusal, back, forward};
 use crate::cloud::Cloud;
+use crate::journal::RUN_LABEL;
 use crate::progress::Outcome;
 use crate::recipe::Recipe;
 use crate::run::Run;
@@ -145,7 +146,8 @@ pub async fn remember(run: &Run, change: impl Fn(&Memory) -> Memory) -> Result<(
     remembered.map(drop)
 }
 
-/// Changes labels of an image, looking again when somebody else changes them meanwhile.
+/// Changes labels of an image, looking again when somebody else changes them meanwhile. One that somebody has
+/// judged is no dead run's leftover any more, on whatever machine that run was: its label goes.
 async fn relabel(
     cloud: &Cloud,
     name: &str,
@@ -157,6 +159,7 @@ async fn relabel(
         let image = images.get(name).await?;
         let mut labels = image.labels.clone();
         change(&mut labels);
+        labels.remove(RUN_LABEL);
         if labels == image.labels {
             return Ok(image);
         }

@@ -128,6 +128,7 @@ async fn list(common: &Common) -> Result<()> {
 async fn restore(name: Option<&str>, common: &Common) -> Result<()> {
     let run = common.connect(terminal::progress()).await?;
     let snapshot = chosen(&run, name).await?;
+    // Before the VM goes for nothing.
     state::ensure_ready(&snapshot)?;
     fleet::retire(&run).await?;
     let restored = state::restore(&run, &snapshot).await?;

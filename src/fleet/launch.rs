@@ -253,6 +253,8 @@ pub async fn delete(run: &Run, state_disk: Option<&str>) -> Result<Deleted> {
     let [vm, boot_disk, state] = resources(run);
     if state_disk.is_none() {
         ensure_state_stays(run).await?;
+        // While it can be seen that a VM has had it.
+        state_disk::keep(run).await?;
     }
     let mut anything = remove(run, &vm, "VM").await?;
     let orphan = disks.find(&deployment.name).await?;

@@ -89,9 +89,7 @@ async fn relabel_own(
 ) -> Result<()> {
     let disks = run.cloud.client.disks(&run.cloud.zone);
     match disks.find(name).await? {
-        Some(disk) if belongs(&disk.labels, &run.deployment) => {
-            relabel(run, name, change).await
-        }
+        Some(disk) if belongs(&disk.labels, &run.deployment) => relabel(run, name, change).await,
         _ => Ok(()),
     }
 }

@@ -27,6 +27,8 @@ pub enum Fate {
     Absent,
     /// There is one of that name that this run has not created: it was not touched.
     Foreign,
+    /// A VM that somebody else has made uses the disk: it was not touched.
+    InUse,
     /// It is this run's and still there: this was only a look.
     Found,
     /// It could not be read or deleted.
@@ -42,6 +44,7 @@ impl fmt::Display for Fate {
             Self::Removed => f.write_str("removed"),
             Self::Absent => f.write_str("not there"),
             Self::Foreign => write!(f, "not touched: its {RUN_LABEL} is not this run's"),
+            Self::InUse => f.write_str("not touched: a VM uses it"),
             Self::Found => f.write_str("left over"),
             Self::Failed { why } => write!(f, "not removed: {why}"),
         }
@@ -177,11 +180,13 @@ async fn remove(client: &Client, entry: &Entry) -> gce::Result<Fate> {
     if fate != Fate::Found {
         return Ok(fate);
     }
-    Ok(if entry.resource.delete(client).await? {
-        Fate::Removed
-    } else {
-        Fate::Absent
-    })
+    match entry.resource.delete(client).await {
+        Ok(true) => Ok(Fate::Removed),
+        Ok(false) => Ok(Fate::Absent),
+        // Its VM would have gone first if it were this run's.
+        Err(_) if entry.resource.is_attached(client).await? => Ok(Fate::InUse),
+        Err(error) => Err(error),
+    }
 }
 
 /// Whether it is there, and this run's.

@@ -101,6 +101,17 @@ impl Resource {
         })
     }
 
+    /// Whether it is a disk that a VM has.
+    pub async fn is_attached(&self, client: &Client) -> gce::Result<bool> {
+        Ok(match self {
+            Self::Disk { zone, name } => {
+                let disk = client.disks(zone).find(name).await?;
+                disk.is_some_and(|it| !it.users.is_empty())
+            }
+            _ => false,
+        })
+    }
+
     /// Waits for operations on it that are under way: an insert that was not finished when its run ended,
     /// or a delete. Their result shows in the resource.
     pub async fn quiet(&self, client: &Client) -> gce::Result<()> {

@@ -37,7 +37,11 @@ impl Api {
         let runtime = tokio::runtime::Builder::new_current_thread();
         Self {
             endpoint,
-            http: Client::builder().no_proxy().build().unwrap(),
+            // What has been idle for long may be closed when it is asked next.
+            http: (Client::builder().no_proxy())
+                .pool_max_idle_per_host(0)
+                .build()
+                .unwrap(),
             runtime: { runtime }.enable_all().build().ok(),
         }
     }
@@ -126,6 +130,17 @@ impl Api {
         self.post(&path, &Value::Null);
     }
 
+    /// Sends all of an object to its upload session, whose address is as a VM reaches it.
+    pub fn put(&self, url: &str, bytes: &'static [u8]) -> Value {
+        let path = url.splitn(4, '/').nth(3).unwrap();
+        let request = self.http.put(format!("{}/{path}", self.endpoint.url));
+        let runtime = self.runtime.as_ref().expect("a runtime");
+        runtime.block_on(async {
+            let answer = request.body(bytes).send().await.unwrap();
+            answer.json().await.unwrap_or_default()
+        })
+    }
+
     /// Makes an image, and waits until it is there.
     pub fn make_image(&self, body: &Value) {
         self.make(&self.global("images"), body);
@@ -177,10 +192,7 @@ impl Api {
     /// project, whoever needs them first.
     pub fn inventory(&self) -> Inventory {
         let mut collections = vec![
-            self.zonal("instances"),
-            self.zonal("disks"),
             self.global("images"),
-            self.global("snapshots"),
             self.global("instanceTemplates"),
             self.regional("instanceTemplates"),
             self.secrets(),
@@ -189,9 +201,24 @@ impl Api {
             self.buckets()
                 .map(|bucket| format!("storage/v1/b/{bucket}/o")),
         );
+        let mut found = self.vms_and_copies();
+        found.extend(self.list(&collections));
+        found
+    }
+
+    /// VMs, disks and snapshots.
+    pub fn vms_and_copies(&self) -> Inventory {
+        self.list(&[
+            self.zonal("instances"),
+            self.zonal("disks"),
+            self.global("snapshots"),
+        ])
+    }
+
+    fn list(&self, collections: &[String]) -> Inventory {
         let mut found = Inventory::new();
         for collection in collections {
-            let (_, list) = self.call(&Method::GET, &collection, None);
+            let (_, list) = self.call(&Method::GET, collection, None);
             let items = list["items"].as_array().or(list["secrets"].as_array());
             for item in items.into_iter().flatten() {
                 let name = item["name"].as_str().unwrap();
@@ -205,23 +232,24 @@ impl Api {
     /// Deletes what is not in `base`, and what belongs to the project, so that the next run makes it
     /// again.
     pub fn restore(&self, base: &Inventory) {
-        let extra = |collection: &str| {
+        loop {
             let found = self.inventory().into_keys();
-            let mut extra: Vec<_> = found.filter(|path| !base.contains_key(path)).collect();
-            extra.retain(|path| path.contains(collection));
-            extra
-        };
-        for collection in [
-            "/instances/",
-            "/disks/",
-            "/snapshots/",
-            "/instanceTemplates/",
-            "/images/",
-            "/o/",
-            "/secrets/",
-        ] {
-            for path in extra(collection) {
-                self.delete(&path);
+            let extra: Vec<_> = found.filter(|path| !base.contains_key(path)).collect();
+            if extra.is_empty() {
+                break;
+            }
+            for collection in [
+                "/instances/",
+                "/disks/",
+                "/snapshots/",
+                "/instanceTemplates/",
+                "/images/",
+                "/o/",
+                "/secrets/",
+            ] {
+                for path in extra.iter().filter(|path| path.contains(collection)) {
+                    self.delete(path);
+                }
             }
         }
         for collection in [self.global("firewalls"), self.regional("resourcePolicies")] {

@@ -4,6 +4,8 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Mutex;
+use std::time::Instant;
 
 use clawbake::setup::{ROLE, permissions};
 
@@ -16,7 +18,7 @@ use crate::verb::Verb;
 type Command<'a> = (&'a [&'a str], i32);
 
 /// Verbs, and the commands that come after them.
-const SCENES: [(Verb, &[Command]); 17] = [
+const SCENES: [(Verb, &[Command]); 21] = [
     (Verb::Bake, &[(&["images", "list"], 0)]),
     (Verb::Promote, &[(&["images", "rollback"], 0)]),
     (Verb::BootTest, &[]),
@@ -40,7 +42,11 @@ const SCENES: [(Verb, &[Command]); 17] = [
             (&["state", "restore"], 0),
         ],
     ),
+    (Verb::Rebuild, &[(&["rebuild", "--check"], 0)]),
     (Verb::Relaunch, &[]),
+    (Verb::TemplatePrune, &[]),
+    (Verb::Import, &[]),
+    (Verb::Export, &[]),
     (Verb::Delete, &[]),
     (Verb::DeleteState, &[]),
     (Verb::Snapshot, &[(&["state", "list"], 0)]),
@@ -54,23 +60,43 @@ const SCENES: [(Verb, &[Command]); 17] = [
     (Verb::Rollback, &[]),
 ];
 
+/// How many scenes are tried at a time.
+const WORLDS: usize = 4;
+
 /// What a deployer's verbs need, found out.
 pub fn learn(archive: &Path) -> BTreeSet<String> {
-    let mut granted = BTreeSet::new();
-    for (verb, then) in SCENES {
-        let mut scene = Scene::begin(archive, verb);
-        scene.hand_over();
-        loop {
-            scene.prepare();
-            scene.api.permit(ROLE, &granted);
-            let Some(words) = refused(&scene, then) else {
-                break;
-            };
-            let name = named(&words).unwrap_or_else(|| panic!("{verb:?}: {words}"));
-            assert!(granted.insert(name), "{verb:?} is refused again: {words}");
+    let (granted, scenes) = (Mutex::default(), Mutex::new(SCENES.into_iter()));
+    std::thread::scope(|scope| {
+        for _ in 0..WORLDS {
+            scope.spawn(|| {
+                loop {
+                    let next = scenes.lock().unwrap().next();
+                    let Some((verb, then)) = next else { break };
+                    let began = Instant::now();
+                    grant(archive, verb, then, &granted);
+                    eprintln!("{verb:?}: {} s", began.elapsed().as_secs());
+                }
+            });
         }
+    });
+    granted.into_inner().unwrap()
+}
+
+/// Grants what a scene asks for until it comes to its end; what another one has asked for it has too.
+fn grant(archive: &Path, verb: Verb, then: &[Command], granted: &Mutex<BTreeSet<String>>) {
+    let mut scene = Scene::begin(archive, verb);
+    scene.hand_over();
+    loop {
+        scene.prepare();
+        let has = granted.lock().unwrap().clone();
+        scene.api.permit(ROLE, &has);
+        let Some(words) = refused(&scene, then) else {
+            break;
+        };
+        let name = named(&words).unwrap_or_else(|| panic!("{verb:?}: {words}"));
+        assert!(!has.contains(&name), "{verb:?} is refused again: {words}");
+        granted.lock().unwrap().insert(name);
     }
-    granted
 }
 
 /// What a verb says, or a command after it, if it does not end as it should.

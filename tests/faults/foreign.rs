@@ -26,15 +26,28 @@ fn secret(api: &Api, name: &str) {
     api.post(&format!("{}?secretId={name}", api.secrets()), &body);
 }
 
-fn template(api: &Api, name: &str) {
+fn template(api: &Api, name: &str, labels: &Value) {
     let properties = json!({
         "machineType": "e2-small",
-        "labels": labels(),
+        "labels": labels,
         "disks": [{"boot": true, "source": "elsewhere"}],
         "networkInterfaces": [{"network": "global/networks/default"}],
     });
     let body = json!({"name": name, "properties": properties});
     api.post(&api.global("instanceTemplates"), &body);
+}
+
+/// The deployment's own templates, which no VM was made from.
+pub const OLD_TEMPLATES: [&str; 2] = ["clawdbot-gateway-11111111", "clawdbot-gateway-22222222"];
+
+/// Makes those of them that are not there.
+pub fn old_templates(api: &Api) {
+    let there = api.inventory();
+    for name in OLD_TEMPLATES {
+        if !there.contains_key(&format!("{}/{name}", api.global("instanceTemplates"))) {
+            template(api, name, &json!({"clawbake-deployment": NAME}));
+        }
+    }
 }
 
 /// The way in, which somebody has shut: no port of a VM is forwarded.
@@ -67,7 +80,7 @@ pub fn plant(api: &Api, verb: Verb, baked: &str) {
         image(api, &name);
     }
     for name in ["clawdbot-gateway-00000000", "clawbake-test-000000000000"] {
-        template(api, name);
+        template(api, name, &labels());
     }
     api.save(
         "clawdbot-gateway-state-2",

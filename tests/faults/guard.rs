@@ -5,21 +5,23 @@ use std::sync::{Arc, Mutex};
 
 use crate::api::{Api, Inventory};
 use crate::content::{Contents, STATE};
-use crate::scene::{NAME, STATE_DISK};
 
 /// Looks at the project whenever the verb is about to change something.
 #[derive(Clone)]
 pub struct Guard {
     api: Arc<Api>,
     contents: Arc<Contents>,
+    /// The deployment.
+    name: &'static str,
     found: Arc<Mutex<Vec<String>>>,
 }
 
 impl Guard {
-    pub fn of(api: Arc<Api>, contents: Arc<Contents>) -> Self {
+    pub fn of(api: Arc<Api>, contents: Arc<Contents>, name: &'static str) -> Self {
         Self {
             api,
             contents,
+            name,
             found: Arc::default(),
         }
     }
@@ -27,7 +29,8 @@ impl Guard {
     /// Looks once. It is called by the proxy, which must not wait for itself.
     pub fn look(&self) {
         let wrong = std::thread::scope(|scope| {
-            let looks = scope.spawn(|| wrong(&self.api.inventory(), &self.contents));
+            let looks =
+                scope.spawn(|| wrong(&self.api.vms_and_copies(), &self.contents, self.name));
             looks.join().expect("a look")
         });
         self.found.lock().unwrap().extend(wrong);
@@ -42,7 +45,8 @@ impl Guard {
     }
 }
 
-fn wrong(there: &Inventory, contents: &Contents) -> Vec<String> {
+fn wrong(there: &Inventory, contents: &Contents, name: &str) -> Vec<String> {
+    let state_disk = format!("{name}-state");
     let of = |kind: &str| {
         let kind = format!("/{kind}/");
         let all = there.iter();
@@ -50,10 +54,10 @@ fn wrong(there: &Inventory, contents: &Contents) -> Vec<String> {
     };
     let mut wrong = Vec::new();
     let kept = of("disks")
-        .filter(|(_, disk)| disk["name"] == STATE_DISK)
+        .filter(|(_, disk)| disk["name"] == *state_disk)
         .any(|(_, disk)| contents.read("disks", disk) == STATE);
     let saved = of("snapshots")
-        .filter(|(_, it)| it["labels"]["clawbake-deployment"] == NAME)
+        .filter(|(_, it)| it["labels"]["clawbake-deployment"] == name)
         .any(|(_, snapshot)| contents.read("snapshots", snapshot) == STATE);
     if !kept && !saved {
         wrong.push("the state is nowhere".into());
@@ -68,7 +72,7 @@ fn wrong(there: &Inventory, contents: &Contents) -> Vec<String> {
         let items = vm["metadata"]["items"].as_array().into_iter().flatten();
         let clone = items
             .filter_map(|item| item["value"].as_str())
-            .any(|value| value.contains("\"clone\": true"));
+            .any(|value| value.contains(r#"clone\": true"#));
         let disks = vm["disks"].as_array().into_iter().flatten();
         let mut sources = disks.filter_map(|disk| disk["source"].as_str());
         vm["status"] != "TERMINATED" && !clone && sources.any(holds_state)

@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::end::{End, differences};
 use crate::point::{Kind, Point};
 use crate::scene::Scene;
+use crate::verb::Verb;
 use crate::verdict::Verdict;
 
 /// Exit codes of a verb that was refused, and of one that has put everything back.
@@ -42,6 +43,12 @@ pub fn at(scene: &Scene, point: &Point) -> Option<Verdict> {
         Some(130) if interrupted => {}
         Some(code) if interrupted => lies.push(format!("exit {code} after an interrupt")),
         Some(_) => {}
+    }
+    if scene.verb == Verb::Export && ran.success() != scene.exported() && ran.code.is_some() {
+        lies.push(format!(
+            "exit {:?}, and the archive says otherwise",
+            ran.code
+        ));
     }
     let silent = ran.code != Some(0) && !ran.stderr.contains("error: ");
     if silent && !matches!(point.kind, Kind::Kill(_)) {

@@ -19,6 +19,7 @@ use crate::end::{self, End};
 use crate::foreign;
 use crate::guard::Guard;
 use crate::guest;
+use crate::planned::{self, Planned};
 use crate::played::Guest;
 use crate::point::{Point, Process};
 use crate::verb::Verb;
@@ -32,6 +33,16 @@ pub const BEFORE: &str = "clawdbot-gateway-before";
 pub const OLDER: &str = "2026.1.24-2";
 /// A snapshot of the state.
 pub const SAVED: &str = "clawdbot-gateway-state-saved";
+/// An archive of the state.
+pub const ARCHIVE: &str = "state.tar.gz";
+/// Releases of a gateway, two of which are in the registry of a rebuild.
+const RELEASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/releases");
+/// What a recipe says that follows them.
+const FOLLOWS: [(&str, &str); 3] = [
+    ("npm: clawdbot\n", "npm: clawbake-stand-in\n"),
+    ("    version: 2026.1.24-3\n", ""),
+    ("overrides: {libsignal: npm:libsignal@latest}", ""),
+];
 
 pub struct Scene {
     world: world::World,
@@ -61,10 +72,15 @@ impl Scene {
         // A port of its own: VMs of two engines would want the same address.
         let front = format!("front: {port}");
         let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/recipes/clawdbot");
-        let world = world::World::new(env!("CARGO_BIN_EXE_clawbake"))
+        let mut changes = vec![("front: 18789", &*front)];
+        let mut world = world::World::new(env!("CARGO_BIN_EXE_clawbake"))
             .serve()
-            .wire("faults")
-            .recipe(Path::new(shipped), &[("front: 18789", &front)]);
+            .wire("faults");
+        if verb == Verb::Rebuild {
+            changes.extend(FOLLOWS);
+            world = world.npm();
+        }
+        let world = world.recipe(Path::new(shipped), &changes);
         let engine = world.engine_dir();
         let (api, contents) = (Arc::new(Api::of(&engine)), Arc::new(Contents::of(&engine)));
         let recipe = Recipe::shipped("clawdbot").unwrap().unwrap();
@@ -72,7 +88,7 @@ impl Scene {
         let mut scene = Self {
             world,
             guest: Guest::of(&engine, Arc::clone(&api), &version, verb.phase()),
-            guard: Guard::of(Arc::clone(&api), Arc::clone(&contents)),
+            guard: Guard::of(Arc::clone(&api), Arc::clone(&contents), NAME),
             api,
             contents,
             end: OnceLock::new(),
@@ -97,30 +113,65 @@ impl Scene {
 
     /// Makes what is there before the verb.
     fn populate(&mut self) {
-        let baked = self.succeed(&["bake", "--no-promote", "--archive", "archive.tar.gz"]);
-        baked.trim().clone_into(&mut self.image);
-        let (api, path) = (&self.api, self.path(&self.image));
-        api.make_disk(&json!({"name": "elsewhere", "sizeGb": "1"}));
-        self.family = foreign::family(api, self.verb);
-        let is_there = !matches!(self.verb, Verb::Bake | Verb::FirstBake | Verb::BakeTaken);
-        if is_there {
-            let labels = api.inventory()[&path]["labels"].clone();
-            let source = api.disk_url("elsewhere");
-            let mut body = json!({"name": self.image, "labels": labels, "sourceDisk": source});
-            if self.verb.replaces() {
-                self.family.push(foreign::older(api, &body));
-                body["family"] = FAMILY.into();
-                body["labels"]["clawbake-boot-test"] = "passed".into();
-            }
-            self.family.push(body);
-        }
+        self.api
+            .make_disk(&json!({"name": "elsewhere", "sizeGb": "1"}));
+        self.family = foreign::family(&self.api, self.verb);
+        let own = if self.verb == Verb::Rebuild {
+            self.released()
+        } else {
+            self.baked()
+        };
+        self.family.extend(own);
         if self.verb == Verb::RecreateBad {
             self.guest.fail(&self.image);
         }
+        self.api.restock(&self.family);
+        foreign::plant(&self.api, self.verb, &self.image);
+        self.base = self.api.inventory();
+    }
+
+    /// The images of the recipe's gateway, the one that the archive becomes last.
+    fn baked(&mut self) -> Vec<Value> {
+        let baked = self.succeed(&["bake", "--no-promote", "--archive", "archive.tar.gz"]);
+        baked.trim().clone_into(&mut self.image);
+        let (api, path) = (&self.api, self.path(&self.image));
+        let labels = api.inventory()[&path]["labels"].clone();
         api.delete(&path);
-        api.restock(&self.family);
-        foreign::plant(api, self.verb, &self.image);
-        self.base = api.inventory();
+        if matches!(self.verb, Verb::Bake | Verb::FirstBake | Verb::BakeTaken) {
+            return Vec::new();
+        }
+        let source = api.disk_url("elsewhere");
+        let mut image = json!({"name": self.image, "labels": labels, "sourceDisk": source});
+        let mut images = Vec::new();
+        if self.verb.replaces() {
+            images.push(foreign::older(api, &image));
+        }
+        if self.verb.replaces() || self.verb == Verb::Export {
+            image["family"] = FAMILY.into();
+            image["labels"]["clawbake-boot-test"] = "passed".into();
+        }
+        images.push(image);
+        images
+    }
+
+    /// The images of two releases: the older one is in front, the newer one has passed its boot test.
+    fn released(&mut self) -> Vec<Value> {
+        let [bucket, _] = self.api.buckets();
+        self.api.make_bucket(&bucket);
+        let (registry, recipe) = (self.world.registry(), self.world.path("recipe"));
+        let images = [("a", "2026.3.1"), ("b", "2026.3.2")].map(|(release, version)| {
+            registry.publish(Path::new(RELEASES), release, &["latest"]);
+            let Planned { name, labels } = planned::plan(registry, &recipe, version);
+            let source = self.api.disk_url("elsewhere");
+            let mut image = json!({"name": name, "labels": labels, "sourceDisk": source});
+            image["labels"]["clawbake-boot-test"] = "passed".into();
+            image
+        });
+        let [mut older, newer] = images;
+        older["name"] = BEFORE.into();
+        older["family"] = FAMILY.into();
+        newer["name"].as_str().unwrap().clone_into(&mut self.image);
+        vec![older, newer]
     }
 
     /// From now on the verb's caller is the deployer that `setup` makes, by workload identity
@@ -203,6 +254,13 @@ impl Scene {
         }
         if self.verb.lives() {
             self.fill_state();
+        }
+        match self.verb {
+            Verb::TemplatePrune => foreign::old_templates(&self.api),
+            Verb::Import => fs::write(self.world.path(ARCHIVE), "an archive").unwrap(),
+            Verb::Export => drop(fs::remove_file(self.world.path(ARCHIVE))),
+            Verb::Rebuild => drop(fs::remove_file(self.world.path("clawbake.lock"))),
+            _ => {}
         }
         if self.file.is_some() {
             self.set_up();
@@ -300,6 +358,11 @@ impl Scene {
     /// Runs the verb, and nothing goes wrong.
     pub fn again(&self) -> Ran {
         self.verb(&self.arguments()).output().unwrap().into()
+    }
+
+    /// Whether the archive is there that an export writes.
+    pub fn exported(&self) -> bool {
+        self.world.path(ARCHIVE).exists()
     }
 
     /// What nobody owns in the engine's directory.

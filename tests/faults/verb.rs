@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::call::Call;
-use crate::scene::{OLDER, SAVED};
+use crate::scene::{ARCHIVE, OLDER, SAVED};
 
 /// A verb in a situation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,10 +18,14 @@ pub enum Verb {
     BootTest,
     /// Old images go.
     Prune,
+    /// Old templates go.
+    TemplatePrune,
     /// A VM is made.
     Launch,
     /// It is made again, for state that follows another schedule of snapshots.
     Relaunch,
+    /// It is made with a state from an archive.
+    Import,
     /// It is deleted.
     Delete,
     /// So is its state.
@@ -34,6 +38,8 @@ pub enum Verb {
     RestoreLost,
     /// It grows.
     Grow,
+    /// It becomes an archive.
+    Export,
     /// The gateway stops, and its VM.
     Stop,
     /// They start.
@@ -50,6 +56,8 @@ pub enum Verb {
     RecreateBad,
     /// It is replaced by one of the older image, with the state from before.
     Rollback,
+    /// A release is new, its image is there: it is rehearsed, gets in front, and the VM is replaced.
+    Rebuild,
     /// The image's name is a stranger's.
     BakeTaken,
     /// The VM's is, on a disk.
@@ -62,8 +70,9 @@ pub enum Verb {
 
 impl Verb {
     /// All of them, those with most points first.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 29] = [
         Self::RecreateBad,
+        Self::Rebuild,
         Self::Rollback,
         Self::Recreate,
         Self::Promote,
@@ -71,8 +80,11 @@ impl Verb {
         Self::RecreateLost,
         Self::Launch,
         Self::Bake,
+        Self::Export,
+        Self::Import,
         Self::Delete,
         Self::Prune,
+        Self::TemplatePrune,
         Self::Relaunch,
         Self::LaunchTaken,
         Self::Restore,
@@ -94,9 +106,9 @@ impl Verb {
     pub fn worlds(self) -> usize {
         match self {
             Self::Promote | Self::RecreateBad | Self::Rollback => 6,
-            Self::Recreate => 4,
+            Self::Recreate | Self::Rebuild => 4,
             Self::BootTest => 3,
-            Self::Launch | Self::Bake | Self::Delete => 2,
+            Self::Launch | Self::Bake | Self::Export | Self::Delete => 2,
             _ => 1,
         }
     }
@@ -112,6 +124,10 @@ impl Verb {
             Self::Launch | Self::Relaunch | Self::LaunchTaken | Self::StateTaken => {
                 vec!["launch", "--no-wait", "--image", image]
             }
+            Self::TemplatePrune => vec!["template", "prune", "--keep", "0"],
+            Self::Import => vec!["launch", "--no-wait", "--image", image, "--import", ARCHIVE],
+            Self::Export => vec!["state", "export", ARCHIVE],
+            Self::Rebuild => vec!["rebuild"],
             Self::Delete | Self::DeleteTaken => vec!["delete"],
             Self::DeleteState => vec!["delete", "--state-disk", state],
             Self::Snapshot => vec!["state", "snapshot"],
@@ -161,7 +177,7 @@ impl Verb {
     pub fn finds_vm(self) -> bool {
         matches!(
             self,
-            Self::Stop | Self::Start | Self::Restart | Self::Resize
+            Self::Stop | Self::Start | Self::Restart | Self::Resize | Self::Export
         ) || self.replaces()
     }
 
@@ -169,8 +185,17 @@ impl Verb {
     pub fn replaces(self) -> bool {
         matches!(
             self,
-            Self::Recreate | Self::RecreateLost | Self::RecreateBad | Self::Rollback
+            Self::Recreate
+                | Self::RecreateLost
+                | Self::RecreateBad
+                | Self::Rollback
+                | Self::Rebuild
         )
+    }
+
+    /// Whether it takes a hundred calls, most of which look once more at the same things.
+    pub fn is_long(self) -> bool {
+        self.replaces() || self == Self::Export
     }
 
     /// Whether the verb waits for a gateway that becomes ready, and asks it.
@@ -189,7 +214,8 @@ impl Verb {
 
     /// The calls that are this verb's own. To the others happens the same in another verb:
     /// a project's first bake goes on as every bake does, a boot test that fails begins as one that
-    /// passes, and a launch does not know yet that its name is taken.
+    /// passes, a launch does not know yet that its name is taken, and a rebuild replaces a VM as
+    /// recreate does.
     pub fn own(self, calls: &[Call]) -> Range<usize> {
         let at = |id: &str, nth: usize| {
             let found = calls
@@ -205,6 +231,8 @@ impl Verb {
             Self::Relaunch => {
                 at("compute.disks.removeResourcePolicies", 1)..at("compute.instances.insert", 1)
             }
+            Self::Import => at("compute.instances.insert", 1)..end,
+            Self::Rebuild => at("compute.snapshots.insert", 1)..at("compute.instances.stop", 1),
             Self::LaunchTaken => at("compute.instances.insert", 1)..end,
             Self::StateTaken => end - 1..end,
             _ => 0..end,

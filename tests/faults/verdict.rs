@@ -4,6 +4,7 @@ use serde_json::Value;
 use world::Ran;
 
 use crate::api::Inventory;
+use crate::foreign;
 use crate::point::{Kind, Point};
 use crate::scene::{FAMILY, NAME, Scene};
 use crate::verb::Verb;
@@ -81,7 +82,7 @@ impl Run<'_> {
     fn made(&self) -> Vec<String> {
         match self.scene.verb {
             Verb::Bake | Verb::FirstBake => vec![self.image()],
-            Verb::Launch => vec![self.vm(), self.disk(""), self.disk("-state")],
+            Verb::Launch | Verb::Import => vec![self.vm(), self.disk(""), self.disk("-state")],
             Verb::Relaunch => vec![self.vm(), self.disk("")],
             _ => Vec::new(),
         }
@@ -94,6 +95,9 @@ impl Run<'_> {
             Verb::DeleteState => vec![self.vm(), self.disk(""), self.disk("-state")],
             Verb::Prune => ["clawdbot-gateway-old", "clawdbot-gateway-failed"]
                 .map(|name| self.scene.path(name))
+                .into(),
+            Verb::TemplatePrune => foreign::OLD_TEMPLATES
+                .map(|name| format!("{}/{name}", self.scene.api.global("instanceTemplates")))
                 .into(),
             _ => Vec::new(),
         }
@@ -235,7 +239,7 @@ impl Run<'_> {
                 let why = self.ran.stderr.contains("played by a test");
                 promise(why, "it does not say why it failed");
             }
-            Verb::Launch | Verb::Relaunch => {
+            Verb::Launch | Verb::Relaunch | Verb::Import => {
                 promise(
                     field(&self.vm(), "status") == Some("RUNNING".into()),
                     "it is not RUNNING",

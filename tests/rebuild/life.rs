@@ -3,29 +3,33 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 
-use clawbake::image::Plan;
-use clawbake::recipe::Recipe;
 use gce::Image;
-use serde_json::Value;
+use serde_json::{Value, json};
 use world::{Ran, Registry, World};
 
+use crate::api::Api;
+use crate::content::{self, Contents};
+use crate::guard::Guard;
 use crate::guest;
+use crate::killed;
+use crate::planned::{self, Planned};
 use crate::project;
 use crate::project::cast::{Cast, Manner, Manners};
 
 /// The deployment, its VM and its family.
 pub const NAME: &str = "clawdbot-gateway";
+const STATE: &str = "clawdbot-gateway-state";
 const RELEASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/releases");
 const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/recipes/clawdbot");
-/// The program that says a plan is this test itself, for the registry is in its environment.
-const PLANNER: &str = "(helper) says the plan of a recipe";
-const PLANNED: &str = "CLAWBAKE_TEST_PLAN";
 
 pub struct Life {
     pub world: World,
     registry: Registry,
     manners: Manners,
+    contents: Arc<Contents>,
+    guard: Guard,
     _cast: Cast,
 }
 
@@ -50,13 +54,19 @@ impl Life {
         world.replace("clawbake.yaml", &[("secrets:", soak)]);
         let manners = Manners::default();
         let (client, zone) = project::client(&world);
-        let cast = Cast::of(&world.engine_dir(), client, zone, manners.clone());
+        let engine = world.engine_dir();
+        let (api, contents) = (Arc::new(Api::of(&engine)), Arc::new(Contents::of(&engine)));
+        api.make_state(STATE, NAME);
         let life = Self {
             world,
             registry: Registry::start(),
+            guard: Guard::of(api, Arc::clone(&contents), NAME),
+            contents,
+            _cast: Cast::of(&engine, client, zone, manners.clone()),
             manners,
-            _cast: cast,
         };
+        let disk = json!({"id": life.disk().id.unwrap().to_string()});
+        life.contents.write(&disk, content::STATE);
         project::shut(&life.world, port);
         life.done(&["secrets", "generate", "clawdbot-gateway-token"]);
         life.publish("a");
@@ -84,30 +94,20 @@ impl Life {
 
     /// Makes the image of a version, as a bake would, and returns its name.
     pub fn prepare(&self, version: &str) -> String {
-        let (variable, registry) = self.registry.variable();
-        let mut planner = Command::new(std::env::current_exe().unwrap());
-        planner
-            .args(["--exact", "says_the_plan", "--ignored", "--nocapture"])
-            .env(variable, registry)
-            .env(
-                PLANNED,
-                format!("{version} {}", self.world.path("recipe").display()),
-            );
-        let ran = Ran::from(planner.output().unwrap()).expect(0);
-        let line = ran
-            .stdout
-            .lines()
-            .find_map(|line| line.strip_prefix(PLANNER));
-        let plan: Value = serde_json::from_str(line.expect("a plan")).unwrap();
-        let text = |key: &str| plan[key].as_str().unwrap().to_owned();
-        let name = text("name");
-        let labels = serde_json::from_value(plan["labels"].clone()).unwrap();
-        self.image(&name, labels);
-        name
+        let planned = self.plan(version);
+        self.image(&planned);
+        planned.name
     }
 
+    /// The image of a version as a bake would make it.
+    pub fn plan(&self, version: &str) -> Planned {
+        planned::plan(&self.registry, &self.world.path("recipe"), version)
+    }
+
+    /// Makes an image anew.
     #[tokio::main]
-    async fn image(&self, name: &str, labels: BTreeMap<String, String>) {
+    pub async fn image(&self, planned: &Planned) {
+        let Planned { name, labels } = planned;
         let (client, zone) = project::client(&self.world);
         let disk = gce::Disk {
             name: Some(name.into()),
@@ -118,11 +118,15 @@ impl Life {
         disks.insert(&disk).await.unwrap().wait().await.unwrap();
         let image = Image {
             name: Some(name.into()),
-            labels,
+            labels: labels.clone(),
             source_disk: Some(format!("zones/{zone}/disks/{name}")),
             ..Image::default()
         };
-        let made = client.images().insert(&image).await.unwrap();
+        let images = client.images();
+        if images.find(name).await.unwrap().is_some() {
+            images.delete(name).await.unwrap().wait().await.unwrap();
+        }
+        let made = images.insert(&image).await.unwrap();
         made.wait().await.unwrap();
         disks.delete(name).await.unwrap().wait().await.unwrap();
     }
@@ -137,6 +141,33 @@ impl Life {
         let mut command = self.world.verb(words);
         command.env(variable, registry);
         command
+    }
+
+    /// Runs a verb, and kills it after its nth change. Whether it got so far.
+    pub fn killed_after(&self, words: &[&str], nth: usize) -> bool {
+        killed::killed_after(&self.world, self.command(words), &self.guard, nth)
+    }
+
+    /// Runs a verb on another machine, which knows nothing of what was begun on this one.
+    pub fn elsewhere(&self, words: &[&str]) {
+        let mut verb = self.command(words);
+        let ran = verb.env("CLAWBAKE_JOURNAL", self.world.path("elsewhere"));
+        let ran = Ran::from(ran.output().unwrap());
+        assert!(ran.success(), "{words:?}: {ran:?}");
+    }
+
+    /// At no change of a verb that was to be killed the state was nowhere, or spoken for by two VMs; and it is
+    /// on its disk.
+    pub fn has_its_state(&self) {
+        assert_eq!(self.guard.found(), Vec::<String>::new());
+        let disk = json!({"id": self.disk().id.unwrap().to_string(), "status": "READY"});
+        assert_eq!(self.contents.read("disks", &disk), content::STATE);
+    }
+
+    #[tokio::main]
+    async fn disk(&self) -> gce::Disk {
+        let (client, zone) = project::client(&self.world);
+        client.disks(&zone).get(STATE).await.unwrap()
     }
 
     pub fn done(&self, words: &[&str]) -> String {
@@ -176,6 +207,14 @@ impl Life {
         source.rsplit('/').next().unwrap().to_owned()
     }
 
+    /// Whether it is a snapshot that a change of the VM leaves.
+    #[tokio::main]
+    pub async fn is_way_back(&self, name: &str) -> bool {
+        let (client, _) = project::client(&self.world);
+        let snapshot = client.snapshots().find(name).await.unwrap();
+        snapshot.is_some_and(|it| it.labels["clawbake-why"].starts_with("before-"))
+    }
+
     /// Disks, snapshots and secrets, but for those that were there at the beginning.
     #[tokio::main]
     pub async fn left(&self) -> Vec<String> {
@@ -187,21 +226,4 @@ impl Life {
         names.retain(|name| name != NAME && *name != format!("{NAME}-state"));
         names
     }
-}
-
-/// Says a plan, when it is asked to.
-#[tokio::main]
-pub async fn say_the_plan() {
-    let Ok(asked) = std::env::var(PLANNED) else {
-        return;
-    };
-    let (version, recipe) = asked.split_once(' ').unwrap();
-    let recipe = Recipe::load(Path::new(recipe)).unwrap();
-    let version = version.parse().unwrap();
-    let plan = Plan::resolve(&recipe, version, None).await.unwrap();
-    let mut labels = plan.lock.labels();
-    labels.insert("clawbake-recipe".into(), recipe.name.to_string());
-    labels.insert("clawbake-content".into(), plan.content());
-    let plan = serde_json::json!({"name": plan.name, "labels": labels});
-    println!("\n{PLANNER}{plan}");
 }

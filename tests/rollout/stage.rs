@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Stdio;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use gce::{Disk, Image, Instance, Snapshot};
-use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
-use wire::{Asked, Fault};
+use serde_json::{Value, json};
 use world::{Ran, World};
 
+use crate::api::Api;
+use crate::content::{self, Contents};
+use crate::guard::Guard;
 use crate::guest;
+use crate::killed;
 use crate::project;
 use crate::project::cast::{Cast, Manner, Manners};
 
@@ -24,6 +24,8 @@ const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/recipes/clawdbot");
 pub struct Stage {
     pub world: World,
     manners: Manners,
+    contents: Arc<Contents>,
+    guard: Guard,
     _cast: Cast,
 }
 
@@ -37,13 +39,21 @@ impl Stage {
             .wire("rollout")
             .recipe(Path::new(SHIPPED), &[("front: 18789", &*front)]);
         let (client, zone) = project::client(&world);
+        let engine = world.engine_dir();
+        let (api, contents) = (Arc::new(Api::of(&engine)), Arc::new(Contents::of(&engine)));
+        api.make_state(STATE, NAME);
         let manners = Manners::default();
-        let cast = Cast::of(&world.engine_dir(), client, zone, manners.clone());
+        let cast = Cast::of(&engine, client, zone, manners.clone());
         let stage = Self {
             world,
             manners,
+            guard: Guard::of(api, Arc::clone(&contents), NAME),
+            contents,
             _cast: cast,
         };
+        stage
+            .contents
+            .write(&json!({"id": stage.disk_id()}), content::STATE);
         project::shut(&stage.world, port);
         stage
             .world
@@ -98,14 +108,9 @@ impl Stage {
         serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran:?}"))
     }
 
-    /// Runs a verb, and kills it when its nth call that changes something has been served. Whether it got
-    /// so far.
+    /// Runs a verb, and kills it after its nth change. Whether it got so far.
     pub fn killed_after(&self, words: &[&str], nth: usize) -> bool {
-        let mut made = 0;
-        self.killed_at(words, move |_, _| {
-            made += 1;
-            made == nth
-        })
+        killed::killed_after(&self.world, self.world.verb(words), &self.guard, nth)
     }
 
     /// The same, when a call has been served that changes something and is the one: method and path.
@@ -114,24 +119,34 @@ impl Stage {
         words: &[&str],
         one: impl FnMut(&str, &str) -> bool + Send + 'static,
     ) -> bool {
-        let (process, one) = (Arc::new(AtomicU32::new(0)), Mutex::new(one));
-        let victim = Arc::clone(&process);
-        self.world.proxy().inject(move |asked| {
-            let now = changes(asked) && (*one.lock().unwrap())(asked.method, asked.path);
-            let victim = Arc::clone(&victim);
-            now.then(|| Fault::Then(Box::new(move || kill(&victim))))
-        });
-        let mut verb = self.world.verb(words);
-        let mut verb = verb
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        process.store(verb.id(), Ordering::SeqCst);
-        let ended = verb.wait().unwrap();
-        self.world.proxy().inject(|_| None);
-        assert!(ended.code().is_none_or(|code| code == 0), "{ended}");
-        ended.code().is_none()
+        killed::killed_at(&self.world, self.world.verb(words), &self.guard, one)
+    }
+
+    /// The release of this image runs, and is in front.
+    pub fn begins_with(&self, image: &str) {
+        match self.vm() {
+            Some(_) if self.runs() == image => {}
+            Some(_) => drop(self.recreate(&["--image", image])),
+            None => drop(self.run(&["launch", "--image", image], 0)),
+        }
+        if self.front() != image {
+            self.run(&["images", "promote", "--untested", image], 0);
+        }
+    }
+
+    /// A verb that was killed is asked for again, and cleaned up after; every other time on another machine,
+    /// and then on this one.
+    pub fn gone_on_with(&self, words: &[&str], nth: usize) {
+        if nth.is_multiple_of(2) {
+            self.elsewhere(words);
+        } else {
+            self.run(words, 0);
+        }
+        self.run(&["clean"], 0);
+    }
+
+    fn disk_id(&self) -> String {
+        self.disk().id.unwrap().to_string()
     }
 
     /// The calls of a verb that change something: method and path.
@@ -139,7 +154,7 @@ impl Stage {
         let calls = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&calls);
         self.world.proxy().inject(move |asked| {
-            if changes(asked) {
+            if killed::changes(asked) {
                 let call = format!("{} {}", asked.method, asked.path);
                 seen.lock().unwrap().push(call);
             }
@@ -150,11 +165,13 @@ impl Stage {
         std::mem::take(&mut *calls.lock().unwrap())
     }
 
-    /// A verb on another machine, which has none of this one's journals.
+    /// Runs a verb on another machine, which knows nothing of what was begun on this one.
     pub fn elsewhere(&self, words: &[&str]) -> Ran {
         let mut verb = self.world.verb(words);
-        verb.env("CLAWBAKE_JOURNAL", self.world.path("elsewhere"));
-        verb.output().unwrap().into()
+        let ran = verb.env("CLAWBAKE_JOURNAL", self.world.path("elsewhere"));
+        let ran = Ran::from(ran.output().unwrap());
+        assert!(ran.success(), "{words:?}: {ran:?}");
+        ran
     }
 
     pub fn zone(&self) -> String {
@@ -222,8 +239,14 @@ impl Stage {
         front.name.unwrap()
     }
 
-    /// Nothing is under way, and nothing is left of it.
+    /// Nothing is under way, and nothing is left of it. At no change of a verb that was to be killed the state
+    /// was nowhere, or spoken for by two VMs; and it is on its disk.
     pub fn is_at_rest(&self) {
+        assert_eq!(self.guard.found(), Vec::<String>::new());
+        let content = self
+            .contents
+            .read("disks", &json!({"id": self.disk_id(), "status": "READY"}));
+        assert_eq!(content, content::STATE);
         let disk = self.disk();
         let left = |labels: &BTreeMap<String, String>| {
             let mut keys = labels.keys();
@@ -235,21 +258,4 @@ impl Stage {
         }
         assert_eq!(self.world.journals(), 0);
     }
-}
-
-/// Whether a call changes something.
-fn changes(asked: &Asked) -> bool {
-    asked.method != "GET" && !asked.path.contains("/operations/")
-}
-
-/// Kills a process once it is known.
-fn kill(process: &AtomicU32) {
-    let pid = loop {
-        let pid = i32::try_from(process.load(Ordering::SeqCst)).unwrap();
-        match Pid::from_raw(pid) {
-            Some(pid) => break pid,
-            None => std::thread::yield_now(),
-        }
-    };
-    kill_process(pid, Signal::KILL).unwrap();
 }
