@@ -77,12 +77,12 @@ google:
 	@$(CARGO) run --quiet -p contract gcloud gcloud_platform python setup
 
 ## faults: every API call of bake, promotion, prune, launch and delete, one by one, goes wrong in every way;
-##         recreate is killed after each of its changes. `make faults VERBS=` tries state, power, recreate and
+##         recreate and migrate are killed after each of their changes. `make faults VERBS=` tries state, power, recreate and
 ##         rollback too, which takes three times as long; `make permissions` starts with none and adds them
 VERBS = Bake,FirstBake,Promote,BootTest,Prune,Launch,Relaunch,Delete,DeleteState
 faults:
 	VERBS=$(VERBS) $(CARGO) test --quiet --test faults -- --ignored --nocapture no_fault
-	$(CARGO) test --quiet --test rollout -- --ignored --nocapture
+	$(CARGO) test --quiet --test rollout --test migrate -- --ignored --nocapture
 
 ## permissions: the deployer's role has just the permissions that its verbs ask for
 permissions:

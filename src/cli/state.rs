@@ -14,6 +14,7 @@ use super::terminal;
 use crate::fleet::{self, Counts, Written};
 use crate::labels;
 use crate::progress::{Outcome, Progress};
+use crate::rollout;
 use crate::run::Run;
 use crate::state::{self, Why};
 
@@ -121,6 +122,7 @@ async fn list(common: &Common) -> Result<()> {
 
 async fn restore(name: Option<&str>, common: &Common) -> Result<()> {
     let run = common.connect(terminal::progress()).await?;
+    rollout::ensure_not_migrating(&run).await?;
     let snapshot = chosen(&run, name).await?;
     if fleet::find(&run).await?.is_some() {
         fleet::delete(&run, None).await?;

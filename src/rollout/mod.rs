@@ -32,6 +32,7 @@ mod gate;
 mod intent;
 mod last;
 mod machine;
+mod migrating;
 #[cfg(test)]
 mod model;
 mod observe;
@@ -54,14 +55,18 @@ mod watch;
 mod why;
 mod words;
 
+pub use fault::failed_at;
 pub use gate::{Gate, PutBack, Refused};
+pub use migrating::ensure_not_migrating;
 pub use options::Options;
 pub use preview::Preview;
 pub use rebuild::{Outlook, outlook, rebuild};
 pub use recreate::{ensure_none, plan_recreate, recreate};
-pub use rehearsal::{RehearsalFailed, Rehearsed, rehearse};
+pub use rehearsal::{RehearsalFailed, Rehearsed, rehearse, rehearse_migration};
 pub use replace::{Goal, plan, replace};
 pub use report::{End, Entry, Passage, Report};
 pub use rollback::{Back, Chosen, choose};
 pub use run::Replaced;
+pub(crate) use run::{me, now};
+pub use watch::examine;
 pub use why::Why;

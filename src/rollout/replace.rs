@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 use gce::{Image, InstanceTemplate};
 
 use super::machine::Aim;
+use super::migrating::ensure_not_migrating;
 use super::observe::Seen;
 use super::preview::{Preview, preview};
 use super::run::{Patience, Replaced, Rollout, me, now};
@@ -68,6 +69,7 @@ async fn retain(run: &Run) {
 
 /// Looks at the deployment and makes sure of the new VM's template.
 async fn prepare(run: &Run, goal: &Goal) -> Result<(Seen, InstanceTemplate)> {
+    ensure_not_migrating(run).await?;
     let seen = Seen::look(run).await?;
     if let Some(instance) = &seen.instance {
         // A run that died must not take back what is in use.
