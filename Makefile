@@ -77,11 +77,11 @@ google:
 	@$(CARGO) run --quiet -p contract gcloud gcloud_platform python setup
 
 ## faults: every API call of the verbs that change something, one by one, goes wrong in every way (those of the
-##         verbs that VERBS names: `make faults VERBS=Recreate,Rollback`); recreate, rebuild, rollback and state
-##         restore are killed after each of their changes
+##         verbs that VERBS names: `make faults VERBS=Recreate,Rollback`); recreate, rebuild, rollback, migrate and
+##         state restore are killed after each of their changes
 faults:
 	VERBS=$(VERBS) $(CARGO) test --quiet --test faults -- --ignored --nocapture no_fault
-	$(CARGO) test --quiet --test rollout --test rebuild -- --ignored --nocapture killed
+	$(CARGO) test --quiet --test rollout --test rebuild --test migrate -- --ignored --nocapture killed
 
 ## permissions: the deployer's role has just the permissions that its verbs ask for
 permissions:

@@ -58,6 +58,30 @@ pub const ROLLOUT_KEYS: [&str; 9] = [
     ROLLOUT_BY,
     ROLLOUT_WHY,
 ];
+/// On a state disk that another deployment takes over: the last step of that which has begun.
+pub const MIGRATION: &str = "clawbake-migration";
+/// On a state disk: name of the deployment that takes its state over.
+pub const MIGRATION_TO: &str = "clawbake-migration-to";
+/// On a state disk: the run that carries a migration out.
+pub const MIGRATION_BY: &str = "clawbake-migration-by";
+/// On a state disk: when its gateway was stopped for a migration, in seconds since 1970.
+pub const MIGRATION_STOPPED: &str = "clawbake-migration-stopped";
+/// On a state disk: whether its VM ran before the migration, `on` or `off`.
+pub const MIGRATION_WAS: &str = "clawbake-migration-was";
+/// On a state disk: name of the snapshot that is taken over.
+pub const MIGRATION_SNAPSHOT: &str = "clawbake-migration-snapshot";
+/// On a state disk: the gate at which a migration has failed.
+pub const MIGRATION_GATE: &str = "clawbake-migration-gate";
+/// All labels of a migration.
+pub const MIGRATION_KEYS: [&str; 7] = [
+    MIGRATION,
+    MIGRATION_TO,
+    MIGRATION_BY,
+    MIGRATION_STOPPED,
+    MIGRATION_WAS,
+    MIGRATION_SNAPSHOT,
+    MIGRATION_GATE,
+];
 /// On an instance: name of the template that it was made from.
 pub const TEMPLATE: &str = "clawbake-template";
 /// On an instance and in its template: digest of the template's content.

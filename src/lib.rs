@@ -43,6 +43,7 @@ pub mod image;
 pub mod journal;
 pub mod labels;
 pub mod lock;
+pub mod migrate;
 pub mod names;
 pub mod paths;
 mod printable;

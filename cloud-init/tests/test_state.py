@@ -17,7 +17,9 @@ LINK = pathlib.Path("/dev/disk/by-id/google-clawbake-state")
 MIB = 1 << 20
 
 
-class State(unittest.TestCase):
+class OnDisk(unittest.TestCase):
+    """A blank state disk, and the script that mounts it."""
+
     def setUp(self):
         guest.write_image()
         guest.write_vm()
@@ -51,6 +53,8 @@ class State(unittest.TestCase):
         self.assertFalse(HOME.is_mount())
         return self.cloud.phases[-1]["reason"]
 
+
+class State(OnDisk):
     def fill(self, *options):
         """Somebody's ext4, with a photo."""
         tree = pathlib.Path("/run/tree")

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
+use gce::Image;
 
 use super::deployment_file::DeploymentFile;
 use super::ready::{Timeout, announce, wait};
@@ -44,19 +45,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
         );
     }
     rollout::ensure_none(&run).await?;
-    let family = &run.deployment.recipe.family;
-    let images = run.cloud.client.images();
-    let image = match &args.image {
-        Some(name) => images.get(name).await?,
-        None => match locked(&run)? {
-            Some(name) => images.find(&name).await?.with_context(|| {
-                format!("{FILE_NAME} names the image {name}, which does not exist: `clawbake bake` makes one")
-            })?,
-            None => images.find_in_family(family).await?.with_context(|| {
-                format!("the family {family} has no image: `clawbake bake` makes one")
-            })?,
-        },
-    };
+    let image = image(&run, args.image.as_deref()).await?;
     let instance = match &args.import {
         Some(file) => state::import(&run, &image, file).await?,
         None => fleet::launch(&run, &image, args.adopt_state).await?,
@@ -66,6 +55,22 @@ pub(super) async fn run(args: Args) -> Result<()> {
     }
     wait(&run, &instance, args.timeout.duration()).await?;
     announce(&run).await
+}
+
+/// The image of this name, or the one that the lock names, or the one in front of the family.
+pub(super) async fn image(run: &Run, name: Option<&str>) -> Result<Image> {
+    let images = run.cloud.client.images();
+    if let Some(name) = name {
+        return Ok(images.get(name).await?);
+    }
+    if let Some(name) = locked(run)? {
+        return images.find(&name).await?.with_context(|| {
+            format!("{FILE_NAME} names the image {name}, which does not exist: `clawbake bake` makes one")
+        });
+    }
+    let family = &run.deployment.recipe.family;
+    let front = images.find_in_family(family).await?;
+    front.with_context(|| format!("the family {family} has no image: `clawbake bake` makes one"))
 }
 
 /// The image that the deployment's lock names.

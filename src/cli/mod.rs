@@ -11,6 +11,7 @@ mod images;
 mod init;
 mod launch;
 mod logs;
+mod migrate;
 mod output;
 mod ready;
 mod rebuild;
@@ -96,6 +97,8 @@ enum Command {
     Rollback(rollback::Args),
     /// Bring the VM to a newer release, gate by gate
     Rebuild(rebuild::Args),
+    /// Move a deployment's state to another gateway
+    Migrate(migrate::Args),
     /// Show the state of the VM and its gateway
     Status(status::Args),
     /// Print the VM's serial output
@@ -146,6 +149,7 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Recreate(args) => Box::pin(recreate::resumable(recreate::run(args))).await,
         Command::Rollback(args) => Box::pin(recreate::resumable(rollback::run(args))).await,
         Command::Rebuild(args) => Box::pin(recreate::resumable(rebuild::run(args))).await,
+        Command::Migrate(args) => Box::pin(migrate::resumable(migrate::run(args))).await,
         Command::Status(args) => status::run(args).await,
         Command::Logs(args) => logs::run(args).await,
         Command::Secrets(command) => secrets::run(command).await,
@@ -175,6 +179,7 @@ impl Command {
                 | Self::Recreate(_)
                 | Self::Rollback(_)
                 | Self::Rebuild(_)
+                | Self::Migrate(_)
                 | Self::Status(_)
                 | Self::Start(_)
                 | Self::Stop(_)

@@ -14,6 +14,7 @@ use super::terminal;
 use crate::fleet::{self, Counted, Counts, Written};
 use crate::labels;
 use crate::progress::{Outcome, Progress};
+use crate::rollout;
 use crate::run::Run;
 use crate::state::{self, Why};
 
@@ -127,6 +128,7 @@ async fn list(common: &Common) -> Result<()> {
 
 async fn restore(name: Option<&str>, common: &Common) -> Result<()> {
     let run = common.connect(terminal::progress()).await?;
+    rollout::ensure_not_migrating(&run).await?;
     let snapshot = chosen(&run, name).await?;
     // Before the VM goes for nothing.
     state::ensure_ready(&snapshot)?;

@@ -8,6 +8,8 @@ use crate::vm::{Nonce, item};
 const MADE_KEY: &str = "clawbake-state-made";
 /// Metadata key that lets the guest take over a state disk, whoever filled it; holds the nonce.
 const ADOPT_KEY: &str = "clawbake-adopt-state";
+/// Metadata key that lets the guest make another gateway's state its own gateway's; holds the nonce.
+const GATEWAY_KEY: &str = "clawbake-adopt-gateway";
 
 /// What a start tells the guest of its state disk. It holds for this start alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +20,8 @@ pub(super) enum StateDisk {
     Own,
     /// It was there before, and is the deployment's from here on, whoever filled it.
     Adopted,
+    /// The same, and whatever gateway its state was.
+    Migrated,
 }
 
 /// What a launch does with a state disk that was there before it.
@@ -32,6 +36,11 @@ pub enum Adopt {
     Clone,
     /// The same, and its gateway is held: the VM is asked for the state.
     Held,
+    /// It is a copy of another gateway's state, which does not run any more: the guest takes it over, and
+    /// makes it this gateway's.
+    Gateway,
+    /// A copy of the state of another gateway that still runs: both.
+    GatewayClone,
     /// The guest refuses what is not the deployment's own, and holds its gateway until it has imported a
     /// state.
     Import,
@@ -51,28 +60,30 @@ impl StateDisk {
         match adopt {
             Adopt::Own | Adopt::Import => Self::Own,
             Adopt::Any | Adopt::Clone | Adopt::Held => Self::Adopted,
+            Adopt::Gateway | Adopt::GatewayClone => Self::Migrated,
         }
     }
 
-    fn item(self, nonce: &Nonce) -> Option<MetadataItem> {
-        let key = match self {
-            Self::Made => MADE_KEY,
-            Self::Own => return None,
-            Self::Adopted => ADOPT_KEY,
+    fn items(self, nonce: &Nonce) -> impl Iterator<Item = MetadataItem> {
+        let keys: &'static [&'static str] = match self {
+            Self::Made => &[MADE_KEY],
+            Self::Own => &[],
+            Self::Adopted => &[ADOPT_KEY],
+            Self::Migrated => &[ADOPT_KEY, GATEWAY_KEY],
         };
-        Some(item(key, nonce.to_string()))
+        keys.iter().map(move |key| item(key, nonce.to_string()))
     }
 }
 
 /// An instance's metadata for another start: a new nonce, and what it vouches for. What an earlier
 /// start vouched for is gone.
 pub(super) fn for_start(mut metadata: Metadata, nonce: &Nonce, state_disk: StateDisk) -> Metadata {
-    let said = [Nonce::KEY, MADE_KEY, ADOPT_KEY];
+    let said = [Nonce::KEY, MADE_KEY, ADOPT_KEY, GATEWAY_KEY];
     metadata
         .items
         .retain(|item| !said.contains(&item.key.as_deref().unwrap_or_default()));
     metadata.items.push(nonce.item());
-    metadata.items.extend(state_disk.item(nonce));
+    metadata.items.extend(state_disk.items(nonce));
     metadata
 }
 
@@ -106,7 +117,17 @@ mod tests {
             said(&adopted),
             pairs(&[("user-data", "u"), (Nonce::KEY, "2"), (ADOPT_KEY, "2")])
         );
-        let again = for_start(adopted, &"3".into(), StateDisk::found(Adopt::Own));
+        let migrated = for_start(adopted, &"2".into(), StateDisk::found(Adopt::Gateway));
+        assert_eq!(
+            said(&migrated),
+            pairs(&[
+                ("user-data", "u"),
+                (Nonce::KEY, "2"),
+                (ADOPT_KEY, "2"),
+                (GATEWAY_KEY, "2")
+            ])
+        );
+        let again = for_start(migrated, &"3".into(), StateDisk::found(Adopt::Own));
         assert_eq!(
             said(&again),
             pairs(&[("user-data", "u"), (Nonce::KEY, "3")])

@@ -31,7 +31,7 @@ pub(super) fn of(run: &Run, image: &Image, adopt: Adopt) -> Result<InstanceTempl
         cloud.client.project_id(),
         &cloud.secret_manager_in_guest,
     );
-    values.clone = matches!(adopt, Adopt::Clone | Adopt::Held);
+    values.clone = matches!(adopt, Adopt::Clone | Adopt::Held | Adopt::GatewayClone);
     values.hold = matches!(adopt, Adopt::Held | Adopt::Import);
     content::template(deployment, cloud, image, userdata::render(&values)?)
 }

@@ -83,8 +83,13 @@ impl Trial {
     }
 
     /// The same on a copy of real state: a disk made of the snapshot at this URL. The VM's network is
-    /// shut, so that two gateways never speak for one account.
-    pub async fn clone_state(&mut self, snapshot: &str, journal: &mut Journal) -> Result<()> {
+    /// shut, so that two gateways never speak for one account: `adopt` is one of the clones.
+    pub async fn clone_state(
+        &mut self,
+        snapshot: &str,
+        adopt: Adopt,
+        journal: &mut Journal,
+    ) -> Result<()> {
         let Run {
             deployment, cloud, ..
         } = &self.run;
@@ -103,7 +108,7 @@ impl Trial {
         let disks = cloud.client.disks(&cloud.zone);
         let request = disks.insert(&disk);
         journal.create(&cloud.client, resource, request).await?;
-        self.adopt = Adopt::Clone;
+        self.adopt = adopt;
         Ok(())
     }
 
@@ -164,7 +169,7 @@ impl Trial {
     /// Probes the gateway if it can be reached from here. If not, as where its network is shut, the VM's
     /// own report has to do.
     async fn probe(&self, instance: &Instance) -> Result<()> {
-        if self.adopt == Adopt::Clone {
+        if self.adopt != Adopt::Own {
             return Ok(());
         }
         let gateway = &self.run.deployment.recipe.gateway;

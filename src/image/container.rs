@@ -101,6 +101,16 @@ pub fn containerfile(recipe: &Exact, sources: &Sources) -> Result<String> {
     context.insert("files_dir", FILES_DIR);
     context.insert("package", &gateway.release.npm);
     context.insert("command", &gateway.command);
+    // What the state of another gateway calls by its old name is found.
+    let adopts = gateway.state.adopts.as_ref();
+    context.insert(
+        "links",
+        &adopts
+            .map(|it| &it.moves)
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>(),
+    );
     let variable = |(name, value): (_, &String)| json!({"name": name, "value": quoted(value)});
     let variables: Vec<_> = gateway.env.iter().map(variable).collect();
     context.insert("env", &variables);

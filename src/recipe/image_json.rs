@@ -34,6 +34,7 @@ impl Exact {
                 "preflight": gateway.state.preflight,
                 "doctor": gateway.state.doctor,
                 "counts": gateway.state.counts,
+                "adopts": gateway.state.adopts,
             },
             "health": health,
             "stop_seconds": gateway.stop_seconds,

@@ -208,6 +208,26 @@ pub struct State {
     pub doctor: Option<Doctor>,
     /// Prints what the state holds, as one JSON object of numbers.
     pub counts: Option<Command>,
+    /// The other gateway whose state this one takes over.
+    pub adopts: Option<Adopts>,
+}
+
+/// Another gateway's state, and how it becomes this one's. `clawbake migrate` asks for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Adopts {
+    /// npm's package of the other gateway.
+    pub from: NpmPackage,
+    /// What is moved, in this order. In the container the old paths are links to the new ones.
+    pub moves: Vec<Move>,
+}
+
+/// A directory that gets another name. Both are relative to the home directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Move {
+    /// Where the other gateway has it.
+    pub from: RelativePath,
+    /// Where this one has it.
+    pub to: RelativePath,
 }
 
 /// A command that the guest runs in the gateway's own container, with the state mounted.

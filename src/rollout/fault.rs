@@ -45,6 +45,15 @@ impl fmt::Display for Overtaken {
 
 impl std::error::Error for Overtaken {}
 
+/// The gate at which a gateway has failed, if that is what the error says.
+#[must_use]
+pub fn failed_at(error: &Error) -> Option<Gate> {
+    match fault(error) {
+        Fault::Gate(gate) => Some(gate),
+        _ => None,
+    }
+}
+
 /// What an error says about a step.
 pub(super) fn fault(error: &Error) -> Fault {
     if error.is::<Overtaken>() {

@@ -3,13 +3,13 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Seconds since 1970.
-pub(super) fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     now.unwrap_or_default().as_secs()
 }
 
 /// This run, as others read it on a state disk.
-pub(super) fn me() -> String {
+pub(crate) fn me() -> String {
     let host = rustix::system::uname();
     let host = host.nodename().to_string_lossy().to_lowercase();
     let host: String = host

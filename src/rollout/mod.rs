@@ -38,6 +38,7 @@ mod intent;
 mod last;
 mod machine;
 mod me;
+mod migrating;
 #[cfg(test)]
 mod model;
 mod next;
@@ -62,14 +63,18 @@ mod way;
 mod why;
 mod words;
 
+pub use fault::failed_at;
 pub use gate::{Gate, PutBack, Refused};
+pub(crate) use me::{me, now};
+pub use migrating::ensure_not_migrating;
 pub use options::Options;
 pub use preview::Preview;
 pub use rebuild::{Outlook, outlook, rebuild};
 pub use recreate::{ensure_none, plan_recreate, recreate};
-pub use rehearsal::{RehearsalFailed, Rehearsed, rehearse};
+pub use rehearsal::{RehearsalFailed, Rehearsed, rehearse, rehearse_migration};
 pub use replace::{Goal, plan, replace};
 pub use replaced::Replaced;
 pub use report::{End, Entry, Passage, Report};
 pub use rollback::{Back, Chosen, choose};
+pub use watch::examine;
 pub use why::Why;

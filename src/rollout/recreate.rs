@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use gce::Image;
 
 use super::intent::Intent;
+use super::migrating::ensure_not_migrating;
 use super::observe::Seen;
 use super::preview::Preview;
 use super::replace::{Goal, plan, replace};
@@ -29,8 +30,10 @@ pub async fn plan_recreate(run: &Run, image: Option<Image>, timeout: Duration) -
     plan(run, &goal).await
 }
 
-/// Refuses to create or start a VM while a rollout is under way, whose place it would take.
+/// Refuses to create or start a VM while a rollout is under way, whose place it would take, or whose state
+/// another gateway takes over.
 pub async fn ensure_none(run: &Run) -> Result<()> {
+    ensure_not_migrating(run).await?;
     match intent(run).await? {
         Some(intent) => Err(words::under_way(&intent).into()),
         None => Ok(()),

@@ -14,7 +14,7 @@ use anyhow::{Context, Result};
 use gce::{Disk, Image};
 
 use crate::bake;
-use crate::fleet::{self, Counts, Flaw, Lost, NoAnswer, Trial};
+use crate::fleet::{self, Adopt, Counts, Flaw, Lost, NoAnswer, Trial};
 use crate::journal::Journal;
 use crate::labels::REHEARSAL;
 use crate::progress::{Outcome, Stage};
@@ -75,9 +75,18 @@ impl fmt::Display for Rehearsed {
 /// # Errors
 /// [`RehearsalFailed`] if the gateway does not become ready on the copy, or has lost something of it.
 pub async fn rehearse(run: &Run, image: &Image) -> Result<Rehearsed> {
+    rehearse_on(run, run, Adopt::Clone, image).await
+}
+
+/// [`rehearse`] on a copy of another deployment's state, which is that of another gateway.
+pub async fn rehearse_migration(run: &Run, from: &Run, image: &Image) -> Result<Rehearsed> {
+    rehearse_on(run, from, Adopt::GatewayClone, image).await
+}
+
+async fn rehearse_on(run: &Run, from: &Run, adopt: Adopt, image: &Image) -> Result<Rehearsed> {
     let stage = run.progress.stage("rehearsal");
     let name = image.name.clone().context("an image without a name")?;
-    let Some(disk) = state::disk(run).await? else {
+    let Some(disk) = state::disk(from).await? else {
         stage.finish(Outcome::Cached, Rehearsed::NoState.to_string());
         return Ok(Rehearsed::NoState);
     };
@@ -86,7 +95,7 @@ pub async fn rehearse(run: &Run, image: &Image) -> Result<Rehearsed> {
         return Ok(Rehearsed::Before);
     }
     let mut journal = run.journal("rehearsal")?;
-    let tried = attempt(run, image, &mut journal, &stage).await;
+    let tried = attempt(run, from, adopt, image, &mut journal, &stage).await;
     stage.note("deleting the VM, its copy of the state and its secrets");
     let failed = |flaw| RehearsalFailed {
         image: name.clone(),
@@ -116,20 +125,26 @@ pub async fn rehearse(run: &Run, image: &Image) -> Result<Rehearsed> {
 /// The rehearsal itself: what the new gateway counts, or what is wrong with it.
 async fn attempt(
     run: &Run,
+    from: &Run,
+    adopt: Adopt,
     image: &Image,
     journal: &mut Journal,
     stage: &Stage,
 ) -> Result<Result<Option<Counts>, Flaw>> {
     // Before the copy is made: what comes meanwhile is in the copy, and no loss.
-    let before = counted(run, stage).await?;
+    let before = counted(from, stage).await?;
     let mut trial = Trial::prepare(run, journal).await?;
     let counts = before.clone().unwrap_or_default();
-    let snapshot = state::take(run, state::Why::Rehearsal, &counts, journal).await?;
+    let snapshot = state::take(from, state::Why::Rehearsal, &counts, journal).await?;
     let snapshot = snapshot
         .self_link
         .context("a snapshot without a selfLink")?;
-    trial.clone_state(&snapshot, journal).await?;
-    let again = "`clawbake rebuild` tries it again";
+    trial.clone_state(&snapshot, adopt, journal).await?;
+    let again = if adopt == Adopt::Clone {
+        "`clawbake rebuild` tries it again"
+    } else {
+        "`clawbake migrate` tries it again"
+    };
     let report = trial.boot(image, again, journal, stage).await?;
     if let Err(flaw) = report {
         return Ok(Err(flaw));

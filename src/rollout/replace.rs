@@ -7,6 +7,7 @@ use gce::{Image, InstanceTemplate};
 
 use super::aim::Aim;
 use super::me::{me, now};
+use super::migrating::ensure_not_migrating;
 use super::observe::Seen;
 use super::preview::{Preview, preview};
 use super::replaced::Replaced;
@@ -68,6 +69,7 @@ async fn retain(run: &Run) {
 
 /// Looks at the deployment and makes sure of the new VM's template.
 async fn prepare(run: &Run, goal: &Goal) -> Result<(Seen, InstanceTemplate)> {
+    ensure_not_migrating(run).await?;
     let seen = Seen::look(run).await?;
     if let Some(instance) = &seen.instance {
         // A run that died must not take back what is in use.

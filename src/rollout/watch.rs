@@ -14,6 +14,7 @@ use super::words;
 use crate::cloud::Reach;
 use crate::fleet::{self, Counts, Report};
 use crate::progress::Outcome;
+use crate::run::Run;
 
 /// For a gateway that is ready to say what it has counted.
 const COUNTED: Duration = Duration::from_secs(30);
@@ -27,64 +28,13 @@ impl Rollout<'_> {
             Some(stopped) => stopped.elapsed(),
             None => since(seen.scene.intent(), &report),
         };
-        self.probe().await?;
-        if let Some(snapshot) = counted.and_then(|name| seen.snapshot(name)) {
-            self.compare(&counts(&snapshot.labels)?).await?;
-        }
+        let snapshot = counted.and_then(|name| seen.snapshot(name));
+        let before = snapshot.map(|it| counts(&it.labels)).transpose()?;
+        examine(self.run, &before.unwrap_or_default()).await?;
         let (gateway, phase) = (&report.gateway, report.phase);
         stage.finish(Outcome::Done, format!("{gateway} is {phase}"));
         self.report = Some(report);
         Ok(())
-    }
-
-    /// Probes a gateway that can be reached from here.
-    async fn probe(&self) -> Result<()> {
-        let (deployment, cloud) = (&self.run.deployment, &self.run.cloud);
-        let gateway = &deployment.recipe.gateway;
-        let instances = cloud.client.instances(&cloud.zone);
-        let instance = instances.get(self.name()).await?;
-        if let Reach::Url(url) = cloud.reach(&instance, gateway.ports.front) {
-            let secret = &deployment.secrets[&gateway.token_env];
-            let secrets = cloud.client.secrets();
-            let token = secrets.access(&secret.name, &secret.version).await?;
-            let probed = fleet::probe(&url, &gateway.health, &token).await;
-            probed.map_err(|error| Fails {
-                gate: Gate::Probe,
-                why: format!("{error:#}"),
-            })?;
-        }
-        Ok(())
-    }
-
-    /// Compares what is counted now with what was counted before.
-    async fn compare(&self, before: &Counts) -> Result<()> {
-        if before.is_empty() {
-            return Ok(());
-        }
-        let began = Instant::now();
-        let after = loop {
-            let counts = fleet::counts(&self.run.cloud, self.name()).await?;
-            if let Some(counts) = counts {
-                break counts;
-            }
-            if began.elapsed() > COUNTED {
-                break Counts::default();
-            }
-            tokio::time::sleep(POLL).await;
-        };
-        let lost: Vec<_> = before
-            .lost(&after)
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        if lost.is_empty() {
-            return Ok(());
-        }
-        Err(Fails {
-            gate: Gate::Counts,
-            why: format!("its state is not whole: {}", lost.join("; ")),
-        }
-        .into())
     }
 
     /// Watches that the gateway stays ready.
@@ -111,6 +61,63 @@ impl Rollout<'_> {
         stage.finish(Outcome::Done, format!("ready for {minutes} minutes"));
         Ok(())
     }
+}
+
+/// Looks whether a gateway that is ready accepts the token's holder alone, and has all that was counted
+/// `before`. [`super::failed_at`] tells the gate that it fails at.
+pub async fn examine(run: &Run, before: &Counts) -> Result<()> {
+    probe(run).await?;
+    compare(run, before).await
+}
+
+/// Probes a gateway that can be reached from here.
+async fn probe(run: &Run) -> Result<()> {
+    let (deployment, cloud) = (&run.deployment, &run.cloud);
+    let gateway = &deployment.recipe.gateway;
+    let instances = cloud.client.instances(&cloud.zone);
+    let instance = instances.get(&deployment.name).await?;
+    if let Reach::Url(url) = cloud.reach(&instance, gateway.ports.front) {
+        let secret = &deployment.secrets[&gateway.token_env];
+        let secrets = cloud.client.secrets();
+        let token = secrets.access(&secret.name, &secret.version).await?;
+        let probed = fleet::probe(&url, &gateway.health, &token).await;
+        probed.map_err(|error| Fails {
+            gate: Gate::Probe,
+            why: format!("{error:#}"),
+        })?;
+    }
+    Ok(())
+}
+
+/// Compares what is counted now with what was counted before.
+async fn compare(run: &Run, before: &Counts) -> Result<()> {
+    if before.is_empty() {
+        return Ok(());
+    }
+    let began = Instant::now();
+    let after = loop {
+        let counts = fleet::counts(&run.cloud, &run.deployment.name).await?;
+        if let Some(counts) = counts {
+            break counts;
+        }
+        if began.elapsed() > COUNTED {
+            break Counts::default();
+        }
+        tokio::time::sleep(POLL).await;
+    };
+    let lost: Vec<_> = before
+        .lost(&after)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    if lost.is_empty() {
+        return Ok(());
+    }
+    Err(Fails {
+        gate: Gate::Counts,
+        why: format!("its state is not whole: {}", lost.join("; ")),
+    }
+    .into())
 }
 
 /// The downtime that an earlier run began: the guest says when it was over.

@@ -10,6 +10,7 @@ use super::intent::Intent;
 use super::scene::{Power, Scene};
 use crate::deployment::Deployment;
 use crate::fleet::{self, Answer, Counted, Phase, Report};
+use crate::state::{self, Migration};
 
 /// A rollout that another run had begun.
 pub(super) fn continued(intent: &Intent) -> String {
@@ -63,6 +64,20 @@ pub(super) fn under_way(intent: &Intent) -> Refused {
             "a rollout to template {} is under way, which {} has begun: `clawbake recreate` goes on with it",
             intent.to, intent.by
         ),
+    }
+}
+
+/// Why a gateway must be left alone whose state another one takes over.
+pub(super) fn migrating(name: &str, migration: &Migration) -> Refused {
+    let to = &migration.to;
+    let how = if migration.word == state::Word::Done {
+        format!("has taken over; `clawbake migrate --from FILE --back` goes back to {name}")
+    } else {
+        "takes over: `clawbake migrate` goes on with it".to_owned()
+    };
+    Refused {
+        gate: Gate::Turn,
+        why: format!("its state is one that the deployment {to} {how}"),
     }
 }
 

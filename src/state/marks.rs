@@ -7,7 +7,7 @@ use gce::{Disk, Snapshot};
 use super::Why;
 use crate::fleet::Counts;
 use crate::journal::RUN_LABEL;
-use crate::labels::{self, ROLLOUT_KEYS};
+use crate::labels::{self, MIGRATION_KEYS, ROLLOUT_KEYS};
 
 pub(super) type Labels = BTreeMap<String, String>;
 
@@ -25,8 +25,8 @@ fn without(labels: &Labels, keys: &[&str]) -> Labels {
         .collect()
 }
 
-/// Labels of a new snapshot: those of its disk, but for the rollout that the disk is in, and what the
-/// snapshot is for.
+/// Labels of a new snapshot: those of its disk, but for the rollout or migration that the disk is in, and
+/// what the snapshot is for.
 pub(super) fn of_snapshot(
     disk: &Disk,
     why: Why,
@@ -34,6 +34,7 @@ pub(super) fn of_snapshot(
     run: &(String, String),
 ) -> Labels {
     let mut labels = without(&without(&disk.labels, &ROLLOUT_KEYS), &SNAPSHOT);
+    labels = without(&labels, &MIGRATION_KEYS);
     labels.insert(labels::WHY.to_owned(), why.label().to_owned());
     if !counts.is_empty() {
         labels.insert(labels::COUNTS.to_owned(), counts.label());

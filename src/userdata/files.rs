@@ -27,6 +27,8 @@ pub(super) const INSTALLED: &[(&str, &str, &str)] = &[
     script!("/usr/local/lib/clawbake", "clawbake-disk"),
     script!("/usr/local/lib/clawbake", "clawbake-writable"),
     script!("/usr/local/lib/clawbake", "clawbake-marker"),
+    script!("/usr/local/lib/clawbake", "clawbake-adopt"),
+    script!("/usr/local/lib/clawbake", "clawbake-vouched"),
     script!("/usr/local/lib/clawbake", "clawbake-env"),
     script!("/usr/local/lib/clawbake", "clawbake-release"),
     script!("/usr/local/lib/clawbake", "clawbake-inside"),

@@ -30,6 +30,8 @@ const LIBRARIES: [&str; 7] = [
 ];
 const NAME: &str = "life";
 const STATE: &str = "life-state";
+/// The deployment that takes its state over.
+const HEIR: &str = "heir/clawbake.yaml";
 /// What its state fills with.
 const FULL: [(&str, usize); 4] = [
     ("sessions", 4),
@@ -117,6 +119,26 @@ fn a_gateway_outlives_its_releases_its_vm_and_its_disk() {
 
     life.chapter("an export while the gateway goes on; VM and disk are lost, and the export fills a blank disk");
     life.export_and_import(&url, &full);
+
+    life.chapter("another gateway takes the state over, and the old one gets its own back");
+    life.publish("heir");
+    bequeath(&life);
+    life.clawbake(&["bake", "--file", HEIR]);
+    let migrate = ["migrate", "--file", HEIR, "--from", "clawbake.yaml"];
+    let heir = life.clawbake(&migrate).trim().to_owned();
+    life.expect(&heir, "2026.4.1", &full);
+    let status = [
+        "compute",
+        "instances",
+        "describe",
+        NAME,
+        "--format=value(status)",
+    ];
+    assert_eq!(life.gcloud(&status).trim(), "TERMINATED");
+    life.refused(&["start"], 6);
+    life.clawbake(&[&migrate[..], &["--back"]].concat());
+    life.expect(&url, "2026.3.1", &full);
+    life.clawbake(&["delete", "--file", HEIR, "--state-disk", "heir-state"]);
 
     life.chapter("nothing is left over");
     life.clawbake(&["delete", "--state-disk", STATE]);
@@ -256,6 +278,30 @@ impl Life {
         let vms = ["instances", "disks"].map(|kind| list(kind, "name,id"));
         vms.concat() + &secrets + &images
     }
+}
+
+/// Writes the deployment of another gateway, whose recipe takes the state over.
+fn bequeath(life: &Stage) {
+    fs::create_dir(life.path("heir")).unwrap();
+    let mut copy = life.command("cp");
+    let copied = copy.args(["-R", "recipe", "heir/recipe"]).output();
+    stdout(copied.unwrap(), &["cp"]);
+    life.replace(
+        "heir/recipe/recipe.yaml",
+        &[
+            ("name: life\n", "name: heir\n"),
+            ("family: life-gateway", "family: heir-gateway"),
+            ("npm: clawbake-stand-in", "npm: clawbake-heir"),
+            ("dirs: [.stand-in]", "dirs: [.heir]"),
+            ("path: .stand-in/config.json", "path: .heir/config.json"),
+            (
+                "  health:\n",
+                "    adopts: {from: clawbake-stand-in, moves: [{from: .stand-in, to: .heir}]}\n  health:\n",
+            ),
+        ],
+    );
+    let text = fs::read_to_string(life.path("clawbake.yaml")).unwrap();
+    fs::write(life.path(HEIR), text.replace("name: life", "name: heir")).unwrap();
 }
 
 /// Writes the deployment and its recipe.

@@ -26,6 +26,7 @@ const FLOORS: [(&str, &[&[&str]]); 2] = [
             &["cli", "fuzzing"],
             &["doctor"],
             &["setup"],
+            &["migrate"],
             &["rollout"],
             &["bake", "state", "updates"],
             &["fleet"],

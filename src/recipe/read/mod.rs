@@ -1,3 +1,4 @@
+mod adopts;
 mod builder;
 mod commands;
 mod path;
@@ -144,6 +145,11 @@ fn gateway(at: &Cursor, files: &Files) -> Option<Gateway> {
         && let Some(doctor) = &state.doctor
     {
         commands::check_doctor(at, doctor, health);
+    }
+    if let (Some(at), Some(state), Some(release)) = (&state_at, &state, &release)
+        && let Some(adopts) = &state.adopts
+    {
+        adopts::check_package(at, adopts, &release.npm);
     }
     let plugins = keys.or("plugins", None, |c| release::plugins(&c).map(Some));
     let stop_seconds = keys.or("stop_seconds", 30, |c| {

@@ -1,6 +1,6 @@
 //! How the gateway runs: ports, state, health.
 
-use super::commands;
+use super::{adopts, commands};
 use crate::document::{Cursor, Value};
 use crate::names::RelativePath;
 use crate::recipe::{Health, Ports, Probe, Seed, State};
@@ -28,7 +28,15 @@ pub(super) fn ports(at: &Cursor) -> Option<Ports> {
 
 /// `files` are those that the container has.
 pub(super) fn state(at: &Cursor, files: &[RelativePath]) -> Option<State> {
-    let keys = at.fields(&["dirs", "seeds", "lease", "preflight", "doctor", "counts"])?;
+    let keys = at.fields(&[
+        "dirs",
+        "seeds",
+        "lease",
+        "preflight",
+        "doctor",
+        "counts",
+        "adopts",
+    ])?;
     let dirs_at = keys.required(
         "dirs",
         "directories below the home directory: [.clawdbot, clawd]",
@@ -47,6 +55,7 @@ pub(super) fn state(at: &Cursor, files: &[RelativePath]) -> Option<State> {
         commands::preflight(&c, files).map(Some)
     });
     let doctor = keys.or("doctor", None, |c| commands::doctor(&c, files).map(Some));
+    let adopts = keys.or("adopts", None, |c| adopts::adopts(&c, &dirs).map(Some));
     Some(State {
         dirs,
         seeds,
@@ -54,6 +63,7 @@ pub(super) fn state(at: &Cursor, files: &[RelativePath]) -> Option<State> {
         preflight: preflight?,
         doctor: doctor?,
         counts: counts?,
+        adopts: adopts?,
     })
 }
 

@@ -4,6 +4,7 @@
 //   "starts": false       it never answers a call
 //   "loses": "sessions"   its migration forgets every other one
 //   "agents": "doctor"    it refuses its agents until `doctor` has migrated theirs
+//   "home": ".heir"       it is another gateway, whose state is there
 //
 // usage: node gateway.mjs gateway --port PORT
 //        node gateway.mjs counts | preflight | doctor | lease clear
@@ -13,9 +14,9 @@ import { homedir, hostname } from "node:os";
 import { join } from "node:path";
 
 const about = JSON.parse(readFileSync(new URL("package.json", import.meta.url), "utf8"));
-const { starts = true, loses, agents } = about.standIn ?? {};
+const { starts = true, loses, agents, home: directory = ".stand-in" } = about.standIn ?? {};
 const schema = about.openclaw.schemaVersions;
-const home = join(homedir(), ".stand-in");
+const home = join(homedir(), directory);
 const [statePath, leasePath, configPath] = ["state.json", "lease.json", "config.json"].map((name) => join(home, name));
 const KINDS = ["sessions", "cron", "devices", "channels"];
 // Seconds for which a lease holds that nobody renews.
