@@ -133,7 +133,6 @@ impl Work<'_> {
     }
 
     async fn snapshot(&self, migration: &Migration, seen: &Seen) -> Result<()> {
-        let disk = seen.disk.as_ref().context("there is no state disk")?;
         let counts = seen.counts()?;
         let taken = state::snapshot(self.from, state::Why::Migration, &counts).await?;
         let migration = Migration {
