@@ -7,11 +7,7 @@ use crate::recipe::{Adopts, Move};
 
 /// `{from: PACKAGE, moves: [{from, to}, ...], run: [words], seconds: N}`; `dirs` are the directories of the
 /// state, `files` those that the container has.
-pub(super) fn adopts(
-    at: &Cursor,
-    dirs: &[RelativePath],
-    files: &[RelativePath],
-) -> Option<Adopts> {
+pub(super) fn adopts(at: &Cursor, dirs: &[RelativePath], files: &[RelativePath]) -> Option<Adopts> {
     let keys = at.fields(&["from", "moves", "run", "seconds"])?;
     let from = keys.required("from", "npm's package of the other gateway: clawdbot");
     let from = from.and_then(|c| c.parse());
@@ -31,7 +27,10 @@ pub(super) fn adopts(
     let command = match (keys.optional("run"), keys.optional("seconds")) {
         (Some(_), _) => commands::read(&keys, files).map(Some),
         (None, Some(seconds)) => {
-            seconds.report("there is nothing that could take them", "`run` is the command");
+            seconds.report(
+                "there is nothing that could take them",
+                "`run` is the command",
+            );
             None
         }
         (None, None) => Some(None),
