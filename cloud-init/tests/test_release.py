@@ -140,6 +140,22 @@ class Release(unittest.TestCase):
         (guest.RUN / "doctor-wanted").touch()
         self.assertEqual(self.fails(), "doctor: it ended with status 2: beyond help")
 
+    def test_a_state_of_another_gateway_is_made_this_ones_before_the_first_start_on_it(self):
+        adopts = lambda rest="": {"from": "clawdbot", "moves": [], **note("adopts", rest)}
+        guest.write_image(gateway={"package": "clawdbot", "version": "2026.1.24-3", "schema": None})
+        MARKER.unlink()
+        guest.script("clawbake-marker", "release")
+        self.image("2026.9.6", adopts=adopts("echo beyond help; exit 2"))
+        guest.script("clawbake-marker", "adopt")
+        guest.script("clawbake-marker", "adopted")
+        self.assertEqual(self.fails(), "adopts: the state cannot be taken over (status 2): beyond help")
+        for version in ("2026.9.6", "2026.9.6", "2026.9.7"):
+            self.image(version, adopts=adopts())
+            self.passes()
+        self.assertEqual(self.done(), ["adopts", "adopts"])
+        marker = json.loads(MARKER.read_text())
+        self.assertEqual((marker["gateway"], marker["from"]["package"]), ("2026.9.7", "clawdbot"))
+
     def test_what_a_command_says_of_a_secret_is_not_told(self):
         (guest.RUN / "secrets").mkdir(parents=True)
         (guest.RUN / "secrets/A").write_text("canary-0123456789")

@@ -19,10 +19,12 @@
 
 mod gates;
 mod machine;
+mod observe;
 mod preview;
 mod run;
 mod scene;
 mod step;
+mod take;
 #[cfg(test)]
 mod tests;
 

@@ -219,6 +219,9 @@ pub struct Adopts {
     pub from: NpmPackage,
     /// What is moved, in this order. In the container the old paths are links to the new ones.
     pub moves: Vec<Move>,
+    /// Does the rest, before the gateway's first start on that state.
+    #[serde(flatten)]
+    pub command: Option<Command>,
 }
 
 /// A directory that gets another name. Both are relative to the home directory.

@@ -79,7 +79,7 @@ impl Migration {
         })?;
         let get = |key: &str| labels.get(key).cloned();
         let stopped = get(MIGRATION_STOPPED).map(|at| {
-            at.parse()
+            at.parse::<u64>()
                 .with_context(|| format!("the label {MIGRATION_STOPPED}={at} is no time"))
         });
         Ok(Some(Self {

@@ -36,8 +36,9 @@ pub fn verb(words: &[&str]) -> Vec<String> {
 }
 
 pub struct Moving {
-    stage: Stage,
+    /// Before the engine: it asks that.
     _look_out: LookOut,
+    stage: Stage,
 }
 
 impl Deref for Moving {

@@ -1,12 +1,14 @@
 //! Another gateway's state that is taken over.
 
+use super::commands;
 use crate::document::{Cursor, Value};
 use crate::names::{NpmPackage, RelativePath};
 use crate::recipe::{Adopts, Move};
 
-/// `{from: PACKAGE, moves: [{from, to}, ...]}`; `dirs` are the directories of the state.
-pub(super) fn adopts(at: &Cursor, dirs: &[RelativePath]) -> Option<Adopts> {
-    let keys = at.fields(&["from", "moves"])?;
+/// `{from: PACKAGE, moves: [{from, to}, ...], run: [words], seconds: N}`; `dirs` are the directories of the
+/// state, `files` those that the container has.
+pub(super) fn adopts(at: &Cursor, dirs: &[RelativePath], files: &[RelativePath]) -> Option<Adopts> {
+    let keys = at.fields(&["from", "moves", "run", "seconds"])?;
     let from = keys.required("from", "npm's package of the other gateway: clawdbot");
     let from = from.and_then(|c| c.parse());
     let moves_at = keys.required("moves", "[{from: .clawdbot, to: .openclaw}]")?;
@@ -22,7 +24,22 @@ pub(super) fn adopts(at: &Cursor, dirs: &[RelativePath]) -> Option<Adopts> {
             moves.push(it);
         }
     }
-    Some(Adopts { from: from?, moves })
+    let command = match (keys.optional("run"), keys.optional("seconds")) {
+        (Some(_), _) => commands::read(&keys, files).map(Some),
+        (None, Some(seconds)) => {
+            seconds.report(
+                "there is nothing that could take them",
+                "`run` is the command",
+            );
+            None
+        }
+        (None, None) => Some(None),
+    };
+    Some(Adopts {
+        from: from?,
+        moves,
+        command: command?,
+    })
 }
 
 /// Reports a gateway that takes over its own state; `state` is what it is in.

@@ -65,7 +65,8 @@ pub(super) fn check_doctor(state: &Cursor, doctor: &Doctor, health: &Health) {
     }
 }
 
-fn read(keys: &Fields, files: &[RelativePath]) -> Option<Command> {
+/// The `run` and `seconds` of a mapping.
+pub(super) fn read(keys: &Fields, files: &[RelativePath]) -> Option<Command> {
     let run_at = keys.required("run", "a command, word by word: [node, dist/index.js, ...]");
     let seconds = keys.or("seconds", SECONDS, |c| {
         c.number(1..=3600, "a number of seconds")

@@ -55,7 +55,9 @@ pub(super) fn state(at: &Cursor, files: &[RelativePath]) -> Option<State> {
         commands::preflight(&c, files).map(Some)
     });
     let doctor = keys.or("doctor", None, |c| commands::doctor(&c, files).map(Some));
-    let adopts = keys.or("adopts", None, |c| adopts::adopts(&c, &dirs).map(Some));
+    let adopts = keys.or("adopts", None, |c| {
+        adopts::adopts(&c, &dirs, files).map(Some)
+    });
     Some(State {
         dirs,
         seeds,
