@@ -149,7 +149,7 @@ fn a_release_that_lowers_the_schema_is_refused_before_anything_is_made() {
 /// Whatever a rebuild was doing when it was killed, the next one brings it to its end, here or on another
 /// machine, and a clean-up after that takes nothing that is in use.
 #[test]
-#[ignore = "minutes; `make faults`"]
+#[ignore = "minutes; `make kills`"]
 fn a_rebuild_that_is_killed_is_gone_on_with() {
     let begin = || {
         let life = Life::begin();

@@ -156,6 +156,8 @@ impl Scene {
 
     /// The images of two releases: the older one is in front, the newer one has passed its boot test.
     fn released(&mut self) -> Vec<Value> {
+        let [bucket, _] = self.api.buckets();
+        self.api.make_bucket(&bucket);
         let (registry, recipe) = (self.world.registry(), self.world.path("recipe"));
         let images = [("a", "2026.3.1"), ("b", "2026.3.2")].map(|(release, version)| {
             registry.publish(Path::new(RELEASES), release, &["latest"]);
