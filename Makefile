@@ -5,7 +5,7 @@ CLAWBAKE := target/release/clawbake
 SCRIPTS := scripts/deps .ci/run fuzz/run fuzz/rustc $(wildcard recipes/base/*.sh tests/*.sh recipes/base/provision/*.sh tests/start/* \
 	src/image/testdata/*.sh crates/localgce/debian-cloud/*.sh tests/e2e/*.sh tests/e2e/stand-in/provision/*.sh)
 
-.PHONY: up test check unit fuzz devices guest google bench e2e faults permissions soak clean deps
+.PHONY: up test check unit fuzz devices guest google bench e2e faults kills permissions soak clean deps
 
 ## up: from nothing to a gateway that answers on a loopback port
 up: deps build
@@ -76,11 +76,18 @@ google:
 	  -- --ignored
 	@$(CARGO) run --quiet -p contract gcloud gcloud_platform python setup
 
-## faults: every API call of the verbs that change something, one by one, goes wrong in every way (those of the
-##         verbs that VERBS names: `make faults VERBS=Recreate,Rollback`); recreate, rebuild, rollback, migrate and
-##         state restore are killed after each of their changes
+## faults: every API call of bake, promotion, prune, launch, delete, and of a snapshot and a growth of the state,
+##         one by one, goes wrong in every way; recreate is killed after each of its changes. `make faults VERBS=`
+##         tries power, restore, export, import, recreate, rebuild and rollback too, which takes three times as
+##         long; `make kills` kills the others that last; `make permissions` starts with none and adds them
+VERBS = Bake,FirstBake,Promote,BootTest,Prune,Launch,Relaunch,Delete,DeleteState,Snapshot,Grow
 faults:
 	VERBS=$(VERBS) $(CARGO) test --quiet --test faults -- --ignored --nocapture no_fault
+	$(CARGO) test --quiet --test rollout -- --ignored --nocapture a_recreate
+
+## kills: launch, recreate, rebuild, rollback, migrate and state restore are killed after each of their changes, and called
+##        again, here or on another machine
+kills:
 	$(CARGO) test --quiet --test rollout --test rebuild --test migrate -- --ignored --nocapture killed
 
 ## permissions: the deployer's role has just the permissions that its verbs ask for

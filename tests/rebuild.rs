@@ -205,7 +205,7 @@ fn the_lock_goes_where_the_family_goes_and_a_vm_behind_follows_whatever_is_held(
 /// Whatever a rebuild was doing when it was killed, the next one brings it to its end, here or on another
 /// machine, and a clean-up after that takes nothing that is in use.
 #[test]
-#[ignore = "minutes; `make faults`"]
+#[ignore = "minutes; `make kills`"]
 fn a_rebuild_that_is_killed_is_gone_on_with() {
     let begin = || {
         let life = Life::begin();

@@ -38,7 +38,8 @@ impl Api {
         Self {
             endpoint,
             // What has been idle for long may be closed when it is asked next.
-            http: (Client::builder().no_proxy())
+            http: Client::builder()
+                .no_proxy()
                 .pool_max_idle_per_host(0)
                 .build()
                 .unwrap(),
