@@ -85,8 +85,8 @@ faults:
 	VERBS=$(VERBS) $(CARGO) test --quiet --test faults -- --ignored --nocapture no_fault
 	$(CARGO) test --quiet --test rollout -- --ignored --nocapture a_recreate
 
-## kills: launch, recreate, rebuild, rollback, migrate and state restore are killed after each of their changes, and called
-##        again, here or on another machine
+## kills: launch, recreate, rebuild, rollback, migrate and restore are killed after each change, and called again,
+##        here or on another machine
 kills:
 	$(CARGO) test --quiet --test rollout --test rebuild --test migrate -- --ignored --nocapture killed
 

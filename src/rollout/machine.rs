@@ -49,6 +49,12 @@ impl Machine {
         }
     }
 
+    /// Whether its end is decided, and nothing comes any more.
+    #[cfg(test)]
+    pub(super) fn has_ended(&self) -> bool {
+        self.end.is_some()
+    }
+
     /// What comes next.
     pub(super) fn next(&self, scene: &Scene) -> Next {
         if let Some(end) = &self.end {

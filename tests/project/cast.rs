@@ -19,6 +19,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// How a release behaves.
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[allow(dead_code, reason = "not every test has all of them")]
 pub enum Manner {
     /// It becomes ready and keeps everything.
     Good,

@@ -124,6 +124,11 @@ impl Driver {
         }
     }
 
+    /// Whether nothing comes any more but its report.
+    pub(super) fn has_ended(&self) -> bool {
+        self.machine.has_ended()
+    }
+
     pub(super) fn turn(&self, cloud: &Cloud) -> Turn {
         match &self.at {
             At::Look => Turn::Look,

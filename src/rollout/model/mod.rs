@@ -237,6 +237,8 @@ fn events(case: &Case, moment: &Moment, place: usize) -> Vec<Event> {
     };
     match moment.drivers[place].turn(&moment.cloud) {
         Turn::Ended(_) => Vec::new(),
+        // What a person does to the VM after that is not of the rollout.
+        Turn::Look if moment.drivers[place].has_ended() => vec![Works],
         Turn::Look => match moment.power() {
             Some(Power::On) => [vec![Works], free(&[Suspended])].concat(),
             Some(Power::Off) => [vec![Works], free(&[Started])].concat(),
