@@ -13,21 +13,31 @@ use super::run::Rollout;
 use super::template::image_name;
 use super::why::Why;
 use super::{last, words};
-use crate::bake::{self, Obstacle, Refusal};
+use crate::bake::{self, Deprecated, Obstacle, Refusal};
 use crate::fleet;
 use crate::labels::IMAGE;
 use crate::progress::Outcome;
 
-/// Why the family goes back when a rollout ends like this, if it does: a person wants so, or the release that
-/// a rebuild had put in front has failed. `gate` is where it failed.
-pub(super) fn refusal(intent: &Intent, gate: Option<Gate>) -> Option<Refusal> {
+/// What a family does at the end of a rollout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// It goes back, for this reason, to what runs.
+    Back(Refusal),
+    /// It comes back to what runs, if a run that died had it go where the rollout went.
+    Again,
+}
+
+/// Whether the family turns when a rollout ends like this: a person has it go back, or the release that a
+/// rebuild had put in front has failed. `gate` is where it failed.
+pub(super) fn turn(intent: &Intent, gate: Option<Gate>) -> Option<Turn> {
     let began = i64::try_from(intent.began).ok();
     let began = began.and_then(|began| Timestamp::from_second(began).ok());
     let began = began.unwrap_or_default();
     match (intent.why, gate) {
-        (Why::Rollback, None) => Some(Refusal::person(began)),
+        (Why::Rollback, None) => Some(Turn::Back(Refusal::person(began))),
+        (Why::Rollback, Some(_)) => Some(Turn::Again),
         (Why::Rebuild, Some(gate)) if gate.is_of_the_release() => {
-            Some(Refusal::gate(gate.name(), began))
+            Some(Turn::Back(Refusal::gate(gate.name(), began)))
         }
         _ => None,
     }
@@ -48,9 +58,9 @@ impl Rollout<'_> {
         };
         if let Some(found) = &found {
             if let Some(intent) = seen.scene.intent()
-                && let Some(refusal) = refusal(intent, gate)
+                && let Some(turn) = turn(intent, gate)
             {
-                self.family(found, intent, &refusal).await?;
+                self.family(found, intent, &turn).await?;
             }
             let image = last::image_of(self.run, found).await?;
             bake::follow(self.run, &image, template);
@@ -61,19 +71,19 @@ impl Rollout<'_> {
         self.unlabel(seen).await
     }
 
-    /// The family goes back to the image of the VM that runs now. That it cannot is said, and no failure of
-    /// the rollout: what is in front is what somebody else wants there.
-    async fn family(
-        &self,
-        runs: &InstanceTemplate,
-        intent: &Intent,
-        refusal: &Refusal,
-    ) -> Result<()> {
+    /// The image of the VM that runs now gets in front of the family. That it cannot is said, and no failure
+    /// of the rollout: what is in front is what somebody else wants there.
+    async fn family(&self, runs: &InstanceTemplate, intent: &Intent, turn: &Turn) -> Result<()> {
         let image = image_name(runs).context("the template does not name its image")?;
-        if refusal.gate.is_some() && !self.is_in_front(&intent.to).await? {
+        let is_wanted = matches!(turn, Turn::Back(refusal) if refusal.gate.is_none());
+        if !is_wanted && !self.is_in_front(&intent.to).await? {
             return Ok(());
         }
-        match bake::rollback(self.run, image, refusal).await {
+        let moved = match turn {
+            Turn::Back(refusal) => bake::rollback(self.run, image, refusal).await,
+            Turn::Again => bake::promote(self.run, image, Deprecated::Restored).await,
+        };
+        match moved {
             Err(error) if error.is::<Obstacle>() => {
                 let stage = self.run.progress.stage("family");
                 stage.finish(Outcome::Done, format!("it stays as it is: {error:#}"));
@@ -156,15 +166,18 @@ mod tests {
                 by: "me".into(),
                 why,
             };
-            refusal(&intent, gate)
+            turn(&intent, gate)
         };
         let at = Timestamp::from_second(7).unwrap();
-        assert_eq!(of(Why::Rollback, None), Some(Refusal::person(at)));
+        let back = |refusal| Some(Turn::Back(refusal));
+        assert_eq!(of(Why::Rollback, None), back(Refusal::person(at)));
         let counts = Some(Gate::Counts);
-        assert_eq!(of(Why::Rebuild, counts), Some(Refusal::gate("counts", at)));
-        // A rollback that failed leaves the family where it was, and so does what says nothing of a release.
+        let failed = Refusal::gate("counts", at);
+        assert_eq!(of(Why::Rebuild, counts), back(failed));
+        // A run that died may have moved it already.
+        assert_eq!(of(Why::Rollback, counts), Some(Turn::Again));
+        // What says nothing of a release leaves the family where it was.
         for (why, gate) in [
-            (Why::Rollback, counts),
             (Why::Rebuild, None),
             (Why::Rebuild, Some(Gate::Snapshot)),
             (Why::Recreate, None),

@@ -2,7 +2,7 @@
 
 use super::super::aim::Aim;
 use super::super::fault::Fault;
-use super::super::finish::refusal;
+use super::super::finish::turn;
 use super::super::gate::Gate;
 use super::super::machine::Machine;
 use super::super::next::{End, Next};
@@ -320,8 +320,8 @@ fn ends(scene: &Scene, template: Option<&String>, gate: Option<Gate>) -> Vec<Cal
     let Some(template) = template else {
         return Vec::new();
     };
-    let goes = scene.intent().and_then(|intent| refusal(intent, gate));
-    let family = goes.map(|_| Call::Family(template.clone()));
+    let turns = scene.intent().and_then(|intent| turn(intent, gate));
+    let family = turns.map(|_| Call::Family(template.clone()));
     let lock = Call::Lock(template.clone());
     family.into_iter().chain([lock]).collect()
 }

@@ -211,9 +211,14 @@ impl Moment {
         {
             vm.power = Power::On;
         }
-        let (wish, cloud) = (&case.wish, &self.cloud);
+        let (wish, cloud) = (&case.wish, &mut self.cloud);
         let there = cloud.vm.as_ref().is_some_and(|vm| vm.template == wish.to);
-        let done = wish.to != OLD && there && cloud.scene().intent().is_none();
+        let begun = cloud.scene().intent().is_some();
+        let done = wish.to != OLD && there && !begun;
+        // It promotes before it replaces.
+        if wish.why == Why::Rebuild && !begun && !done {
+            cloud.family = wish.to.into();
+        }
         let begin = if done { Driver::done } else { Driver::begin };
         self.drivers[place] = begin(wish, cloud, self.runs);
         self.runs += 1;
