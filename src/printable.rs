@@ -50,13 +50,37 @@ fn returns(text: &str) -> Option<usize> {
     (length > 0 && (after.is_empty() || after.starts_with('\n'))).then_some(length)
 }
 
-/// Bytes of the sequence at the beginning that sets a colour, if it is one: `ESC [ 1 ; 31 m`.
+/// Bytes of the sequence at the beginning that sets a colour, if it is one: `ESC [ 1 ; 31 m`, and
+/// `ESC [ 38 : 5 : 185 m` as systemd writes it.
 fn colour(text: &str) -> Option<usize> {
-    let parameters = text.strip_prefix("\x1b[")?;
-    let end = parameters.find(|c: char| !(c.is_ascii_digit() || c == ';'))?;
-    parameters[end..]
-        .starts_with('m')
-        .then_some("\x1b[".len() + end + 1)
+    let length = command(text)?;
+    let parameters = text["\x1b[".len()..length].strip_suffix('m')?;
+    let plain = |c: char| c.is_ascii_digit() || c == ';' || c == ':';
+    parameters.chars().all(plain).then_some(length)
+}
+
+/// Bytes of the control sequence at the beginning, if there is one: `ESC [ 2 J`.
+fn command(text: &str) -> Option<usize> {
+    const START: &str = "\x1b[";
+    let parameters = text.strip_prefix(START)?;
+    let end = parameters.find(|c: char| !(' '..='?').contains(&c))?;
+    let last = parameters[end..].starts_with(|c: char| ('@'..='~').contains(&c));
+    last.then_some(START.len() + end + 1)
+}
+
+/// The line without control sequences and control characters: to be looked at, where nothing has to be
+/// told of what is left out.
+#[must_use]
+pub fn bare(line: &str) -> String {
+    let (mut shown, mut rest) = (String::with_capacity(line.len()), line);
+    while let Some(c) = rest.chars().next() {
+        let length = command(rest).unwrap_or_else(|| {
+            shown.extend((!obeyed(c) && c != '\n').then_some(c));
+            c.len_utf8()
+        });
+        rest = &rest[length..];
+    }
+    shown
 }
 
 #[cfg(test)]
@@ -89,6 +113,10 @@ mod tests {
                 "[\x1b[0;32m  OK  \x1b[0m] Started\r\n",
                 "[  OK  ] Started\n",
             ),
+            (
+                "[\x1b[0;1;38:5:185mDEPEND\x1b[0m] Dependency failed",
+                "[DEPEND] Dependency failed",
+            ),
             ("\x1b]0;title\x07", "\\u001b]0;title\\u0007"),
             ("\x1b[2J\x1b[1;1Hfake", "\\u001b[2J\\u001b[1;1Hfake"),
             ("\x1b[31", "\\u001b[31"),
@@ -102,6 +130,28 @@ mod tests {
         ] {
             assert_eq!(printable(text), shown);
         }
+    }
+
+    #[test]
+    fn a_bare_line_has_no_rest_of_a_command() {
+        for (line, shown) in [
+            (
+                "\x1b[H\x1b[J\x1b[1;1H  Booting `Debian'\r",
+                "  Booting `Debian'",
+            ),
+            (
+                "[\x1b[0;1;38:5:185mDEPEND\x1b[0m] tty\u{2013}S0",
+                "[DEPEND] tty\u{2013}S0",
+            ),
+            ("\x1b[31", "[31"),
+            ("\x1b[\u{9b}2J\x1b\u{202e}", "[2J"),
+        ] {
+            assert_eq!(bare(line), shown);
+        }
+        let hidden: String = ('\0'..='\u{3000}')
+            .flat_map(|c| ['\x1b', '[', c, c])
+            .collect();
+        assert_eq!(bare(&hidden).find(obeyed), None);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What an instance says on its serial port.
 
+use crate::printable::bare;
+
 /// Lines that an error repeats.
 const TAIL: usize = 15;
 /// Bytes that are kept for it.
@@ -26,8 +28,7 @@ pub fn tail(text: &str) -> String {
 /// The last line that says anything, without what a terminal would obey.
 #[must_use]
 pub fn last_words(text: &str) -> Option<String> {
-    let lines = text.lines().rev();
-    let mut words = lines.map(|line| line.replace(|c: char| c.is_control(), ""));
+    let mut words = text.lines().rev().map(bare);
     words.find(|line| !line.trim().is_empty())
 }
 
@@ -77,7 +78,7 @@ mod tests {
     fn the_last_words_are_one_line_that_no_terminal_obeys() {
         let text = "first\r\n[  9.1] \x1b]0;title\x07systemd\x1b[2J: Started x\r\n \x1b\r\n\r\n";
         let words = last_words(text).unwrap();
-        assert_eq!(words, "[  9.1] ]0;titlesystemd[2J: Started x");
+        assert_eq!(words, "[  9.1] ]0;titlesystemd: Started x");
         assert_eq!(last_words("\r\n \r\n"), None);
     }
 }

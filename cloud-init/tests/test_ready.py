@@ -199,7 +199,8 @@ class Ready(unittest.TestCase):
                 self.assertEqual(list(guest.RUN.glob("counts.*")), [])
 
     def test_the_doctor_is_called_once_for_the_status_that_asks_for_it(self):
-        guest.write_image(state={**STATE, "doctor": {"run": ["true"], "seconds": 5, "when": 400}})
+        guest.write_image(state={**STATE, "doctor": {"run": ["true"], "seconds": 5, "when": 400}},
+                          health={"post": "/tools/invoke", "body": "{}", "without": 401, "with": 200, "start_seconds": 10})
         self.serve(status=400)
         # As systemd does, the stand-in ends who asked for the restart.
         env = guest.stand_in(self, systemctl='echo "$*" >>/run/stand-ins/systemctl.log\n[ "$1" != restart ] || kill "$PPID"')

@@ -11,6 +11,7 @@ HOME = pathlib.Path("/home/clawbake")
 MARKER = HOME / ".clawbake-state"
 LOG = pathlib.Path("/run/stand-ins/docker.log")
 DONE = pathlib.Path("/run/stand-ins/done")
+SLOWNESS = pathlib.Path("/run/stand-ins/clawbake-slowness")
 
 
 def note(name, rest=""):
@@ -27,7 +28,9 @@ class Release(unittest.TestCase):
         os.chown(HOME, 1000, 1000)
         self.cloud = guest.Metadata()
         self.addCleanup(self.cloud.close)
-        self.env = guest.stand_in(self, docker=guest.DOCKER)
+        self.env = guest.stand_in(self, docker=guest.DOCKER, **{"clawbake-slowness": "echo 1"})
+        guest.sh("mount", "--bind", SLOWNESS, guest.LIB / SLOWNESS.name)
+        self.addCleanup(guest.sh, "umount", guest.LIB / SLOWNESS.name)
         self.image("2026.9.5")
         guest.script("clawbake-marker", "release")
 
@@ -96,6 +99,11 @@ class Release(unittest.TestCase):
         self.assertIn("ended with status 124, so nobody knows whether this release takes the state: its time was up", self.fails())
         self.assertLess(time.monotonic() - start, 20)
         self.assertEqual(LOG.read_text().splitlines()[-1], "rm --force clawbake-preflight")
+
+    def test_a_slow_machine_gives_a_command_more_time(self):
+        SLOWNESS.write_text("#!/bin/sh\necho 20\n")
+        self.image("2026.9.6", preflight={**self.preflight("sleep 2"), "seconds": 1})
+        self.passes()
 
     def test_a_state_that_came_since_is_looked_at_too(self):
         self.image("2026.9.6", preflight=self.preflight())

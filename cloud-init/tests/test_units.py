@@ -34,6 +34,10 @@ class Units(unittest.TestCase):
         print("exposure, below 5:", ", ".join(f"{name} {level}" for name, level in table.items()))
         self.assertEqual({name: level for name, level in table.items() if level >= 5}, {})
 
+    def test_systemd_puts_a_variable_inside_of_a_word_only_where_it_has_braces(self):
+        for unit in guest.UNITS.iterdir():
+            self.assertEqual(re.findall(r"^Exec.*[^\s=]=?\$\w+.*", re.sub(r"(?m)^(Exec\w+)=", r"\1 ", unit.read_text()), re.M), [], unit.name)
+
     def test_what_mounts_the_state_disk_does_so_for_all(self):
         own_namespace = re.compile(r"^(Protect(System|Home|Kernel|Control|Proc)|Private|ReadOnly|ReadWrite|Inaccessible|Bind|Tmp)\w*=", re.M)
         self.assertIsNone(own_namespace.search((guest.UNITS / "clawbake-state.service").read_text()))

@@ -32,6 +32,7 @@ pub(super) const INSTALLED: &[(&str, &str, &str)] = &[
     script!("/usr/local/lib/clawbake", "clawbake-env"),
     script!("/usr/local/lib/clawbake", "clawbake-release"),
     script!("/usr/local/lib/clawbake", "clawbake-inside"),
+    script!("/usr/local/lib/clawbake", "clawbake-slowness"),
     script!("/usr/local/lib/clawbake", "clawbake-counts"),
     script!("/usr/local/lib/clawbake", "clawbake-failed"),
     script!("/usr/local/lib/clawbake", "clawbake-guard"),

@@ -8,7 +8,8 @@ use crate::recipe::{Command, Doctor, FILES_DIR, Health, Preflight};
 
 /// More is a script.
 const WORDS: usize = 64;
-/// How long a command takes, if the recipe does not say: with room for a machine without KVM.
+/// How long a command takes, if the recipe does not say. A slow machine gives one more that runs while the
+/// gateway is down.
 const SECONDS: u32 = 300;
 /// Exit statuses that are the command's own: a container that cannot be started ends with 1, and from 124 on
 /// they are those of `timeout`, Docker and signals.
