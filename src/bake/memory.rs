@@ -86,7 +86,7 @@ impl Memory {
         let at = by.and_then(|by| by.at).map(|at| at.as_second().to_string());
         let failures = (self.failures > 0).then(|| self.failures.to_string());
         let written = [
-            (REFUSED, self.refused.map(|it| it.label())),
+            (REFUSED, self.refused.map(Version::label)),
             (REFUSED_BY, gate),
             (REFUSED_AT, at),
             (FAILURES, failures),

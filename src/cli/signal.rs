@@ -7,9 +7,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::clean;
 use super::output::errln;
-use crate::journal::{self, Fate};
+use crate::journal::{Begun, Fate, Journals, Leftover};
 
 /// The user or the system has ended the verb.
 #[derive(Debug)]
@@ -55,7 +54,7 @@ async fn until_signal(verb: impl Future<Output = Result<()>>) -> Result<()> {
     errln!("interrupted: cleaning up (once more ends that too)");
     let left = tokio::select! {
         left = clean_up(began.as_secs()) => left?,
-        () = arrived(&mut signals) => named(began.as_secs())?,
+        () = arrived(&mut signals) => named(began.as_secs()).await?,
     };
     Err(Interrupted { left }.into())
 }
@@ -70,7 +69,7 @@ async fn arrived((interrupt, terminate): &mut (Signal, Signal)) {
 /// Removes what this process's runs have created, and returns what could not be removed.
 async fn clean_up(began: u64) -> Result<Vec<String>> {
     let mut left = Vec::new();
-    for leftover in own(began)? {
+    for leftover in own(began).await? {
         let Some(client) = leftover.run.place.client().await? else {
             leftover.discard()?;
             continue;
@@ -87,15 +86,14 @@ async fn clean_up(began: u64) -> Result<Vec<String>> {
 }
 
 /// What this process's runs may have left behind.
-fn named(began: u64) -> Result<Vec<String>> {
-    let own = own(began)?;
-    let resources = own.iter().flat_map(journal::Leftover::resources);
+async fn named(began: u64) -> Result<Vec<String>> {
+    let own = own(began).await?;
+    let resources = own.iter().flat_map(Leftover::resources);
     Ok(resources.map(ToString::to_string).collect())
 }
 
 /// The journals that this process has begun since then.
-fn own(began: u64) -> Result<Vec<journal::Leftover>> {
-    let mut found = clean::dead()?.runs;
-    found.retain(|leftover| leftover.run.pid == std::process::id() && leftover.run.began >= began);
-    Ok(found)
+async fn own(began: u64) -> Result<Vec<Leftover>> {
+    let own = |run: &Begun| run.pid == std::process::id() && run.began >= began;
+    Journals::of_this_user()?.own(own).await
 }

@@ -77,22 +77,8 @@ impl JournalFile {
 
     /// The journals of runs that ended without settling them, and those that cannot be read.
     pub fn dead(dir: &Path) -> Result<Dead> {
-        let reading = || format!("reading the journals in {}", dir.display());
         let mut dead = Dead::default();
-        let entries = match fs::read_dir(dir) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(dead),
-            entries => entries.with_context(reading)?,
-        };
-        for entry in entries {
-            let path = entry.with_context(reading)?.path();
-            let name = path.as_os_str().as_encoded_bytes();
-            let format = if name.ends_with(SUFFIX.as_bytes()) {
-                Format::Summed
-            } else if name.ends_with(PLAIN_SUFFIX.as_bytes()) {
-                Format::Plain
-            } else {
-                continue;
-            };
+        for (path, format) in list(dir)? {
             match Self::open(&path, format) {
                 Ok(Some(found)) => dead.0.push(found),
                 Ok(None) => {}
@@ -102,9 +88,18 @@ impl JournalFile {
         Ok(dead)
     }
 
+    /// The runs whose journals are there, whoever holds them; without those that cannot be read.
+    pub fn begun(dir: &Path) -> Result<Vec<Begun>> {
+        let run = |(path, format): (PathBuf, Format)| {
+            let is_file = fs::symlink_metadata(&path).ok()?.is_file();
+            let file = is_file.then(|| File::open(&path))?.ok()?;
+            Some(read(&file, format).ok()?.run)
+        };
+        Ok(list(dir)?.into_iter().filter_map(run).collect())
+    }
+
     /// A dead run's journal; `None` if the run is alive or has just been settled.
     fn open(path: &Path, format: Format) -> Result<Option<(Self, Text)>, String> {
-        let plainly = |error: std::io::Error| error.to_string();
         match fs::symlink_metadata(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             found => {
@@ -113,7 +108,7 @@ impl JournalFile {
                 }
             }
         }
-        let mut file = match File::options().read(true).write(true).open(path) {
+        let file = match File::options().read(true).write(true).open(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             file => file.map_err(plainly)?,
         };
@@ -126,16 +121,7 @@ impl JournalFile {
         if file.metadata().map_err(plainly)?.nlink() == 0 {
             return Ok(None);
         }
-        let mut bytes = Vec::new();
-        (&mut file)
-            .take(LIMIT + 1)
-            .read_to_end(&mut bytes)
-            .map_err(plainly)?;
-        if bytes.len() as u64 > LIMIT {
-            return Err(format!("it is larger than {} KiB", LIMIT >> 10));
-        }
-        let text = Text::read(&bytes, format)
-            .map_err(|Unread { line, why }| format!("its line {line} {why}"))?;
+        let text = read(&file, format)?;
         let (path, end) = (path.to_owned(), text.end);
         Ok(Some((Self { path, file, end }, text)))
     }
@@ -158,6 +144,45 @@ impl JournalFile {
         fs::remove_file(&self.path)
             .with_context(|| format!("removing the journal {}", self.path.display()))
     }
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it stands where a closure would"
+)]
+fn plainly(error: std::io::Error) -> String {
+    error.to_string()
+}
+
+/// The journals in a directory.
+fn list(dir: &Path) -> Result<Vec<(PathBuf, Format)>> {
+    let reading = || format!("reading the journals in {}", dir.display());
+    let entries = match fs::read_dir(dir) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.with_context(reading)?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let path = entry.with_context(reading)?.path();
+        let name = path.as_os_str().as_encoded_bytes();
+        if name.ends_with(SUFFIX.as_bytes()) {
+            found.push((path, Format::Summed));
+        } else if name.ends_with(PLAIN_SUFFIX.as_bytes()) {
+            found.push((path, Format::Plain));
+        }
+    }
+    Ok(found)
+}
+
+/// What a journal says.
+fn read(file: &File, format: Format) -> Result<Text, String> {
+    let mut bytes = Vec::new();
+    let read = file.take(LIMIT + 1).read_to_end(&mut bytes);
+    read.map_err(plainly)?;
+    if bytes.len() as u64 > LIMIT {
+        return Err(format!("it is larger than {} KiB", LIMIT >> 10));
+    }
+    Text::read(&bytes, format).map_err(|Unread { line, why }| format!("its line {line} {why}"))
 }
 
 /// Unlocks explicitly: a child that another thread is just forking holds the file open too, until it

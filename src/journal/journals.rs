@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use super::leftover::{self, Dead};
-use super::{Journal, Resource};
+use super::leftover::{self, Dead, Leftover};
+use super::{Begun, Journal, Resource};
 use crate::cloud::Place;
 use crate::paths;
 
@@ -30,6 +30,11 @@ impl Journals {
     /// What dead runs have left.
     pub fn dead(&self) -> Result<Dead> {
         leftover::dead(&self.dir)
+    }
+
+    /// What this process has left: those of the dead runs that are `mine`.
+    pub async fn own(&self, mine: impl Fn(&Begun) -> bool) -> Result<Vec<Leftover>> {
+        leftover::own(&self.dir, mine).await
     }
 
     /// Keeps resources that are in use from now on. If the run that created them died before its end,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use gce::Client;
@@ -16,6 +16,8 @@ use crate::cloud::Place;
 
 /// A request whose connection broke may take effect a moment later: look again after this time.
 const MOMENT: Duration = Duration::from_secs(1);
+/// How long somebody holds a journal who looks at it. Whoever holds it longer removes what it names.
+const LOOK: Duration = Duration::from_secs(10);
 
 /// What became of a resource at clean-up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -88,6 +90,22 @@ pub(super) fn dead(dir: &Path) -> Result<Dead> {
 /// The dead runs whose journals can be read, the oldest first.
 pub fn leftovers(dir: &Path) -> Result<Vec<Leftover>> {
     Ok(dead(dir)?.runs)
+}
+
+/// Those of the dead runs that are `mine`. Whoever looks through the journals, as each verb does, holds them
+/// for a moment: what is mine does not live because of that.
+pub async fn own(dir: &Path, mine: impl Fn(&Begun) -> bool) -> Result<Vec<Leftover>> {
+    let began = Instant::now();
+    loop {
+        let mut found = leftovers(dir)?;
+        found.retain(|leftover| mine(&leftover.run));
+        let all = JournalFile::begun(dir)?.into_iter().filter(&mine).count();
+        if found.len() >= all || began.elapsed() > LOOK {
+            return Ok(found);
+        }
+        drop(found);
+        tokio::time::sleep(LOOK / 100).await;
+    }
 }
 
 /// Removes resources that are in use from the journals of dead runs, so that no clean-up takes them.

@@ -1,5 +1,7 @@
 use std::fs;
+use std::time::Duration;
 
+use super::leftover::own;
 use super::leftover::{dead, keep};
 use super::line::{Format, Text};
 use super::*;
@@ -63,6 +65,29 @@ fn a_run_is_dead_when_nobody_holds_its_journal() {
         found[0].resources().eq(&[disk("b"), disk("a")]),
         "the last first"
     );
+}
+
+#[tokio::test]
+async fn who_looks_at_a_journal_is_waited_for_by_its_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = Journal::begin(dir.path(), "launch", &place()).unwrap();
+    journal.record(disk("a")).unwrap();
+    let (run, other) = (
+        journal.run.clone(),
+        Journal::begin(dir.path(), "bake", &place()).unwrap(),
+    );
+    drop(journal);
+    let looked = leftovers(dir.path()).unwrap();
+    assert!(leftovers(dir.path()).unwrap().is_empty(), "as if it lived");
+    let mine = |it: &Begun| it.id == run.id;
+    let (found, ()) = tokio::join!(own(dir.path(), mine), async {
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        drop(looked);
+    });
+    assert_eq!(found.unwrap()[0].run, run);
+    // Who has none does not wait for others.
+    assert!(own(dir.path(), |_| false).await.unwrap().is_empty());
+    drop(other);
 }
 
 #[test]

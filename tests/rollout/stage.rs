@@ -63,12 +63,15 @@ impl Stage {
         stage
     }
 
+    fn behaves(&self, release: &str, manner: Manner) {
+        let mut manners = self.manners.lock().unwrap();
+        manners.insert(release.to_owned(), manner);
+    }
+
     /// Makes the image of a release that behaves like this, and puts it in front of the family.
     #[tokio::main]
     pub async fn image(&self, name: &str, version: &str, schema: &str, manner: Manner) {
-        let mut manners = self.manners.lock().unwrap();
-        manners.insert(version.to_owned(), manner);
-        drop(manners);
+        self.behaves(version, manner);
         let (client, zone) = project::client(&self.world);
         let disk = Disk {
             name: Some("source".into()),

@@ -213,10 +213,10 @@ impl Moment {
         }
         let (wish, cloud) = (&case.wish, &mut self.cloud);
         let there = cloud.vm.as_ref().is_some_and(|vm| vm.template == wish.to);
-        let begun = cloud.scene().intent().is_some();
-        let done = wish.to != OLD && there && !begun;
+        let goes_on = cloud.scene().intent().is_some();
+        let done = wish.to != OLD && there && !goes_on;
         // It promotes before it replaces.
-        if wish.why == Why::Rebuild && !begun && !done {
+        if wish.why == Why::Rebuild && !goes_on && !done {
             cloud.family = wish.to.into();
         }
         let begin = if done { Driver::done } else { Driver::begin };
