@@ -147,12 +147,12 @@ fn a_vm_that_somebody_starts_meanwhile_makes_another_snapshot_necessary() {
             taken && path.ends_with(&label)
         })
     );
-    let stale = stage.snapshots().remove(0).name;
+    let first = stage.snapshots().remove(0).name;
     stage.start_vm();
     let replaced = stage.recreate(&["--image", "b"]);
     assert_eq!(stage.snapshots().len(), 2);
     assert_ne!(
-        stale.as_deref(),
+        first.as_deref(),
         replaced["snapshot"].as_str(),
         "{replaced}"
     );

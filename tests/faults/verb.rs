@@ -231,9 +231,8 @@ impl Verb {
             Self::Relaunch => {
                 at("compute.disks.removeResourcePolicies", 1)..at("compute.instances.insert", 1)
             }
-            Self::Import => at("compute.instances.insert", 1)..end,
             Self::Rebuild => at("compute.snapshots.insert", 1)..at("compute.instances.stop", 1),
-            Self::LaunchTaken => at("compute.instances.insert", 1)..end,
+            Self::Import | Self::LaunchTaken => at("compute.instances.insert", 1)..end,
             Self::StateTaken => end - 1..end,
             _ => 0..end,
         }
