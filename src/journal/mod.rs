@@ -6,7 +6,6 @@
 
 mod begun;
 mod file;
-mod journals;
 mod leftover;
 mod line;
 mod resource;
@@ -18,18 +17,53 @@ use anyhow::{Result, anyhow};
 use gce::{Client, Kind, Pending};
 
 use crate::cloud::Place;
+use crate::paths;
 use file::JournalFile;
 use leftover::{owned, remove_all, take};
 use line::Line;
 
 pub use begun::{Begun, Entry};
 pub use file::Unreadable;
-pub use journals::Journals;
 pub use leftover::{Dead, Fate, Leftover, leftovers};
 pub use resource::{RUN_LABEL, Resource};
 
 /// Digits of a run's id. With 48 random bits, a million runs have different ids.
 const ID_DIGITS: usize = 12;
+
+/// The journals of all runs.
+#[derive(Debug)]
+pub struct Journals {
+    dir: PathBuf,
+}
+
+impl Journals {
+    /// Those of this user.
+    pub fn of_this_user() -> Result<Self> {
+        let dir = paths::journal()?;
+        Ok(Self { dir })
+    }
+
+    /// Begins the journal of a run of `verb`.
+    pub fn begin(&self, verb: &str, place: &Place) -> Result<Journal> {
+        Journal::begin(&self.dir, verb, place)
+    }
+
+    /// What dead runs have left.
+    pub fn dead(&self) -> Result<Dead> {
+        leftover::dead(&self.dir)
+    }
+
+    /// What this process has left: those of the dead runs that are `mine`.
+    pub async fn own(&self, mine: impl Fn(&Begun) -> bool) -> Result<Vec<Leftover>> {
+        leftover::own(&self.dir, mine).await
+    }
+
+    /// Keeps resources that are in use from now on. If the run that created them died before its end,
+    /// `clawbake clean` would take them for leftovers.
+    pub fn keep(&self, place: &Place, resources: &[Resource]) -> Result<()> {
+        leftover::keep(&self.dir, place, resources)
+    }
+}
 
 /// A run's journal. Dropped without [`Journal::settle`], it stays on disk for a later clean-up.
 #[derive(Debug)]
