@@ -1,22 +1,109 @@
 //! Stops a deployment's VM, starts it again, and gives it another machine type.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::instance::Instance;
 use super::launch::{delete, ensure_state_stays, find, keep, start};
+use crate::journal::Resource;
 use crate::names::MachineType;
-use crate::progress::{Outcome, Stage};
+use crate::progress::Outcome;
 use crate::run::Run;
-use crate::vm::{self, Request};
+use crate::vm::{self, Answer, Counted, Request};
 
 /// What a guest needs to stop its gateway, besides what the recipe gives the gateway.
 const GUEST: Duration = Duration::from_mins(1);
+/// Between two looks at a VM.
+const POLL: Duration = Duration::from_secs(5);
+/// For a VM to be on, off or gone.
+const SETTLE: Duration = Duration::from_mins(10);
 
 /// Why a VM that is suspended is left alone.
 pub const SUSPENDED: &str = "the VM is suspended, and what its gateway has in memory is on no disk: \
      `gcloud compute instances resume` wakes it up";
+
+/// What a VM is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Power {
+    /// It runs.
+    On,
+    /// It is stopped.
+    Off,
+    /// Neither: what its programs hold in memory is kept, and on no disk.
+    Suspended,
+    /// It is on its way from one to the other, or out of this world.
+    Moving,
+}
+
+impl Power {
+    /// The meaning of an instance's status.
+    #[must_use]
+    pub fn of(status: &str) -> Self {
+        match status {
+            "RUNNING" => Self::On,
+            "TERMINATED" => Self::Off,
+            "SUSPENDED" => Self::Suspended,
+            _ => Self::Moving,
+        }
+    }
+}
+
+/// Waits for what the VM is doing.
+pub async fn settle(run: &Run) -> Result<()> {
+    let (name, began) = (&run.deployment.name, Instant::now());
+    let vm = Resource::Instance {
+        zone: run.cloud.zone.clone(),
+        name: name.to_string(),
+    };
+    while began.elapsed() < SETTLE {
+        vm.quiet(&run.cloud.client).await?;
+        let status = find(run).await?.and_then(|it| it.status);
+        let status = status.unwrap_or_default();
+        if status.is_empty() || Power::of(&status) != Power::Moving {
+            return Ok(());
+        }
+        tokio::time::sleep(POLL).await;
+    }
+    bail!(
+        "the VM {name} is neither on nor off after {} minutes",
+        SETTLE.as_secs() / 60
+    )
+}
+
+/// Has the gateway stop gracefully, which gets all the time that the recipe gives it, and counts its state
+/// before. A VM that does not answer can be stopped all the same: its own shutdown stops the gateway too, in
+/// less time.
+pub async fn quiesce(run: &Run) -> Counted {
+    let (name, stage) = (&run.deployment.name, run.progress.stage("gateway"));
+    let seconds = run.deployment.recipe.gateway.stop_seconds.into();
+    let patience = Duration::from_secs(seconds) + GUEST;
+    match vm::ask(&run.cloud, name, Request::Stop, patience, &stage).await {
+        Ok(answer) => {
+            stage.finish(Outcome::Done, stopped(&answer));
+            answer.counted()
+        }
+        Err(error) => {
+            let why = format!("it is stopped with its VM, for it did not answer: {error:#}");
+            stage.finish(Outcome::Done, &why);
+            Counted::Unknown(why)
+        }
+    }
+}
+
+/// A gateway that was stopped.
+fn stopped(answer: &Answer) -> String {
+    let how = if answer.killed {
+        "killed, for it did not stop in time"
+    } else {
+        "stopped"
+    };
+    match answer.counted() {
+        Counted::Known(counts) if counts.is_empty() => how.to_owned(),
+        Counted::Known(counts) => format!("{how}, with {counts}"),
+        Counted::Unknown(why) => format!("{how}; {why}"),
+    }
+}
 
 /// Stops the VM: first its gateway, which gets all the time that the recipe gives it, then the machine.
 /// `false` if it did not run.
@@ -29,7 +116,7 @@ pub async fn stop(run: &Run) -> Result<bool> {
             stage.finish(Outcome::Cached, format!("{name} is stopped"));
             return Ok(false);
         }
-        Some("RUNNING") => quiesce(run, &stage).await,
+        Some("RUNNING") => drop(quiesce(run).await),
         _ => {}
     }
     stage.note("stopping it");
@@ -96,20 +183,4 @@ async fn there(run: &Run) -> Result<Instance> {
     let status = instance.status.as_deref();
     ensure!(status != Some("SUSPENDED"), SUSPENDED);
     Ok(instance)
-}
-
-/// Has the gateway stop gracefully. A VM that does not answer is stopped all the same: its own shutdown
-/// stops the gateway too, in less time.
-async fn quiesce(run: &Run, stage: &Stage) {
-    let name = &run.deployment.name;
-    let seconds = run.deployment.recipe.gateway.stop_seconds.into();
-    let patience = Duration::from_secs(seconds) + GUEST;
-    stage.note("stopping its gateway");
-    match vm::ask(&run.cloud, name, Request::Stop, patience, stage).await {
-        Ok(answer) if answer.killed => {
-            stage.note("its gateway did not stop in time, and was killed");
-        }
-        Ok(_) => {}
-        Err(error) => stage.note(format!("its gateway is stopped with it: {error:#}")),
-    }
 }

@@ -2,11 +2,14 @@
 
 use super::scene::{Copy, Power, Scene};
 use super::step::{Side, Step};
+use crate::fleet::SUSPENDED;
 use crate::rollout::Gate;
 use crate::state::{Migration, Word};
 
 /// How often a step on the way back, or the last one, is tried.
 const TRIES: u32 = 3;
+/// Why it stands still where no step has said so.
+const AGAIN: &str = "a step fails again and again";
 
 /// What comes next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,8 +29,8 @@ pub(super) enum End {
     Back,
     /// Nothing was changed by this run.
     Refused(String),
-    /// A step fails again and again.
-    Stuck,
+    /// It stands still, for this reason; the next run goes on.
+    Stuck(&'static str),
 }
 
 /// What an error says of a step.
@@ -123,6 +126,7 @@ impl Machine {
             Word::Stopped => match scene.old {
                 Some(Power::On) => Next::Take(Step::Halt),
                 Some(Power::Moving) => Next::Take(Step::Settle(Side::Old)),
+                Some(Power::Suspended) => suspended(),
                 Some(Power::Off) | None => {
                     Next::Take(Step::Snapshot(with(migration, Word::Copied)))
                 }
@@ -143,8 +147,10 @@ impl Machine {
                 self.to
             ));
         }
-        if scene.old == Some(Power::Moving) {
-            return Next::Take(Step::Settle(Side::Old));
+        match scene.old {
+            Some(Power::Moving) => return Next::Take(Step::Settle(Side::Old)),
+            Some(Power::Suspended) => return refused(SUSPENDED.into()),
+            Some(Power::On | Power::Off) | None => {}
         }
         Next::Take(Step::Begin(Migration {
             word: Word::Begun,
@@ -162,6 +168,7 @@ impl Machine {
             // What it writes from now on would be lost.
             Some(Power::On) => return turn_back(migration, Some(Gate::Turn)),
             Some(Power::Moving) => return Next::Take(Step::Settle(Side::Old)),
+            Some(Power::Suspended) => return suspended(),
             Some(Power::Off) | None => {}
         }
         if scene.new == Some(Power::Moving) {
@@ -201,6 +208,7 @@ impl Machine {
             // Its gateway may have been stopped within it.
             Some(Power::On) => Step::Halt,
             Some(Power::Off) => Step::Return,
+            Some(Power::Suspended) => return suspended(),
         })
     }
 
@@ -234,7 +242,7 @@ impl Machine {
         let word = scene.migration.as_ref().map(|it| it.word);
         let forward = matches!(word, Some(Word::Begun | Word::Stopped | Word::Copied));
         match step {
-            Step::Begin(_) | Step::TakeOver(_) => self.over = Some(End::Stuck),
+            Step::Begin(_) | Step::TakeOver(_) => self.over = Some(End::Stuck(AGAIN)),
             Step::Finish(_) | Step::TurnBack(_) => self.try_again(),
             _ if forward => {
                 self.failed = Some(match fault {
@@ -251,13 +259,18 @@ impl Machine {
         self.returned = false;
         self.tries += 1;
         if self.tries >= TRIES {
-            self.over = Some(End::Stuck);
+            self.over = Some(End::Stuck(AGAIN));
         }
     }
 }
 
 fn refused(why: String) -> Next {
     Next::End(End::Refused(why))
+}
+
+/// It can neither be copied nor started.
+fn suspended() -> Next {
+    Next::End(End::Stuck(SUSPENDED))
 }
 
 fn with(migration: &Migration, word: Word) -> Migration {

@@ -163,7 +163,7 @@ impl<'a> Work<'a> {
                 let gate = Gate::Turn;
                 Err(Refused { gate, why }.into())
             }
-            End::Stuck => {
+            End::Stuck(why) => {
                 let stuck = "the migration stands still, and everything is kept; `clawbake migrate` goes on with it";
                 Err(trouble.unwrap_or_else(|| Error::msg(why)).context(stuck))
             }

@@ -1,5 +1,6 @@
 //! What is there of both deployments (pure).
 
+pub(super) use crate::fleet::Power;
 use crate::state::Migration;
 
 /// What was observed at one moment.
@@ -15,26 +16,6 @@ pub(super) struct Scene {
     pub(super) copy: Copy,
     /// The new VM.
     pub(super) new: Option<Power>,
-}
-
-/// What a VM is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Power {
-    On,
-    Off,
-    /// It is on its way from one to the other, or out of this world.
-    Moving,
-}
-
-impl Power {
-    /// The meaning of an instance's status.
-    pub(super) fn of(status: &str) -> Self {
-        match status {
-            "RUNNING" => Self::On,
-            "TERMINATED" | "SUSPENDED" => Self::Off,
-            _ => Self::Moving,
-        }
-    }
 }
 
 /// The new deployment's state disk.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use gce::Disk;
 
 use super::observe::Seen;
@@ -17,20 +17,12 @@ use crate::progress::Outcome;
 use crate::rollout::{self, now};
 use crate::run::Run;
 use crate::state::{self, Migration};
-use crate::vm::{self, Request};
-
-/// What a guest needs to stop its gateway, besides what the recipe gives the gateway.
-const STOP_MARGIN: Duration = Duration::from_mins(1);
-/// Between two looks at a VM.
-const POLL: Duration = Duration::from_secs(5);
-/// For a VM to be on, off or gone.
-const SETTLE: Duration = Duration::from_mins(10);
 
 impl Work<'_> {
     pub(super) async fn take(&mut self, step: &Step, seen: &Seen) -> Result<()> {
         match step {
-            Step::Settle(Side::Old) => settle(self.from).await,
-            Step::Settle(Side::New) => settle(self.to).await,
+            Step::Settle(Side::Old) => fleet::settle(self.from).await,
+            Step::Settle(Side::New) => fleet::settle(self.to).await,
             Step::Begin(it) | Step::TakeOver(it) | Step::TurnBack(it) => {
                 let stage = self.from.progress.stage("migration");
                 self.label(seen, it, None).await?;
@@ -106,24 +98,9 @@ impl Work<'_> {
     async fn quiesce(&mut self, migration: &Migration, seen: &Seen) -> Result<()> {
         let mut counts = None;
         if seen.scene.old == Some(Power::On) {
-            let run = self.from;
-            let stage = run.progress.stage("gateway");
-            let seconds = run.deployment.recipe.gateway.stop_seconds.into();
-            let patience = Duration::from_secs(seconds) + STOP_MARGIN;
             self.stopped = Some(Instant::now());
-            let name = &run.deployment.name;
-            match vm::ask(&run.cloud, name, Request::Stop, patience, &stage).await {
-                Ok(answer) => {
-                    let told = answer.counts.as_ref().map(ToString::to_string);
-                    let told = told.map_or("stopped".into(), |it| format!("stopped, with {it}"));
-                    stage.finish(Outcome::Done, told);
-                    counts = answer.counts;
-                }
-                Err(error) => stage.finish(
-                    Outcome::Done,
-                    format!("it is stopped with its VM, for it did not answer: {error:#}"),
-                ),
-            }
+            let counted = fleet::quiesce(self.from).await;
+            counts = fleet::counted_at_last(self.from, counted).await;
         }
         let migration = Migration {
             stopped: self.stopped.map(|_| now()),
@@ -225,27 +202,4 @@ async fn halt(run: &Run) -> Result<()> {
     instances.stop(name).await?.wait().await?;
     stage.finish(Outcome::Done, format!("{name} stopped"));
     Ok(())
-}
-
-/// Waits for what a VM is doing.
-async fn settle(run: &Run) -> Result<()> {
-    let began = Instant::now();
-    let vm = Resource::Instance {
-        zone: run.cloud.zone.clone(),
-        name: run.deployment.name.to_string(),
-    };
-    while began.elapsed() < SETTLE {
-        vm.quiet(&run.cloud.client).await?;
-        let instance = fleet::find(run).await?;
-        let status = instance.and_then(|it| it.status).unwrap_or_default();
-        if status.is_empty() || Power::of(&status) != Power::Moving {
-            return Ok(());
-        }
-        tokio::time::sleep(POLL).await;
-    }
-    bail!(
-        "the VM {} is neither on nor off after {} minutes",
-        run.deployment.name,
-        SETTLE.as_secs() / 60
-    )
 }

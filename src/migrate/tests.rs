@@ -4,10 +4,17 @@ use super::machine::{End, Fault, Machine, Next};
 use super::preview::{effect, preview};
 use super::scene::{Copy, Power, Scene};
 use super::step::Step;
+use crate::fleet::SUSPENDED;
 use crate::rollout::Gate;
 use crate::state::{Migration, Word};
 
-const POWERS: [Option<Power>; 4] = [None, Some(Power::On), Some(Power::Off), Some(Power::Moving)];
+const POWERS: [Option<Power>; 5] = [
+    None,
+    Some(Power::On),
+    Some(Power::Off),
+    Some(Power::Moving),
+    Some(Power::Suspended),
+];
 const WORDS: [Option<Word>; 6] = [
     None,
     Some(Word::Begun),
@@ -111,7 +118,7 @@ fn whatever_is_there_no_step_lets_two_gateways_speak_or_loses_state() {
             assert!(free || by == Some("me"), "{}", told());
         }
     }
-    assert_eq!(decisions, 64 * 16 * 6 * 3 * 16);
+    assert_eq!(decisions, 64 * 25 * 6 * 3 * 16);
 }
 
 /// What goes wrong with one step of a run.
@@ -176,7 +183,7 @@ fn at_first(old: Option<Power>) -> Scene {
 fn whole(scene: &mut Scene, first: End) -> End {
     let mut end = first;
     for _ in 0..4 {
-        if !matches!(end, End::Refused(_) | End::Stuck) {
+        if !matches!(end, End::Refused(_) | End::Stuck(_)) {
             return end;
         }
         end = walk(scene, &[], false);
@@ -275,4 +282,18 @@ fn the_steps_are_those_that_will_be_taken() {
          7. wait until the new gateway is ready and has all of the state\n\
          8. write down that it has taken over; the old VM stays, stopped"
     );
+}
+
+#[test]
+fn a_vm_that_is_suspended_is_neither_copied_nor_taken_for_one_that_is_off() {
+    let machine = Machine::new("new".into(), "me".into(), false);
+    let next = machine.next(&at_first(Some(Power::Suspended)));
+    assert_eq!(next, Next::End(End::Refused(SUSPENDED.into())));
+    for word in [Word::Stopped, Word::Copied] {
+        let scene = Scene {
+            migration: Some(migration(word, "me", true, false)),
+            ..at_first(Some(Power::Suspended))
+        };
+        assert_eq!(machine.next(&scene), Next::End(End::Stuck(SUSPENDED)));
+    }
 }

@@ -14,7 +14,7 @@ use super::observe::Seen;
 use super::replaced::Replaced;
 use super::step::Step;
 use super::words;
-use crate::fleet::Report;
+use crate::fleet::{self, Report};
 use crate::progress::Outcome;
 use crate::run::Run;
 use crate::state;
@@ -89,7 +89,7 @@ impl<'a> Rollout<'a> {
     /// Takes one step.
     async fn take(&mut self, step: &Step, seen: &Seen) -> Result<()> {
         match step {
-            Step::Settle => self.settle().await,
+            Step::Settle => fleet::settle(self.run).await,
             Step::Begin(it) => {
                 let stage = self.run.progress.stage(self.machine.aim.why.to_string());
                 self.label(seen, |labels| it.write(labels)).await?;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::intent::Intent;
+pub(super) use crate::fleet::Power;
 use crate::fleet::Written;
 
 /// What was observed of a deployment at one moment.
@@ -37,29 +38,6 @@ impl Vm {
     pub(super) fn is_of_another(&self, template: &str) -> bool {
         let own = self.template.as_deref();
         own.is_some_and(|own| own != template)
-    }
-}
-
-/// What a VM is doing, as far as a rollout cares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Power {
-    On,
-    Off,
-    /// Neither: what its programs hold in memory is kept, and on no disk.
-    Suspended,
-    /// It is on its way from one to the other, or out of this world.
-    Moving,
-}
-
-impl Power {
-    /// The meaning of an instance's status.
-    pub(super) fn of(status: &str) -> Self {
-        match status {
-            "RUNNING" => Self::On,
-            "TERMINATED" => Self::Off,
-            "SUSPENDED" => Self::Suspended,
-            _ => Self::Moving,
-        }
     }
 }
 

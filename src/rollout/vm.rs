@@ -1,48 +1,18 @@
 //! The steps of a rollout that work on the VM.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
 use super::intent::Intent;
 use super::observe::Seen;
-use super::run::{POLL, Rollout};
+use super::run::Rollout;
 use super::scene::Power;
-use super::words;
-use crate::fleet::{self, Adopt, Counted};
-use crate::journal::Resource;
+use crate::fleet::{self, Adopt};
 use crate::labels::COUNTS;
 use crate::progress::Outcome;
-use crate::vm::{self, Request};
-
-/// What a guest needs to stop its gateway, besides what the recipe gives the gateway.
-const STOP_MARGIN: Duration = Duration::from_mins(1);
-/// For a VM to be on, off or gone.
-const SETTLE: Duration = Duration::from_mins(10);
 
 impl Rollout<'_> {
-    /// Waits for what the VM is doing.
-    pub(super) async fn settle(&self) -> Result<()> {
-        let (run, began) = (self.run, Instant::now());
-        let vm = Resource::Instance {
-            zone: run.cloud.zone.clone(),
-            name: self.name().to_owned(),
-        };
-        while began.elapsed() < SETTLE {
-            vm.quiet(&run.cloud.client).await?;
-            let instance = fleet::find(run).await?;
-            let status = instance.and_then(|it| it.status).unwrap_or_default();
-            if status.is_empty() || Power::of(&status) != Power::Moving {
-                return Ok(());
-            }
-            tokio::time::sleep(POLL).await;
-        }
-        bail!(
-            "the VM is neither on nor off after {} minutes",
-            SETTLE.as_secs() / 60
-        )
-    }
-
     /// Stops the gateway gracefully, where there is one that answers.
     pub(super) async fn quiesce(&mut self, intent: &Intent, seen: &Seen) -> Result<()> {
         let mut counts = None;
@@ -52,29 +22,8 @@ impl Rollout<'_> {
             .as_ref()
             .is_some_and(|vm| vm.power == Power::On);
         if on {
-            let stage = self.run.progress.stage("gateway");
-            let seconds = self.run.deployment.recipe.gateway.stop_seconds.into();
-            let patience = Duration::from_secs(seconds) + STOP_MARGIN;
             self.stopped = Some(Instant::now());
-            let asked = vm::ask(
-                &self.run.cloud,
-                self.name(),
-                Request::Stop,
-                patience,
-                &stage,
-            );
-            let counted = match asked.await {
-                Ok(answer) => {
-                    stage.finish(Outcome::Done, words::stopped(&answer));
-                    answer.counted()
-                }
-                Err(error) => {
-                    let why =
-                        format!("it is stopped with its VM, for it did not answer: {error:#}");
-                    stage.finish(Outcome::Done, &why);
-                    Counted::Unknown(why)
-                }
-            };
+            let counted = fleet::quiesce(self.run).await;
             counts = fleet::counted_at_last(self.run, counted).await;
         }
         self.label(seen, |labels| {

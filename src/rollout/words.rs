@@ -9,26 +9,12 @@ use super::gate::{Gate, Refused};
 use super::intent::Intent;
 use super::scene::{Power, Scene};
 use crate::deployment::Deployment;
-use crate::fleet::{self, Answer, Counted, Phase, Report};
+use crate::fleet::{self, Phase, Report};
 use crate::state::{self, Migration};
 
 /// A rollout that another run had begun.
 pub(super) fn continued(intent: &Intent) -> String {
     format!("to {} goes on at `{}`", intent.to, intent.word.name())
-}
-
-/// A gateway that was stopped.
-pub(super) fn stopped(answer: &Answer) -> String {
-    let how = if answer.killed {
-        "killed, for it did not stop in time"
-    } else {
-        "stopped"
-    };
-    match answer.counted() {
-        Counted::Known(counts) if counts.is_empty() => how.to_owned(),
-        Counted::Known(counts) => format!("{how}, with {counts}"),
-        Counted::Unknown(why) => format!("{how}; {why}"),
-    }
 }
 
 /// How long ago something was, in its two largest units.
