@@ -57,7 +57,6 @@ async fn clean(journals: &Path, client: &Client) -> Vec<(Resource, Fate)> {
 #[tokio::test]
 async fn only_what_carries_the_runs_label_is_its_own() {
     let world = World::new(env!("CARGO_BIN_EXE_clawbake"))
-        .power_off(0)
         .engine()
         .wire("journal");
     let place = Place::Local {

@@ -26,7 +26,7 @@ impl Cloud {
         let front = format!("front: {}", free.local_addr().unwrap().port());
         let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/recipes/clawdbot");
         let changes: &[(&str, &str)] = &[("front: 18789", &front)];
-        let world = world.power_off(0).engine().wire("template");
+        let world = world.engine().wire("template");
         let world = world.recipe(Path::new(shipped), changes);
         let archive = world.archive("golden");
         let baked = [

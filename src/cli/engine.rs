@@ -3,7 +3,6 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use clap::Subcommand;
@@ -39,9 +38,6 @@ pub(super) enum Command {
         /// Keep everything in DIR
         #[arg(long)]
         dir: PathBuf,
-        /// Wait SECONDS for a guest to power off [default: 90, or 300 for emulated guests]
-        #[arg(long, value_name = "SECONDS", env = "CLAWBAKE_POWER_OFF")]
-        power_off: Option<u64>,
         /// Choose how guests run
         #[arg(long, env = "CLAWBAKE_ACCEL", value_enum, default_value_t)]
         accel: Accel,
@@ -83,11 +79,7 @@ pub(super) async fn run(command: Command) -> Result<()> {
             let token = endpoint.token_file(&paths::engine()?);
             output::document(&environment(&endpoint, &token)?)?;
         }
-        Command::Serve {
-            dir,
-            power_off,
-            accel,
-        } => {
+        Command::Serve { dir, accel } => {
             let program = std::env::current_exe()?.display().to_string();
             let connect_command = [program, "engine".into(), "connect".into()].to_vec();
             let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -96,7 +88,7 @@ pub(super) async fn run(command: Command) -> Result<()> {
                 cache: Cache::open(&paths::cache()?)?.shared("debian-cloud")?,
                 listen,
                 connect_command,
-                power_off: power_off.map(Duration::from_secs),
+                power_off: None,
                 accel,
             })
             .await?;

@@ -63,19 +63,25 @@ fn available_mb(meminfo: &str) -> u64 {
 }
 
 pub(super) fn judge(seen: &Seen) -> Vec<Finding> {
-    let acceleration = if seen.acceleration == "kvm" {
-        Finding::ok("engine", "VMs run under KVM")
-    } else {
-        let why = seen
-            .emulated
-            .as_deref()
-            .unwrap_or("--accel tcg is asked for");
-        Finding::warning(
+    let acceleration = match seen.acceleration.as_str() {
+        "kvm" => Finding::ok("engine", "VMs run under KVM"),
+        "halted" => Finding::problem(
             "engine",
-            format!("VMs are emulated, and a gateway takes minutes to be ready: {why}"),
-            "a working KVM is ten times as fast; once there is one, `clawbake engine stop` and \
-             `clawbake engine start --accel kvm`",
-        )
+            "VMs do not run: --accel halted is asked for",
+            "`clawbake engine stop` and `clawbake engine start --accel auto`",
+        ),
+        _ => {
+            let why = seen
+                .emulated
+                .as_deref()
+                .unwrap_or("--accel tcg is asked for");
+            Finding::warning(
+                "engine",
+                format!("VMs are emulated, and a gateway takes minutes to be ready: {why}"),
+                "a working KVM is ten times as fast; once there is one, `clawbake engine stop` and \
+                 `clawbake engine start --accel kvm`",
+            )
+        }
     };
     let dir = seen.dir.display();
     let disk = if seen.free_disk_mb < DISK_MB {

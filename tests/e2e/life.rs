@@ -331,7 +331,7 @@ fn deploy(life: &Stage) {
         list
     });
     life.replace("recipe/recipe.yaml", &[(" BINARIES", &binaries)]);
-    let text = "name: life\ntarget: local\nrecipe: ./recipe\nmachine: {type: e2-small, boot_disk_gb: 10}\n\
+    let text = "name: life\ntarget: local\nrecipe: ./recipe\nmachine: {type: n1-standard-1, boot_disk_gb: 10}\n\
                 state: {disk_gb: 1}\nupdates: {soak_minutes: 0}\nsecrets: {STANDIN_GATEWAY_TOKEN: life-token}\n";
     fs::write(life.path("clawbake.yaml"), text).unwrap();
 }

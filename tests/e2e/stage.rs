@@ -46,7 +46,7 @@ impl Stage {
     fn set(name: &'static str, world: World) -> Self {
         let world = world.caches();
         Self {
-            world: world.engine().wire(name),
+            world: world.boots().engine().wire(name),
             name,
             started: Instant::now(),
         }

@@ -130,7 +130,7 @@ fn deployment(stage: &Stage, name: &str, target: &str, (url, sha256): &(String, 
     fs::write(&recipe, text).unwrap();
     let file = format!("{name}.yaml");
     let text = format!(
-        "name: stand-in\ntarget: {target}\nrecipe: {}\nmachine: {{type: e2-small, boot_disk_gb: 10}}\n\
+        "name: stand-in\ntarget: {target}\nrecipe: {}\nmachine: {{type: n1-standard-1, boot_disk_gb: 10}}\n\
          state: {{disk_gb: 1}}\nsecrets: {{STANDIN_GATEWAY_TOKEN: stand-in-token}}\n",
         stage.path(name).display()
     );
@@ -223,7 +223,7 @@ fn create_by_gcloud(stage: &Stage) {
         "instances",
         "create",
         "by-gcloud",
-        "--machine-type=e2-small",
+        "--machine-type=n1-standard-1",
         "--image-family=stand-in-gateway",
         "--image-project=clawbake-local",
         "--create-disk=device-name=clawbake-state,size=1GB,auto-delete=yes",

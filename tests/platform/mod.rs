@@ -16,7 +16,7 @@ impl Platform {
     /// Starts it; what passes is recorded as the suite's.
     pub fn start(suite: &str) -> Self {
         let world = World::new(env!("CARGO_BIN_EXE_clawbake"));
-        let world = world.power_off(1).engine().wire(suite);
+        let world = world.engine().wire(suite);
         Self {
             environment: world.environment(),
             world,

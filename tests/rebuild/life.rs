@@ -25,12 +25,13 @@ const RELEASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/releases"
 const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/recipes/clawdbot");
 
 pub struct Life {
+    /// Before the engine: it asks that, and would do so for minutes.
+    _cast: Cast,
     pub world: World,
     registry: Registry,
     manners: Manners,
     contents: Arc<Contents>,
     guard: Guard,
-    _cast: Cast,
 }
 
 impl Life {

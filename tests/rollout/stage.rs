@@ -22,11 +22,12 @@ pub const STATE: &str = "clawdbot-gateway-state";
 const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/recipes/clawdbot");
 
 pub struct Stage {
+    /// Before the engine: it asks that, and would do so for minutes.
+    _cast: Cast,
     pub world: World,
     manners: Manners,
     contents: Arc<Contents>,
     guard: Guard,
-    _cast: Cast,
 }
 
 impl Stage {

@@ -20,17 +20,18 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts an engine in `dir` by the `words` that its own arguments follow. Guests get `power_off`
-    /// seconds to end.
+    /// Starts an engine in `dir` by the `words` that its own arguments follow, `options` among them.
     ///
     /// # Panics
     /// When the program cannot be started.
     #[must_use]
-    pub fn spawn(words: &[&str], power_off: u32, dir: &Path, stderr: impl Into<Stdio>) -> Self {
+    pub fn spawn(words: &[&str], options: &[&str], dir: &Path, stderr: impl Into<Stdio>) -> Self {
         let mut command = Command::new(words[0]);
         command
             .args(&words[1..])
-            .args(["serve", "--power-off", &power_off.to_string(), "--dir"])
+            .arg("serve")
+            .args(options)
+            .arg("--dir")
             .arg(dir)
             // As clawbake starts it.
             .env("MALLOC_ARENA_MAX", "1")

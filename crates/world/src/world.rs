@@ -17,13 +17,17 @@ use crate::registry::Registry;
 /// How long what the engine has begun may take to be settled.
 const SETTLED: Duration = Duration::from_secs(10);
 
+/// Guests do not run: a test plays their part, where they have one.
+const HALTED: &str = "halted";
+
 /// A directory with what tests need in it, until it is dropped.
 ///
 /// Whatever cannot be done panics: it is for tests.
 pub struct World {
     dir: TempDir,
     clawbake: PathBuf,
-    power_off: Option<u32>,
+    /// How guests run, as `clawbake engine start --accel` has it.
+    accel: &'static str,
     caches: bool,
     power: Power,
     proxy: Option<Proxy>,
@@ -48,7 +52,7 @@ impl World {
         Self {
             dir: directory(),
             clawbake: clawbake.into(),
-            power_off: None,
+            accel: HALTED,
             caches: false,
             power: Power::Off,
             proxy: None,
@@ -63,10 +67,10 @@ impl World {
         self
     }
 
-    /// Guests get so many seconds to power themselves off. Before the engine.
+    /// Guests run, as this machine can run them. Before the engine.
     #[must_use]
-    pub fn power_off(mut self, seconds: u32) -> Self {
-        self.power_off = Some(seconds);
+    pub fn boots(mut self) -> Self {
+        self.accel = "auto";
         self
     }
 
@@ -91,8 +95,8 @@ impl World {
         fs::create_dir(self.engine_dir()).expect("a directory");
         let program = self.clawbake.to_str().expect("a path in UTF-8");
         let words = [program, "engine"];
-        let power_off = self.power_off.unwrap_or(0);
-        let mut engine = Engine::spawn(&words, power_off, &self.engine_dir(), Stdio::null());
+        let options = ["--accel", self.accel];
+        let mut engine = Engine::spawn(&words, &options, &self.engine_dir(), Stdio::null());
         let _ = engine.endpoint();
         self.power = Power::Served(engine);
         self

@@ -15,11 +15,13 @@ pub enum Stop {
     Now,
 }
 
-/// How long a guest may take to power off: as long as on Google, and longer under emulation.
+/// How long a guest may take to power off: as long as on Google, and longer under emulation. One whose CPUs
+/// stand still never would.
 pub(super) const fn patience(acceleration: Acceleration) -> Duration {
     match acceleration {
         Acceleration::Kvm => Duration::from_secs(90),
         Acceleration::Tcg => Duration::from_mins(5),
+        Acceleration::Halted => Duration::ZERO,
     }
 }
 
@@ -67,7 +69,7 @@ mod tests {
         let time = |emulated| {
             move |acceleration| match acceleration {
                 Acceleration::Tcg => emulated,
-                Acceleration::Kvm => Duration::ZERO,
+                Acceleration::Kvm | Acceleration::Halted => Duration::ZERO,
             }
         };
         let (none, hour) = (Duration::ZERO, Duration::from_hours(1));

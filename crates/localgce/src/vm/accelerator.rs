@@ -9,6 +9,8 @@ pub enum Acceleration {
     Kvm,
     /// Translated: works everywhere, many times slower.
     Tcg,
+    /// Not at all.
+    Halted,
 }
 
 impl fmt::Display for Acceleration {
@@ -16,6 +18,7 @@ impl fmt::Display for Acceleration {
         f.write_str(match self {
             Self::Kvm => "kvm",
             Self::Tcg => "tcg",
+            Self::Halted => "halted",
         })
     }
 }
@@ -43,4 +46,9 @@ pub(super) const TCG: Accelerator = Accelerator {
     // If `rep movsb` is advertised as fast, the kernel and the C library copy with it, which the emulator
     // does byte by byte: that took a quarter of the CPU time of unpacking packages.
     cpu: "max,-erms,-fsrm",
+};
+
+pub(super) const HALTED: Accelerator = Accelerator {
+    acceleration: Acceleration::Halted,
+    ..TCG
 };

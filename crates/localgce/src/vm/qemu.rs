@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::accelerator::Accelerator;
+use super::accelerator::{Acceleration, Accelerator};
 use super::machine::{Drive, Machine};
 use super::network;
 use super::network::addresses::{GATEWAY, INTERNAL_ADDRESS, RESOLVER, SERVERS};
@@ -129,11 +129,15 @@ pub(super) fn command_line(
     let sandbox = "on,obsolete=deny,resourcecontrol=deny";
     options.push(("-sandbox", sandbox.into()));
 
-    let flags = ["-no-user-config", "-nodefaults", "-display", "none"].map(String::from);
+    let mut flags = vec!["-no-user-config", "-nodefaults", "-display", "none"];
+    if accelerator.acceleration == Acceleration::Halted {
+        flags.push("-S");
+    }
     let options = options
         .into_iter()
         .flat_map(|(name, value)| [name.to_owned(), value]);
-    flags.into_iter().chain(options).collect()
+    let flags = flags.into_iter().map(String::from);
+    flags.chain(options).collect()
 }
 
 fn smbios(id: u64) -> String {

@@ -32,7 +32,8 @@ impl Engine {
         let log = dir.join("engine.log");
         let log = File::options().create(true).append(true).open(log);
         let words = [env!("CARGO_BIN_EXE_localgce")];
-        let mut process = world::Engine::spawn(&words, 0, dir, log.expect("a log"));
+        let mut process =
+            world::Engine::spawn(&words, &["--power-off", "0"], dir, log.expect("a log"));
         let endpoint = process.endpoint();
         Self {
             dir: dir.to_owned(),

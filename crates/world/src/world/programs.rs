@@ -122,10 +122,9 @@ impl World {
 
     fn engine_verb(&self, verb: &str) -> bool {
         let mut command = self.command_at(&self.engine_dir(), &self.clawbake);
-        self.isolate(&mut command).args(["engine", verb]);
-        if let Some(seconds) = self.power_off {
-            command.env("CLAWBAKE_POWER_OFF", seconds.to_string());
-        }
+        self.isolate(&mut command)
+            .args(["engine", verb])
+            .env("CLAWBAKE_ACCEL", self.accel);
         let ran = command.output().map(Ran::from);
         ran.is_ok_and(|ran| {
             if !ran.success() {
