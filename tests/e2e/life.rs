@@ -1,4 +1,4 @@
-//! One gateway's life: what updates, losses and ways back do to its state, with a stand-in whose
+//! One gateway's life: what updates, a loss and a way back do to its state, with a stand-in whose
 //! releases go wrong in the ways of upstream's (tests/e2e/releases).
 //!
 //! One story, because each chapter needs the one before it.
@@ -28,10 +28,8 @@ const LIBRARIES: [&str; 7] = [
     "/lib/x86_64-linux-gnu/libpthread.so.0",
     "/lib/x86_64-linux-gnu/libstdc++.so.6",
 ];
-const NAME: &str = "life";
-const STATE: &str = "life-state";
-/// The deployment that takes its state over.
-const HEIR: &str = "heir/clawbake.yaml";
+pub const NAME: &str = "life";
+pub const STATE: &str = "life-state";
 /// What its state fills with.
 const FULL: [(&str, usize); 4] = [
     ("sessions", 4),
@@ -42,24 +40,11 @@ const FULL: [(&str, usize); 4] = [
 
 #[test]
 #[ignore = "boots VMs for half an hour; `make e2e`"]
-fn a_gateway_outlives_its_releases_its_vm_and_its_disk() {
-    let life = Life::begin();
+fn a_gateway_outlives_its_releases_and_its_vm() {
+    let life = Life::begin("life");
 
     life.chapter("A is launched, and its state fills");
-    life.publish("a");
-    let url = life.clawbake(&["up"]).trim().to_owned();
-    for (kind, number) in FULL {
-        for index in 0..number {
-            life.call(
-                &url,
-                &format!("{kind}_add"),
-                &json!({"key": format!("{kind}-{index}")}),
-            );
-        }
-    }
-    let full = life.look(&url);
-    assert_eq!(full.version, "2026.3.1");
-    assert_eq!(full.counts(), FULL);
+    let (url, full) = life.launch();
 
     life.chapter(
         "B is new: baked, tried, rehearsed on a clone of the state, promoted, and the VM runs it",
@@ -98,17 +83,6 @@ fn a_gateway_outlives_its_releases_its_vm_and_its_disk() {
     life.clawbake(&["recreate"]);
     life.expect(&url, "2026.3.2", &full);
 
-    life.chapter("the VM and its state disk are lost: the state comes back from a snapshot");
-    let snapshot = life.clawbake(&["state", "snapshot"]).trim().to_owned();
-    life.call(&url, "sessions_add", &json!({"key": "after the snapshot"}));
-    life.gcloud(&["compute", "instances", "delete", NAME]);
-    life.gcloud(&["compute", "disks", "delete", STATE]);
-    let list = life.clawbake(&["state", "list"]);
-    assert!(list.contains(&snapshot), "{list}");
-    life.clawbake(&["state", "restore", &snapshot]);
-    life.clawbake(&["recreate"]);
-    life.expect(&url, "2026.3.2", &full);
-
     life.chapter("back to A: refused without the state from before B");
     let refused = life.refused(&["rollback", "--to", "2026.3.1"], 6);
     assert!(refused.contains("--with-state"), "{refused}");
@@ -117,40 +91,13 @@ fn a_gateway_outlives_its_releases_its_vm_and_its_disk() {
     life.clawbake(&["rollback", "--to", "2026.3.1", "--with-state"]);
     life.expect(&url, "2026.3.1", &full);
 
-    life.chapter("an export while the gateway goes on; VM and disk are lost, and the export fills a blank disk");
-    life.export_and_import(&url, &full);
-
-    life.chapter("another gateway takes the state over, and the old one gets its own back");
-    life.publish("heir");
-    bequeath(&life);
-    life.clawbake(&["bake", "--file", HEIR]);
-    let migrate = ["migrate", "--file", HEIR, "--from", "clawbake.yaml"];
-    let heir = life.clawbake(&migrate).trim().to_owned();
-    life.expect(&heir, "2026.4.1", &full);
-    let status = [
-        "compute",
-        "instances",
-        "describe",
-        NAME,
-        "--format=value(status)",
-    ];
-    assert_eq!(life.gcloud(&status).trim(), "TERMINATED");
-    life.refused(&["start"], 6);
-    life.clawbake(&[&migrate[..], &["--back"]].concat());
-    life.expect(&url, "2026.3.1", &full);
-    life.clawbake(&["delete", "--file", HEIR, "--state-disk", "heir-state"]);
-
     life.chapter("nothing is left over");
-    life.clawbake(&["delete", "--state-disk", STATE]);
-    assert_eq!(life.names("instances"), Vec::<String>::new());
-    assert_eq!(life.names("disks"), Vec::<String>::new());
-    life.expect_no_journal();
-    life.expect_no_orphans();
+    life.expect_nothing();
     life.chapter("the end");
 }
 
 /// The stage, and the gateway's token.
-struct Life {
+pub struct Life {
     stage: Stage,
     token: String,
 }
@@ -165,8 +112,8 @@ impl Deref for Life {
 
 /// What a gateway says of itself and of its state.
 #[derive(Debug, PartialEq)]
-struct Seen {
-    version: String,
+pub struct Seen {
+    pub version: String,
     /// By kind, as the gateway lists them.
     state: BTreeMap<&'static str, Value>,
 }
@@ -178,16 +125,41 @@ impl Seen {
 }
 
 impl Life {
-    fn begin() -> Self {
-        let stage = Stage::with_npm("life");
+    pub fn begin(story: &'static str) -> Self {
+        let stage = Stage::with_npm(story);
         deploy(&stage);
         stage.clawbake(&["secrets", "generate", "life-token"]);
         let token = stage.clawbake(&["secrets", "show", "life-token"]);
         Self { stage, token }
     }
 
+    /// Release A runs, and its state is full.
+    pub fn launch(&self) -> (String, Seen) {
+        self.publish("a");
+        let url = self.clawbake(&["up"]).trim().to_owned();
+        for (kind, number) in FULL {
+            for index in 0..number {
+                let add = json!({"key": format!("{kind}-{index}")});
+                self.call(&url, &format!("{kind}_add"), &add);
+            }
+        }
+        let full = self.look(&url);
+        assert_eq!(full.version, "2026.3.1");
+        assert_eq!(full.counts(), FULL);
+        (url, full)
+    }
+
+    /// The state is deleted, and with it the last thing that there was.
+    pub fn expect_nothing(&self) {
+        self.clawbake(&["delete", "--state-disk", STATE]);
+        assert_eq!(self.names("instances"), Vec::<String>::new());
+        assert_eq!(self.names("disks"), Vec::<String>::new());
+        self.expect_no_journal();
+        self.expect_no_orphans();
+    }
+
     /// A release is the newest, for everybody.
-    fn publish(&self, release: &str) {
+    pub fn publish(&self, release: &str) {
         let version = self
             .registry()
             .publish(Path::new(RELEASES), release, &["latest"]);
@@ -195,7 +167,7 @@ impl Life {
     }
 
     /// A call of the gateway's, which must answer it.
-    fn call(&self, url: &str, tool: &str, args: &Value) -> Value {
+    pub fn call(&self, url: &str, tool: &str, args: &Value) -> Value {
         let body = json!({"tool": tool, "args": args});
         let (status, answer) = self.invoke(url, Some(&self.token), &body);
         assert_eq!(status, 200, "{tool}: {answer}");
@@ -214,7 +186,7 @@ impl Life {
     }
 
     /// This release runs on the state that was seen.
-    fn expect(&self, url: &str, version: &str, seen: &Seen) {
+    pub fn expect(&self, url: &str, version: &str, seen: &Seen) {
         let now = self.look(url);
         assert_eq!(now.version, version);
         assert_eq!(now.state, seen.state);
@@ -234,34 +206,8 @@ impl Life {
         serde_json::from_str(&ran.stdout).unwrap()
     }
 
-    /// The state leaves as an archive, and fills the blank disk of another VM: all that was seen, and files
-    /// of odd modes, to the bit.
-    fn export_and_import(&self, url: &str, seen: &Seen) {
-        for file in [
-            json!({"name": "run.sh", "mode": 0o750, "content": "#!/bin/sh\n"}),
-            json!({"name": "locked", "mode": 0o400, "content": "x"}),
-            json!({"name": "link", "target": "../nowhere"}),
-        ] {
-            self.call(url, "files_add", &file);
-        }
-        let files = self.call(url, "files_list", &json!({}))["files"].clone();
-        let before = self.things();
-        let file = self.path("life.tar.gz");
-        let file = file.to_str().unwrap();
-        self.clawbake(&["state", "export", file]);
-        // The gateway went on, and the short-lived VM is gone.
-        self.expect(url, &seen.version, seen);
-        assert_eq!(self.things(), before);
-        self.clawbake(&["delete", "--state-disk", STATE]);
-        assert_eq!(self.names("disks"), Vec::<String>::new());
-        self.clawbake(&["launch", "--import", file]);
-        self.expect(url, &seen.version, seen);
-        let after = self.call(url, "files_list", &json!({}))["files"].clone();
-        assert_eq!(after, files, "names, modes, owners and sizes");
-    }
-
     /// VMs, disks, secrets and the images of the family.
-    fn things(&self) -> String {
+    pub fn things(&self) -> String {
         let list = |kind, format| {
             let format = format!("--format=value({format})");
             self.gcloud(&["compute", kind, "list", "--sort-by=name", &format])
@@ -278,30 +224,6 @@ impl Life {
         let vms = ["instances", "disks"].map(|kind| list(kind, "name,id"));
         vms.concat() + &secrets + &images
     }
-}
-
-/// Writes the deployment of another gateway, whose recipe takes the state over.
-fn bequeath(life: &Stage) {
-    fs::create_dir(life.path("heir")).unwrap();
-    let mut copy = life.command("cp");
-    let copied = copy.args(["-R", "recipe", "heir/recipe"]).output();
-    stdout(copied.unwrap(), &["cp"]);
-    life.replace(
-        "heir/recipe/recipe.yaml",
-        &[
-            ("name: life\n", "name: heir\n"),
-            ("family: life-gateway", "family: heir-gateway"),
-            ("npm: clawbake-stand-in", "npm: clawbake-heir"),
-            ("dirs: [.stand-in]", "dirs: [.heir]"),
-            ("path: .stand-in/config.json", "path: .heir/config.json"),
-            (
-                "  health:\n",
-                "    adopts: {from: clawbake-stand-in, moves: [{from: .stand-in, to: .heir}]}\n  health:\n",
-            ),
-        ],
-    );
-    let text = fs::read_to_string(life.path("clawbake.yaml")).unwrap();
-    fs::write(life.path(HEIR), text.replace("name: life", "name: heir")).unwrap();
 }
 
 /// Writes the deployment and its recipe.

@@ -2,7 +2,7 @@
 //!
 //! Two tests side by side, each with an engine of its own, since an emulated VM keeps about one core
 //! busy: the story of the real gateway, baked offline; the life of a stand-in through its releases; and
-//! the bake in a VM of another one.
+//! the bake in a VM of another one. By itself (`make travels`): the ways of a stand-in's state.
 
 mod browser;
 mod disk;
@@ -11,4 +11,5 @@ mod life;
 mod neighbour;
 mod stage;
 mod story;
+mod travels;
 mod vm_builder;
