@@ -202,7 +202,7 @@ fn quote(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vm::accelerator::TCG;
+    use crate::vm::accelerator::{HALTED, TCG};
     use crate::vm::machine::Forward;
 
     fn machine() -> Machine {
@@ -238,6 +238,12 @@ mod tests {
     }
 
     #[test]
+    fn a_halted_machine_starts_without_its_cpus() {
+        let runs = |accelerator| !command_line(&machine(), accelerator, &[]).contains(&"-S".into());
+        assert_eq!([TCG, HALTED].map(runs), [true, false]);
+    }
+
+    #[test]
     fn the_command_line() {
         let connect = ["/bin/clawbake".into(), "engine".into(), "connect".into()];
         let arguments = command_line(&machine(), TCG, &connect);
@@ -248,7 +254,7 @@ mod tests {
         -name gateway
         -machine q35
         -accel tcg,thread=multi,tb-size=1024
-        -cpu max,-erms,-fsrm
+        -cpu max,-erms,-fsrm,-la57,-smap,-smep,-umip,-pku,-pks
         -smp 2
         -m 2048M
         -smbios type=1,manufacturer=Google,product=Google Compute Engine,serial=GoogleCloud-42
