@@ -2,7 +2,7 @@
 
 CARGO := $(shell command -v cargo || echo $(HOME)/.cargo/bin/cargo)
 CLAWBAKE := target/release/clawbake
-SCRIPTS := scripts/deps .ci/run fuzz/run fuzz/rustc $(wildcard recipes/base/*.sh tests/*.sh recipes/base/provision/*.sh tests/start/* \
+SCRIPTS := scripts/deps .ci/run cloud-init/tests/run fuzz/run fuzz/rustc $(wildcard recipes/base/*.sh tests/*.sh recipes/base/provision/*.sh tests/start/* \
 	src/image/testdata/*.sh crates/localgce/debian-cloud/*.sh tests/e2e/*.sh tests/e2e/stand-in/provision/*.sh)
 
 .PHONY: up test check unit fuzz devices guest google bench e2e faults travels kills permissions soak clean deps
@@ -69,13 +69,13 @@ bench:
 ## e2e: bake, boot test, launch, restart, refuse, delete; a bake in a VM; updates, a loss and a way back of a
 ##      gateway: real VMs, two at a time, most of an hour without KVM
 e2e:
-	$(CARGO) test --quiet --test e2e -- --ignored --nocapture --test-threads 2 --skip a_state_survives
+	$(CARGO) test --quiet --test e2e -- --ignored --nocapture --test-threads 2 --skip travels::
 	@$(CARGO) run --quiet -p contract life story vm-builder
 
 ## travels: a gateway's state goes out as an archive and in again, to another gateway and back, and comes back from
 ##          a snapshot: real VMs, half an hour without KVM
 travels:
-	$(CARGO) test --quiet --test e2e -- --ignored --nocapture a_state_survives
+	$(CARGO) test --quiet --test e2e -- --ignored --nocapture travels::
 	@$(CARGO) run --quiet -p contract travels
 
 ## google: Google's own programs, unmodified, against the engine; a project set up by clawbake and by gcloud

@@ -43,7 +43,7 @@ def build():
     """Lays scratch file systems over what the scripts read and write."""
     scratch = pathlib.Path("/run")
     sh("mount", "-t", "tmpfs", "tmpfs", scratch)
-    for directory in ("/etc", "/usr/local/lib"):
+    for directory in ("/etc", "/usr/local/lib", "/var/lib"):
         upper = scratch / directory.strip("/").replace("/", "-")
         for part in ("upper", "work"):
             (upper / part).mkdir(parents=True)

@@ -127,6 +127,15 @@ mod tests {
     use crate::doctor::Level;
 
     #[test]
+    fn an_engine_whose_machines_are_halted_is_a_problem() {
+        let seen = Seen {
+            acceleration: "halted".into(),
+            ..Seen::default()
+        };
+        assert_eq!(judge(&seen)[0].level, Level::Problem);
+    }
+
+    #[test]
     fn a_machine_that_is_too_small_is_told_so() {
         let seen = Seen {
             acceleration: "tcg".into(),

@@ -92,7 +92,7 @@ fn a_gateway_outlives_its_releases_and_its_vm() {
     life.expect(&url, "2026.3.1", &full);
 
     life.chapter("nothing is left over");
-    life.expect_nothing();
+    life.end();
     life.chapter("the end");
 }
 
@@ -149,8 +149,8 @@ impl Life {
         (url, full)
     }
 
-    /// The state is deleted, and with it the last thing that there was.
-    pub fn expect_nothing(&self) {
+    /// Deletes the VM and its state, after which there is nothing.
+    pub fn end(&self) {
         self.clawbake(&["delete", "--state-disk", STATE]);
         assert_eq!(self.names("instances"), Vec::<String>::new());
         assert_eq!(self.names("disks"), Vec::<String>::new());

@@ -15,9 +15,8 @@ use crate::stage::{Stage, hits};
 fn from_nothing_to_a_gateway_that_answers() {
     let story = Stage::open("story");
     story.clawbake(&["init"]);
-    // One CPU: those of an emulated machine wait for each other where the host has no time for both.
-    let one = [("type: e2-small", "type: n1-standard-1")];
-    story.replace("clawbake.yaml", &one);
+    let one_cpu = [("type: e2-small", "type: n1-standard-1")];
+    story.replace("clawbake.yaml", &one_cpu);
 
     story.chapter("up: engine, secret, image, boot test, VM, ready, address");
     let url = story.clawbake(&["up"]).trim().to_owned();

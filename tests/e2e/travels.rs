@@ -57,7 +57,7 @@ fn a_state_survives_its_disk_its_vm_and_its_gateway() {
     life.expect(&url, "2026.3.1", &full);
 
     life.chapter("nothing is left over");
-    life.expect_nothing();
+    life.end();
     life.chapter("the end");
 }
 

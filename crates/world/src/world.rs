@@ -17,17 +17,14 @@ use crate::registry::Registry;
 /// How long what the engine has begun may take to be settled.
 const SETTLED: Duration = Duration::from_secs(10);
 
-/// Guests do not run: a test plays their part, where they have one.
-const HALTED: &str = "halted";
-
 /// A directory with what tests need in it, until it is dropped.
 ///
 /// Whatever cannot be done panics: it is for tests.
 pub struct World {
     dir: TempDir,
     clawbake: PathBuf,
-    /// How guests run, as `clawbake engine start --accel` has it.
-    accel: &'static str,
+    /// Whether a guest's part is played by the test, where it has one.
+    halted: bool,
     caches: bool,
     power: Power,
     proxy: Option<Proxy>,
@@ -52,7 +49,7 @@ impl World {
         Self {
             dir: directory(),
             clawbake: clawbake.into(),
-            accel: HALTED,
+            halted: true,
             caches: false,
             power: Power::Off,
             proxy: None,
@@ -67,10 +64,10 @@ impl World {
         self
     }
 
-    /// Guests run, as this machine can run them. Before the engine.
+    /// Guests run, as this machine can run them or `CLAWBAKE_ACCEL` says. Before the engine.
     #[must_use]
     pub fn boots(mut self) -> Self {
-        self.accel = "auto";
+        self.halted = false;
         self
     }
 
@@ -95,8 +92,12 @@ impl World {
         fs::create_dir(self.engine_dir()).expect("a directory");
         let program = self.clawbake.to_str().expect("a path in UTF-8");
         let words = [program, "engine"];
-        let options = ["--accel", self.accel];
-        let mut engine = Engine::spawn(&words, &options, &self.engine_dir(), Stdio::null());
+        let options: &[_] = if self.halted {
+            &["--accel", "halted"]
+        } else {
+            &[]
+        };
+        let mut engine = Engine::spawn(&words, options, &self.engine_dir(), Stdio::null());
         let _ = engine.endpoint();
         self.power = Power::Served(engine);
         self

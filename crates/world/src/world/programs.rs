@@ -122,9 +122,10 @@ impl World {
 
     fn engine_verb(&self, verb: &str) -> bool {
         let mut command = self.command_at(&self.engine_dir(), &self.clawbake);
-        self.isolate(&mut command)
-            .args(["engine", verb])
-            .env("CLAWBAKE_ACCEL", self.accel);
+        self.isolate(&mut command).args(["engine", verb]);
+        if self.halted {
+            command.env("CLAWBAKE_ACCEL", "halted");
+        }
         let ran = command.output().map(Ran::from);
         ran.is_ok_and(|ran| {
             if !ran.success() {
