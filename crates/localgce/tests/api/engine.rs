@@ -32,7 +32,8 @@ pub struct Engine {
 /// Starts an engine by a program that goes before its own words.
 fn spawn_by(program: &[&str], dir: &Path) -> world::Engine {
     let words = [program, &[env!("CARGO_BIN_EXE_localgce")]].concat();
-    world::Engine::spawn(&words, &["--accel", "halted"], dir, Stdio::piped())
+    let options = ["--accel", "halted", "--power-off", "1"];
+    world::Engine::spawn(&words, &options, dir, Stdio::piped())
 }
 
 /// Starts an engine that is to refuse, and returns what it says.
