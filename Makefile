@@ -21,8 +21,8 @@ deps:
 
 ## test: everything that CI runs, VMs included; two at a time of what waits more than it works
 test: test-deps check unit
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target guest fuzz google devices faults permissions
-	@$(MAKE) --no-print-directory soak bench e2e
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target guest google faults fuzz permissions devices soak
+	@$(MAKE) --no-print-directory bench e2e
 
 .PHONY: test-deps
 test-deps:
@@ -66,14 +66,14 @@ bench:
 	$(CARGO) build --quiet
 	tests/start/run target/debug/clawbake
 
-## e2e: bake, boot test, launch, restart, refuse, delete; a bake in a VM; updates, a loss and a way back of a
-##      gateway: real VMs, two at a time, most of an hour without KVM
+## e2e: bake, launch, restart, delete; a bake in a VM, and its boot test; updates and a loss of a gateway: real
+##      VMs, two at a time, most of an hour without KVM
 e2e:
 	$(CARGO) test --quiet --test e2e -- --ignored --nocapture --test-threads 2 --skip travels::
 	@$(CARGO) run --quiet -p contract life story vm-builder
 
-## travels: a gateway's state goes out as an archive and in again, to another gateway and back, and comes back from
-##          a snapshot: real VMs, half an hour without KVM
+## travels: a gateway's state goes back to an older release, out as an archive and in again, to another gateway and
+##          back, and comes back from a snapshot; a launch may not read its secret: real VMs, an hour without KVM
 travels:
 	$(CARGO) test --quiet --test e2e -- --ignored --nocapture travels::
 	@$(CARGO) run --quiet -p contract travels
@@ -84,20 +84,22 @@ google:
 	  -- --ignored
 	@$(CARGO) run --quiet -p contract gcloud gcloud_platform python setup
 
-## faults: every API call of bake, promotion, launch, delete, and of a snapshot and a growth of the state, one by
-##         one, goes wrong in every way; recreate is killed after each of its changes. `make faults VERBS=` tries
-##         prune, a first bake, a second launch, power, restore, export, import, recreate, rebuild and rollback
-##         too, which takes four times as long; `make kills` kills the others that last; `make permissions`
-##         starts with none and adds them
+## faults: API calls of bake, promotion, launch, delete, and of a snapshot and a growth of the state go wrong, one
+##         at a time: every third way there is. `make faults EVERY=1 VERBS=` tries all ways, of prune, a first
+##         bake, a second launch, power, restore, export, import, recreate, rebuild and rollback too, for an
+##         hour; recreate is killed after each of its changes, `make kills` kills the others that last; `make
+##         permissions` starts with none and adds them
 VERBS = Bake,Promote,BootTest,Launch,Delete,DeleteState,Snapshot,Grow
+EVERY = 3
 faults:
-	VERBS=$(VERBS) $(CARGO) test --quiet --test faults -- --ignored --nocapture no_fault
+	EVERY=$(EVERY) VERBS=$(VERBS) $(CARGO) test --quiet --test faults -- --ignored --nocapture no_fault
 	$(CARGO) test --quiet --test rollout -- --ignored --nocapture a_recreate
 
 ## kills: launch, recreate, rebuild, rollback, migrate and restore are killed after each change, and called again,
-##        here or on another machine
+##        here or on another machine; all that two rollbacks at once can do to each other
 kills:
 	$(CARGO) test --quiet --test rollout --test rebuild --test migrate -- --ignored --nocapture killed
+	$(CARGO) test --quiet -p clawbake --lib -- --ignored --nocapture at_once
 
 ## permissions: the deployer's role has just the permissions that its verbs ask for
 permissions:

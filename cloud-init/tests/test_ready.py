@@ -11,6 +11,8 @@ import unittest
 import guest
 
 TOKEN = "gateway-token-canary"
+# A probe that settles before time is up, on a machine that has much else to do.
+PATIENT = {"post": "/tools/invoke", "body": "{}", "without": 401, "with": 200, "start_seconds": 10}
 STATE = {"dirs": [".clawdbot", "clawd", ".config/clawd"], "seeds": []}
 
 
@@ -199,8 +201,7 @@ class Ready(unittest.TestCase):
                 self.assertEqual(list(guest.RUN.glob("counts.*")), [])
 
     def test_the_doctor_is_called_once_for_the_status_that_asks_for_it(self):
-        guest.write_image(state={**STATE, "doctor": {"run": ["true"], "seconds": 5, "when": 400}},
-                          health={"post": "/tools/invoke", "body": "{}", "without": 401, "with": 200, "start_seconds": 10})
+        guest.write_image(state={**STATE, "doctor": {"run": ["true"], "seconds": 5, "when": 400}}, health=PATIENT)
         self.serve(status=400)
         # As systemd does, the stand-in ends who asked for the restart.
         env = guest.stand_in(self, systemctl='echo "$*" >>/run/stand-ins/systemctl.log\n[ "$1" != restart ] || kill "$PPID"')
@@ -215,7 +216,7 @@ class Ready(unittest.TestCase):
         self.assertIn("answers 400 with the right token, not 200, and the recipe's doctor did not mend it", reason)
 
     def test_another_status_calls_no_doctor(self):
-        guest.write_image(state={**STATE, "doctor": {"run": ["true"], "seconds": 5, "when": 400}})
+        guest.write_image(state={**STATE, "doctor": {"run": ["true"], "seconds": 5, "when": 400}}, health=PATIENT)
         self.serve(status=403)
         self.assertEqual(self.outcome(), ("failed", "the gateway answers 403 with the right token, not 200"))
         self.assertFalse((guest.RUN / "doctor-wanted").exists())

@@ -11,3 +11,5 @@ rm -rf /var/lib/cloud /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/apt/a
 rm -rf /root/.cache /root/.docker /var/tmp/* /etc/docker/key.json
 find /var/log -type f -delete
 journalctl --version >/dev/null && rm -rf /var/log/journal
+# All of /usr is known to ldconfig, the journal's catalogue and sysusers: without these they start anew at first boot.
+touch /etc/.updated /var/.updated

@@ -1,4 +1,4 @@
-//! One gateway's life: what updates, a loss and a way back do to its state, with a stand-in whose
+//! One gateway's life: what updates and a loss do to its state, with a stand-in whose
 //! releases go wrong in the ways of upstream's (tests/e2e/releases).
 //!
 //! One story, because each chapter needs the one before it.
@@ -83,14 +83,6 @@ fn a_gateway_outlives_its_releases_and_its_vm() {
     life.clawbake(&["recreate"]);
     life.expect(&url, "2026.3.2", &full);
 
-    life.chapter("back to A: refused without the state from before B");
-    let refused = life.refused(&["rollback", "--to", "2026.3.1"], 6);
-    assert!(refused.contains("--with-state"), "{refused}");
-    life.expect(&url, "2026.3.2", &full);
-    life.call(&url, "sessions_add", &json!({"key": "of B alone"}));
-    life.clawbake(&["rollback", "--to", "2026.3.1", "--with-state"]);
-    life.expect(&url, "2026.3.1", &full);
-
     life.chapter("nothing is left over");
     life.end();
     life.chapter("the end");
@@ -133,9 +125,13 @@ impl Life {
         Self { stage, token }
     }
 
-    /// Release A runs, and its state is full.
+    /// Release A runs, and its state is full. Its image is not boot-tested: that is for those that come.
     pub fn launch(&self) -> (String, Seen) {
         self.publish("a");
+        let image: Value =
+            serde_json::from_str(&self.clawbake(&["bake", "--no-promote", "--json"])).unwrap();
+        let name = image["name"].as_str().unwrap();
+        self.clawbake(&["images", "promote", "--untested", name]);
         let url = self.clawbake(&["up"]).trim().to_owned();
         for (kind, number) in FULL {
             for index in 0..number {
@@ -156,6 +152,10 @@ impl Life {
         assert_eq!(self.names("disks"), Vec::<String>::new());
         self.expect_no_journal();
         self.expect_no_orphans();
+    }
+
+    pub fn token(&self) -> &str {
+        &self.token
     }
 
     /// A release is the newest, for everybody.
@@ -200,7 +200,7 @@ impl Life {
     }
 
     /// Rebuilds with this exit code, and returns the report.
-    fn rebuild(&self, code: i32) -> Value {
+    pub fn rebuild(&self, code: i32) -> Value {
         let ran = self.run(&["rebuild", "--json"], "");
         assert_eq!(ran.code, Some(code), "{}{}", ran.stdout, ran.stderr);
         serde_json::from_str(&ran.stdout).unwrap()

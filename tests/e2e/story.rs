@@ -1,7 +1,7 @@
 //! From nothing to a gateway that answers, on this machine: the real gateway, a real image, real VMs.
 //!
-//! One story, because each chapter needs the one before it. It boots four times, the image's boot test
-//! among them, which takes 25 minutes without KVM.
+//! One story, because each chapter needs the one before it. Each boot of this gateway takes minutes without
+//! KVM: there are two, and its image is not boot-tested as well; those of the stand-ins are.
 
 use std::time::Instant;
 
@@ -18,7 +18,13 @@ fn from_nothing_to_a_gateway_that_answers() {
     let one_cpu = [("type: e2-small", "type: n1-standard-1")];
     story.replace("clawbake.yaml", &one_cpu);
 
-    story.chapter("up: engine, secret, image, boot test, VM, ready, address");
+    story.chapter("the image");
+    let image: Value =
+        serde_json::from_str(&story.clawbake(&["bake", "--no-promote", "--json"])).unwrap();
+    let image = image["name"].as_str().unwrap();
+    story.clawbake(&["images", "promote", "--untested", image]);
+
+    story.chapter("up: engine, secret, VM, ready, address");
     let url = story.clawbake(&["up"]).trim().to_owned();
     assert!(
         url.starts_with("http://127."),
@@ -29,10 +35,10 @@ fn from_nothing_to_a_gateway_that_answers() {
     assert_eq!(story.ask(&url, Some("wrong")), 401);
     assert_eq!(story.ask(&url, Some(&first)), 200);
 
-    story.chapter("the image has passed its boot test, of which nothing else is left");
+    story.chapter("nothing else is there");
     let images = story.clawbake(&["images", "list"]);
     assert!(
-        images.lines().count() == 1 && images.contains(" front ") && images.contains(" passed "),
+        images.lines().count() == 1 && images.contains(" front ") && images.contains(image),
         "{images}"
     );
     assert_eq!(story.names("instances"), ["clawdbot-gateway"]);
@@ -174,34 +180,8 @@ fn from_nothing_to_a_gateway_that_answers() {
     story.clawbake(&["delete", "--state-disk", "clawdbot-gateway-state"]);
     assert_eq!(story.names("disks"), Vec::<String>::new());
 
-    story.chapter("a secret that the VM may not read fails the launch, by name and role");
-    let policy: Value = serde_json::from_str(&story.gcloud(&[
-        "secrets",
-        "get-iam-policy",
-        "clawdbot-gateway-token",
-        "--format=json",
-    ]))
-    .unwrap();
-    let member = policy["bindings"][0]["members"][0].as_str().unwrap();
-    story.gcloud(&[
-        "secrets",
-        "remove-iam-policy-binding",
-        "clawdbot-gateway-token",
-        "--role=roles/secretmanager.secretAccessor",
-        &format!("--member={member}"),
-    ]);
-    let error = story.refused(&["launch"], 5);
-    assert!(
-        error.contains("clawdbot-gateway-token")
-            && error.contains("roles/secretmanager.secretAccessor"),
-        "{error}"
-    );
-    assert_eq!(hits(&error, second), 0);
-    let seconds = story.seconds_to_failure();
-    assert!(seconds <= 60, "{seconds} s from the phase to its failure");
-    story.say(&format!("refused {seconds} s after the phase began"));
-
     story.chapter("kill -9 of the engine takes its VMs along; a new one boots them again");
+    story.clawbake(&["launch", "--no-wait"]);
     story.expect_machines(1);
     story.kill_engine();
     assert!(story.start());

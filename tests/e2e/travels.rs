@@ -1,26 +1,37 @@
-//! A state's ways: out as an archive and in again, over to another gateway and back, from a snapshot onto a
-//! new disk.
+//! A state's ways: back to an older release, out as an archive and in again, over to another gateway and back,
+//! from a snapshot onto a new disk; and a launch that may not read its secret.
 //!
 //! One story, because each chapter needs the one before it. `make travels`: it does not fit into CI's time.
 
 use std::fs;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use world::stdout;
 
 use crate::life::{Life, NAME, STATE, Seen};
-use crate::stage::Stage;
+use crate::stage::{Stage, hits};
 
 /// The deployment that takes its state over.
 const HEIR: &str = "heir/clawbake.yaml";
 
 #[test]
-#[ignore = "boots VMs for half an hour; `make travels`"]
+#[ignore = "boots VMs for an hour; `make travels`"]
 fn a_state_survives_its_disk_its_vm_and_its_gateway() {
     let life = Life::begin("travels");
 
     life.chapter("A is launched, and its state fills");
     let (url, full) = life.launch();
+
+    life.chapter("to B and back to A: refused without the state from before B");
+    life.publish("b");
+    life.rebuild(0);
+    life.expect(&url, "2026.3.2", &full);
+    let refused = life.refused(&["rollback", "--to", "2026.3.1"], 6);
+    assert!(refused.contains("--with-state"), "{refused}");
+    life.expect(&url, "2026.3.2", &full);
+    life.call(&url, "sessions_add", &json!({"key": "of B alone"}));
+    life.clawbake(&["rollback", "--to", "2026.3.1", "--with-state"]);
+    life.expect(&url, "2026.3.1", &full);
 
     life.chapter("an export while the gateway goes on; VM and disk are lost, and the export fills a blank disk");
     export_and_import(&life, &url, &full);
@@ -58,7 +69,33 @@ fn a_state_survives_its_disk_its_vm_and_its_gateway() {
 
     life.chapter("nothing is left over");
     life.end();
+
+    life.chapter("a secret that the VM may not read fails the launch, by name and role");
+    forbid(&life, "life-token");
+    let error = life.refused(&["launch"], 5);
+    for part in ["life-token", "roles/secretmanager.secretAccessor"] {
+        assert!(error.contains(part), "{error}");
+    }
+    assert_eq!(hits(&error, life.token()), 0);
+    let seconds = life.seconds_to_failure();
+    assert!(seconds <= 60, "{seconds} s from the phase to its failure");
+    life.say(&format!("refused {seconds} s after the phase began"));
+    life.end();
     life.chapter("the end");
+}
+
+/// Takes a secret from the VM's account.
+fn forbid(life: &Stage, secret: &str) {
+    let policy = life.gcloud(&["secrets", "get-iam-policy", secret, "--format=json"]);
+    let policy: Value = serde_json::from_str(&policy).unwrap();
+    let member = policy["bindings"][0]["members"][0].as_str().unwrap();
+    life.gcloud(&[
+        "secrets",
+        "remove-iam-policy-binding",
+        secret,
+        "--role=roles/secretmanager.secretAccessor",
+        &format!("--member={member}"),
+    ]);
 }
 
 /// The state leaves as an archive, and fills the blank disk of another VM: all that was seen, and files
