@@ -2,10 +2,12 @@
 
 CARGO := $(shell command -v cargo || echo $(HOME)/.cargo/bin/cargo)
 CLAWBAKE := target/release/clawbake
+# Of the whole workspace, like the tests: what one package's build alone chooses of its dependencies is compiled anew.
+CONTRACT = $(CARGO) build --quiet --workspace --bin contract && target/debug/contract
 SCRIPTS := scripts/deps .ci/run cloud-init/tests/run fuzz/run fuzz/rustc $(wildcard recipes/base/*.sh tests/*.sh recipes/base/provision/*.sh tests/start/* \
 	src/image/testdata/*.sh crates/localgce/debian-cloud/*.sh tests/e2e/*.sh tests/e2e/stand-in/provision/*.sh)
 
-.PHONY: up test check unit fuzz devices guest google bench e2e faults travels kills permissions soak clean deps
+.PHONY: up test check unit fuzz devices guest google image bench e2e life story vm-builder travels faults kills permissions soak clean deps
 
 ## up: from nothing to a gateway that answers on a loopback port
 up: deps build
@@ -19,10 +21,11 @@ build:
 deps:
 	@scripts/deps build
 
-## test: everything that CI runs, VMs included; two at a time of what waits more than it works
+## test: everything that CI runs, VMs included; two at a time of what waits more than it works, the longest first
 test: test-deps check unit
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target guest google faults fuzz permissions devices soak
-	@$(MAKE) --no-print-directory bench e2e
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target life image story vm-builder google guest faults fuzz \
+	  permissions devices soak
+	@$(MAKE) --no-print-directory bench
 
 .PHONY: test-deps
 test-deps:
@@ -43,7 +46,8 @@ check:
 ## unit: library tests, messages, engine without VMs
 unit:
 	$(CARGO) test --workspace --quiet
-	@$(CARGO) run --quiet -p contract gce engine wire journal publish rebuild rollout state template setup
+	@$(CARGO) build --quiet
+	@$(CONTRACT) gce engine wire journal publish rebuild rollout state template setup
 
 ## fuzz: the readers of what somebody else wrote, FUZZ_SECONDS each (15)
 fuzz:
@@ -51,7 +55,7 @@ fuzz:
 
 ## devices: the engine after power cuts and on full devices, on file systems of its own
 devices:
-	unshare --mount $(CARGO) test --quiet -p localgce --test api -- --ignored
+	unshare --mount $(CARGO) test --quiet --workspace --test api -- --ignored
 
 ## guest: the scripts that run inside a VM, on real loop devices and sockets; .env through real compose;
 ##        the container's build as nobody, and its variables through real buildah; the releases that updates are
@@ -61,28 +65,32 @@ guest:
 	tests/dotenv/run
 	$(CARGO) test --quiet -p clawbake --lib --test engines --test recipes --test releases -- --ignored
 
+## image: the real gateway's, into the cache from which bench and e2e take it
+image:
+	$(CARGO) build --quiet
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && cd "$$dir" && $(CURDIR)/target/debug/clawbake init >/dev/null \
+	  && $(CURDIR)/target/debug/clawbake bake --no-publish
+
 ## bench: the gateway's start and memory, baked image against native
 bench:
 	$(CARGO) build --quiet
 	tests/start/run target/debug/clawbake
 
-## e2e: bake, launch, restart, delete; a bake in a VM, and its boot test; updates and a loss of a gateway: real
-##      VMs, two at a time, most of an hour without KVM
-e2e:
-	$(CARGO) test --quiet --test e2e -- --ignored --nocapture --test-threads 2 --skip travels::
-	@$(CARGO) run --quiet -p contract life story vm-builder
+## e2e: the real gateway's image and VM, from nothing to an answer (story); a bake in a VM, its boot test and a VM
+##      by gcloud (vm-builder); updates and a loss of a gateway (life): real VMs, most of an hour each without KVM
+e2e: life story vm-builder
 
 ## travels: a gateway's state goes back to an older release, out as an archive and in again, to another gateway and
 ##          back, and comes back from a snapshot; a launch may not read its secret: real VMs, an hour without KVM
-travels:
-	$(CARGO) test --quiet --test e2e -- --ignored --nocapture travels::
-	@$(CARGO) run --quiet -p contract travels
+life story vm-builder travels:
+	$(CARGO) test --quiet --test e2e -- --ignored --nocapture $(subst -,_,$@)::
+	@$(CONTRACT) $@
 
 ## google: Google's own programs, unmodified, against the engine; a project set up by clawbake and by gcloud
 google:
 	$(CARGO) test --quiet --test gcloud --test gcloud_platform --test python --test setup \
 	  -- --ignored
-	@$(CARGO) run --quiet -p contract gcloud gcloud_platform python setup
+	@$(CONTRACT) gcloud gcloud_platform python setup
 
 ## faults: API calls of bake, promotion, launch, delete, and of a snapshot and a growth of the state go wrong, one
 ##         at a time: every third way there is. `make faults EVERY=1 VERBS=` tries all ways, of prune, a first
@@ -108,7 +116,7 @@ permissions:
 ## soak: engines killed in the middle of whatever they do, and one kept busy: nothing is left, nothing grows;
 ## for SOAK_SECONDS each, 45 by default, a night by hand
 soak:
-	$(CARGO) test --quiet -p localgce --test soak -- --ignored --nocapture --test-threads 1
+	$(CARGO) test --quiet --workspace --test soak -- --ignored --nocapture --test-threads 1
 
 ## clean: what this checkout built; images, VMs and caches are `clawbake engine reset`'s
 clean:

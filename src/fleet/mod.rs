@@ -34,7 +34,8 @@ pub use launch::{
 pub use memory::{memory, remedy};
 pub(crate) use owner::{belongs, ensure_belongs};
 pub use power::{
-    Power, SUSPENDED, machine_type_of, power_on, quiesce, retire, set_machine_type, settle, stop,
+    Power, SUSPENDED, machine_type_of, moved, power_on, quiesce, retire, set_machine_type, settle,
+    stop,
 };
 pub use probe::probe;
 pub use ready::{NotReady, Phase, Report, report, watch};

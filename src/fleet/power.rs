@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use jiff::Timestamp;
 
 use super::instance::Instance;
 use super::launch::{delete, ensure_state_stays, find, keep, start};
@@ -47,6 +48,13 @@ impl Power {
             _ => Self::Moving,
         }
     }
+}
+
+/// When a VM was last started or stopped, as far as the cloud says it.
+#[must_use]
+pub fn moved(instance: &Instance) -> Option<Timestamp> {
+    let time = |text: &Option<String>| text.as_deref()?.parse().ok();
+    time(&instance.last_start_timestamp).max(time(&instance.last_stop_timestamp))
 }
 
 /// Waits for what the VM is doing.

@@ -165,10 +165,11 @@ impl Machine {
 
     fn go_on(&self, scene: &Scene, migration: &Migration) -> Next {
         match scene.old {
-            // What it writes from now on would be lost.
+            // What it writes now, or has written, would be lost.
             Some(Power::On) => return turn_back(migration, Some(Gate::Turn)),
             Some(Power::Moving) => return Next::Take(Step::Settle(Side::Old)),
             Some(Power::Suspended) => return suspended(),
+            Some(Power::Off) if scene.late => return turn_back(migration, Some(Gate::Turn)),
             Some(Power::Off) | None => {}
         }
         if scene.new == Some(Power::Moving) {

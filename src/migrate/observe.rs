@@ -2,6 +2,7 @@
 
 use anyhow::{Result, anyhow};
 use gce::{Disk, Instance, Snapshot};
+use jiff::Timestamp;
 
 use super::gates::Between;
 use super::scene::{Copy, Power, Scene};
@@ -15,6 +16,10 @@ pub(super) struct Seen {
     pub(super) old: Option<Instance>,
     pub(super) disk: Option<Disk>,
     pub(super) snapshot: Option<Snapshot>,
+}
+
+fn taken(snapshot: &Snapshot) -> Option<Timestamp> {
+    snapshot.creation_timestamp.as_deref()?.parse().ok()
 }
 
 impl Seen {
@@ -50,12 +55,15 @@ impl Seen {
                 _ => Copy::Other,
             },
         };
+        let taken = snapshot.as_ref().and_then(taken);
+        let moved = old.as_ref().and_then(fleet::moved);
         let power = |vm: &Instance| Power::of(vm.status.as_deref().unwrap_or_default());
         Ok(Self {
             scene: Scene {
                 old: old.as_ref().map(power),
                 migration,
                 snapshot: snapshot.is_some(),
+                late: taken.is_some() && moved > taken,
                 copy,
                 new: new.as_ref().map(power),
             },

@@ -12,6 +12,9 @@ pub(super) struct Scene {
     pub(super) migration: Option<Migration>,
     /// Whether the snapshot that it names can be copied from.
     pub(super) snapshot: bool,
+    /// Whether the old VM has been started or stopped since that was taken: it lacks what its gateway may have
+    /// written.
+    pub(super) late: bool,
     /// The new state disk.
     pub(super) copy: Copy,
     /// The new VM.

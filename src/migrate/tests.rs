@@ -42,13 +42,15 @@ fn scenes() -> Vec<Scene> {
     for (old, new) in POWERS.iter().flat_map(|old| POWERS.map(|new| (*old, new))) {
         for word in WORDS {
             for copy in [Copy::None, Copy::Own, Copy::Other] {
-                for bits in 0..16 {
-                    let [snapshot, mine, was_on, gate] = [1, 2, 4, 8].map(|bit| bits & bit != 0);
+                for bits in 0..32 {
+                    let [snapshot, mine, was_on, gate, late] =
+                        [1, 2, 4, 8, 16].map(|bit| bits & bit != 0);
                     let by = if mine { "me" } else { "other" };
                     all.push(Scene {
                         old,
                         migration: word.map(|word| migration(word, by, was_on, gate)),
                         snapshot,
+                        late,
                         copy,
                         new,
                     });
@@ -113,12 +115,18 @@ fn whatever_is_there_no_step_lets_two_gateways_speak_or_loses_state() {
                 Step::Finish(_) => assert!(old_rests && machine.watched, "{}", told()),
                 _ => {}
             }
+            let goes_on = matches!(
+                step,
+                Step::Copy | Step::Insert | Step::Watch | Step::Finish(_)
+            );
+            let lost = scene.late && scene.old == Some(Power::Off);
+            assert!(!goes_on || !lost, "{}", told());
             let free = matches!(step, Step::Begin(_) | Step::TakeOver(_) | Step::Settle(_));
             let by = scene.migration.as_ref().map(|it| &*it.by);
             assert!(free || by == Some("me"), "{}", told());
         }
     }
-    assert_eq!(decisions, 64 * 25 * 6 * 3 * 16);
+    assert_eq!(decisions, 64 * 25 * 6 * 3 * 32);
 }
 
 /// What goes wrong with one step of a run.
@@ -174,6 +182,7 @@ fn at_first(old: Option<Power>) -> Scene {
         old,
         migration: None,
         snapshot: false,
+        late: false,
         copy: Copy::None,
         new: None,
     }
@@ -264,6 +273,26 @@ fn an_old_vm_that_somebody_has_started_is_not_spoken_over() {
     let end = walk(&mut scene, &[], false);
     assert_eq!(end, End::PutBack(Gate::Turn));
     assert_eq!((scene.old, scene.new), (Some(Power::On), None));
+}
+
+#[test]
+fn what_an_old_vm_wrote_that_has_run_since_the_snapshot_is_not_left_behind() {
+    for (copy, new) in [
+        (Copy::None, None),
+        (Copy::Own, None),
+        (Copy::Own, Some(Power::On)),
+    ] {
+        let mut scene = Scene {
+            migration: Some(migration(Word::Copied, "me", true, false)),
+            snapshot: true,
+            late: true,
+            copy,
+            new,
+            ..at_first(Some(Power::Off))
+        };
+        assert_eq!(walk(&mut scene, &[], false), End::PutBack(Gate::Turn));
+        assert_eq!((scene.old, scene.new), (Some(Power::On), None));
+    }
 }
 
 #[test]

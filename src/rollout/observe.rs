@@ -68,8 +68,7 @@ fn vm(instance: &Instance, state: &str, failed: bool) -> Vm {
         keeps_state: attached.is_some_and(|disk| disk.auto_delete != Some(true)),
         failed,
         template: instance.labels.get(TEMPLATE).cloned(),
-        moved: time(instance.last_start_timestamp.as_deref())
-            .max(time(instance.last_stop_timestamp.as_deref())),
+        moved: fleet::moved(instance),
     }
 }
 

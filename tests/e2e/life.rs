@@ -41,7 +41,7 @@ const FULL: [(&str, usize); 4] = [
 #[test]
 #[ignore = "boots VMs for half an hour; `make e2e`"]
 fn a_gateway_outlives_its_releases_and_its_vm() {
-    let life = Life::begin("life");
+    let mut life = Life::begin("life");
 
     life.chapter("A is launched, and its state fills");
     let (url, full) = life.launch();
@@ -77,10 +77,15 @@ fn a_gateway_outlives_its_releases_and_its_vm() {
         assert!(began.elapsed().as_secs() < 60, "{:?}", began.elapsed());
     }
 
-    life.chapter("somebody deletes the VM: recreate brings it back with its state");
+    life.chapter(
+        "somebody deletes the VM: recreate brings it back with its state, and with a new secret",
+    );
     life.gcloud(&["compute", "instances", "delete", NAME]);
     assert_eq!(life.names("disks"), [STATE]);
+    let first = std::mem::replace(&mut life.token, "another-token-of-its-life".into());
+    life.clawbake_with(&["secrets", "set", "life-token"], &life.token);
     life.clawbake(&["recreate"]);
+    assert_eq!(life.ask(&url, Some(&first)), 401);
     life.expect(&url, "2026.3.2", &full);
 
     life.chapter("nothing is left over");

@@ -4,12 +4,12 @@
 # (the journal, processes) or bytes' offsets (disks). The token is read from where the guest has it,
 # so that it never has to be told.
 set -eu
-token=/run/clawbake/secrets/CLAWDBOT_GATEWAY_TOKEN
 report=http://metadata.google.internal/computeMetadata/v1/instance/guest-attributes/canary/found
 
 until systemctl is-active --quiet clawbake-ready.service; do
   sleep 5
 done
+token=$(echo /run/clawbake/secrets/*_GATEWAY_TOKEN)
 count() { grep -acF -f "$token" || true; }
 journal=$(journalctl --no-pager --output=export | count)
 processes=$(cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' '\n' | count)

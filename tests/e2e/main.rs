@@ -1,8 +1,8 @@
 //! Real images, in real VMs, on this machine: `make e2e`.
 //!
-//! Two tests side by side, each with an engine of its own, since an emulated VM keeps about one core
-//! busy: the story of the real gateway, baked offline; the life of a stand-in through its releases; and
-//! the bake in a VM of another one. By itself (`make travels`): the ways of a stand-in's state.
+//! Each test has an engine of its own: the story of the real gateway, baked offline; the life of a stand-in
+//! through its releases; the bake in a VM of another one; and by hand (`make travels`) the ways of a stand-in's
+//! state. An emulated VM keeps about one core busy.
 //!
 //! Each VM has one CPU: those of an emulated machine wait for each other where the host has no time for both.
 
