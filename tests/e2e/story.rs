@@ -1,7 +1,7 @@
 //! From nothing to a gateway that answers, on this machine: the real gateway, a real image, real VMs.
 //!
 //! One story, because each chapter needs the one before it. This gateway takes minutes to start without KVM, so
-//! it does once: boot tests, starts and secrets that change are those of the stand-ins (life.rs, vm_builder.rs).
+//! it does once: boot tests, starts and secrets that change are those of the stand-ins (`life`, `vm_builder`).
 
 use std::time::Instant;
 
