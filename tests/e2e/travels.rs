@@ -67,6 +67,23 @@ fn a_state_survives_its_disk_its_vm_and_its_gateway() {
     life.clawbake(&["recreate"]);
     life.expect(&url, "2026.3.1", &full);
 
+    life.chapter("no secret in journal, processes and disks, as the guest sees them itself");
+    let script = concat!(
+        "--metadata-from-file=startup-script=",
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/e2e/look-for-canary.sh"
+    );
+    life.gcloud(&["compute", "instances", "add-metadata", NAME, script]);
+    life.clawbake(&["restart"]);
+    let found = life.guest_attribute(NAME, "canary/", |value| Some(value.clone()));
+    for place in ["journal", "processes", "disk"] {
+        assert_eq!(found[place], 0, "{found}");
+    }
+    assert_eq!(
+        found["control"], 1,
+        "the search itself does not work: {found}"
+    );
+
     life.chapter("nothing is left over");
     life.end();
 
