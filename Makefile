@@ -7,7 +7,8 @@ CONTRACT = $(CARGO) build --quiet --workspace --bin contract && target/debug/con
 SCRIPTS := scripts/deps .ci/run cloud-init/tests/run fuzz/run fuzz/rustc $(wildcard recipes/base/*.sh tests/*.sh recipes/base/provision/*.sh tests/start/* \
 	src/image/testdata/*.sh crates/localgce/debian-cloud/*.sh tests/e2e/*.sh tests/e2e/stand-in/provision/*.sh)
 
-.PHONY: up test check unit fuzz devices guest google image bench e2e life story vm-builder travels faults kills permissions soak clean deps
+.PHONY: up test check unit fuzz devices guest google image bench e2e life story vm-builder travels faults kills \
+	permissions soak clean deps
 
 ## up: from nothing to a gateway that answers on a loopback port
 up: deps build
@@ -46,7 +47,6 @@ check:
 ## unit: library tests, messages, engine without VMs
 unit:
 	$(CARGO) test --workspace --quiet
-	@$(CARGO) build --quiet
 	@$(CONTRACT) gce engine wire journal publish rebuild rollout state template setup
 
 ## fuzz: the readers of what somebody else wrote, FUZZ_SECONDS each (15)

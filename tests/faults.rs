@@ -136,7 +136,7 @@ fn the_deployers_role_is_what_its_verbs_ask_for() {
     );
 }
 
-/// Tries one scene's share of every so-manieth of a verb's points.
+/// Tries one scene's share of a verb's points, of which it takes one in `every`.
 fn try_points(archive: &Path, verb: Verb, share: usize, every: usize, table: &Mutex<Table>) {
     let scene = Scene::begin(archive, verb);
     let calls = scene.calls();
@@ -148,8 +148,7 @@ fn try_points(archive: &Path, verb: Verb, share: usize, every: usize, table: &Mu
         };
         points.into_iter().map(move |point| (turn, point))
     };
-    let points = verb.own(&calls).flat_map(at);
-    let points = points.step_by(every);
+    let points = verb.own(&calls).flat_map(at).step_by(every);
     for (turn, point) in points.skip(share).step_by(verb.worlds()) {
         let began = Instant::now();
         let verdict = if verb.lives() {

@@ -133,10 +133,7 @@ impl Life {
     /// Release A runs, and its state is full. Its image is not boot-tested: that is for those that come.
     pub fn launch(&self) -> (String, Seen) {
         self.publish("a");
-        let image: Value =
-            serde_json::from_str(&self.clawbake(&["bake", "--no-promote", "--json"])).unwrap();
-        let name = image["name"].as_str().unwrap();
-        self.clawbake(&["images", "promote", "--untested", name]);
+        self.bake_untested();
         let url = self.clawbake(&["up"]).trim().to_owned();
         for (kind, number) in FULL {
             for index in 0..number {

@@ -1,9 +1,8 @@
 #!/bin/sh
 # Run in the guest by the guest agent, at a later start than its first, whose cloud-init would wait for this: waits
-# until the gateway is ready, then looks for
-# the gateway's token in the journal, in every process's arguments and on the disks, and counts lines
-# (the journal, processes) or bytes' offsets (disks). The token is read from where the guest has it,
-# so that it never has to be told.
+# until the gateway is ready, then looks for the gateway's token in the journal, in every process's arguments and
+# on the disks, and counts lines (the journal, processes) or bytes' offsets (disks). The token is read from where
+# the guest has it, so that it never has to be told.
 set -eu
 report=http://metadata.google.internal/computeMetadata/v1/instance/guest-attributes/canary/found
 

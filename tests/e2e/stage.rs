@@ -102,6 +102,15 @@ impl Stage {
         outcome.stdout
     }
 
+    /// Bakes an image and puts it in front of its family without a boot test; returns its name.
+    pub fn bake_untested(&self) -> String {
+        let image = self.clawbake(&["bake", "--no-promote", "--json"]);
+        let image: Value = serde_json::from_str(&image).unwrap();
+        let name = image["name"].as_str().unwrap();
+        self.clawbake(&["images", "promote", "--untested", name]);
+        name.to_owned()
+    }
+
     /// Runs clawbake, which must fail with this exit code; returns its stderr.
     pub fn refused(&self, arguments: &[&str], code: i32) -> String {
         let outcome = self.run(arguments, "");

@@ -5,8 +5,6 @@
 
 use std::time::Instant;
 
-use serde_json::Value;
-
 use crate::stage::{Stage, hits};
 
 #[test]
@@ -19,10 +17,7 @@ fn from_nothing_to_a_gateway_that_answers() {
     story.replace("clawbake.yaml", &one_cpu);
 
     story.chapter("the image");
-    let image: Value =
-        serde_json::from_str(&story.clawbake(&["bake", "--no-promote", "--json"])).unwrap();
-    let image = image["name"].as_str().unwrap();
-    story.clawbake(&["images", "promote", "--untested", image]);
+    let image = story.bake_untested();
 
     story.chapter("up: engine, secret, VM, ready, address");
     let url = story.clawbake(&["up"]).trim().to_owned();
@@ -38,7 +33,7 @@ fn from_nothing_to_a_gateway_that_answers() {
     story.chapter("nothing else is there");
     let images = story.clawbake(&["images", "list"]);
     assert!(
-        images.lines().count() == 1 && images.contains(" front ") && images.contains(image),
+        images.lines().count() == 1 && images.contains(" front ") && images.contains(&image),
         "{images}"
     );
     assert_eq!(story.names("instances"), ["clawdbot-gateway"]);
